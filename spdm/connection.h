@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One SPDM connection: what was agreed, what was said, and whom we talk to.
+ * One struct that the caller owns, the same for requester and responder.
+ */
+#ifndef SPDM_CONNECTION_H
+#define SPDM_CONNECTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "spdm/algorithms.h"
+#include "spdm/crypto.h"
+#include "spdm/error.h"
+#include "spdm/identity.h"
+#include "spdm/transport.h"
+
+#define SPDM_VERSION_10 0x10
+#define SPDM_VERSION_11 0x11
+#define SPDM_VERSION_12 0x12
+#define SPDM_VERSION_13 0x13
+#define SPDM_VERSION_14 0x14
+
+/* DataTransferSize: the longest SPDM message that we receive in one piece (DSP0274 1.2 §10.4). */
+#define SPDM_TRANSFER_SIZE 4608u
+
+/* Room before a message for the DOE header, session id, record length and application data length. */
+#define SPDM_HEADROOM 16u
+/* Room behind it for random padding, tag and the DOE padding to a dword. */
+#define SPDM_TAILROOM 64u
+#define SPDM_BUFFER_SIZE (SPDM_HEADROOM + SPDM_TRANSFER_SIZE + SPDM_TAILROOM)
+
+/* GET_VERSION to ALGORITHMS, both directions. */
+#define SPDM_VCA_MAX 1024u
+
+/* Capability flags (DSP0274 1.2 tables "Requester/Responder flag fields definitions"). */
+#define SPDM_CAP_CACHE (1u << 0)             /* responder only */
+#define SPDM_CAP_CERT (1u << 1)
+#define SPDM_CAP_CHAL (1u << 2)
+#define SPDM_CAP_MEAS_NO_SIG (1u << 3)       /* responder only, 2 bits */
+#define SPDM_CAP_MEAS_SIG (2u << 3)
+#define SPDM_CAP_MEAS_MASK (3u << 3)
+#define SPDM_CAP_MEAS_FRESH (1u << 5)
+#define SPDM_CAP_ENCRYPT (1u << 6)
+#define SPDM_CAP_MAC (1u << 7)
+#define SPDM_CAP_MUT_AUTH (1u << 8)
+#define SPDM_CAP_KEY_EX (1u << 9)
+#define SPDM_CAP_PSK_MASK (3u << 10)
+#define SPDM_CAP_ENCAP (1u << 12)
+#define SPDM_CAP_HBEAT (1u << 13)
+#define SPDM_CAP_KEY_UPD (1u << 14)
+#define SPDM_CAP_HANDSHAKE_CLEAR (1u << 15)
+#define SPDM_CAP_PUB_KEY_ID (1u << 16)
+#define SPDM_CAP_CHUNK (1u << 17)
+
+enum spdm_role { SPDM_REQUESTER, SPDM_RESPONDER };
+
+/* How far negotiation has come. Requests are only legal in some states (responder.h). */
+enum spdm_state {
+    SPDM_NOT_STARTED,
+    SPDM_AFTER_VERSION,
+    SPDM_AFTER_CAPABILITIES,
+    SPDM_NEGOTIATED,
+};
+
+/* What this side offers. Constant, may serve many connections. */
+struct spdm_config {
+    uint8_t version_min, version_max;   /* inclusive */
+    uint8_t ct_exponent;
+    uint32_t flags;                     /* SPDM_CAP_* */
+    uint32_t base_asym, base_hash;      /* SPDM_ASYM_*, SPDM_HASH_* */
+    uint16_t dhe, aead, req_asym, key_schedule;
+    uint8_t measurement_spec;           /* bit 0: DMTF */
+    uint32_t measurement_hash;          /* responder: MeasurementHashAlgo */
+    uint32_t timeout_ms;                /* requester: the most one exchange may take; 0 means 1000 (DOE, §6.30) */
+    uint32_t busy_retries;              /* requester: how often BUSY and ResponseNotReady are waited for */
+};
+
+/* What CMA and IDE ask for: 1.2 to 1.2 for now, the ECDSA, SHA-2, secp and AEAD algorithms implemented. */
+extern const struct spdm_config spdm_config_requester, spdm_config_responder;
+
+/* What both sides agreed on. Rows are NULL where nothing was agreed. */
+struct spdm_params {
+    uint8_t version;                  /* 0x12 */
+    const struct hash_info *hash;
+    const struct asym_info *asym, *req_asym;
+    const struct dhe_info *dhe;
+    const struct aead_info *aead;
+    uint8_t opaque_format;            /* 0: none or 1.1's, 1: OpaqueDataFmt1 */
+    uint8_t measurement_spec;
+    uint8_t measurement_hash_size;
+    uint32_t flags_requester, flags_responder;
+    uint8_t peer_ct_exponent;         /* bounded: at most 31 */
+    uint32_t peer_transfer_size, peer_message_size;   /* 0 before 1.2 */
+};
+
+struct spdm_connection;
+
+/*
+ * Carries one request and brings its response: in the clear (secured_cma/doe.h)
+ * or within a session (session/session.h).
+ *
+ * The request stands at connection->tx + SPDM_HEADROOM and may be altered; the
+ * response is given as a pointer into connection->rx. *response_len may count
+ * the padding of the transport.
+ */
+struct spdm_channel {
+    enum ide_err (*exchange)(void *context, struct spdm_connection *connection, size_t request_len,
+                             const uint8_t **response, size_t *response_len, uint32_t timeout_ms);
+    void *context;
+    bool secured;
+};
+
+struct spdm_connection {
+    enum spdm_role role;
+    enum spdm_state state;
+    const struct spdm_config *config;
+    struct rng rng;
+    struct clock clock;
+    struct spdm_channel clear;     /* requester: the way to the peer outside sessions */
+
+    struct spdm_params params;
+    uint8_t vca[SPDM_VCA_MAX];     /* message A of DSP0274; also the head of TH and L1 */
+    uint16_t vca_len;
+    struct hash m1m2;              /* A, B and C so far; valid from SPDM_NEGOTIATED */
+    struct hash l1l2;
+
+    /* requester: the peer's chain; the buffer is the caller's */
+    uint8_t *chain;
+    size_t chain_cap, chain_len;
+    uint8_t chain_slot;
+    uint8_t chain_hash[HASH_SIZE_MAX];   /* Ct of TH: hash over the whole chain, header included */
+    struct identity peer;                /* valid if peer_verified */
+    bool peer_verified;
+
+    struct ide_fault fault;        /* the last failure */
+    uint8_t tx[SPDM_BUFFER_SIZE];
+    uint8_t rx[SPDM_BUFFER_SIZE];
+};
+
+/* Makes a connection in SPDM_NOT_STARTED. clear is used by a requester only. */
+void spdm_connection_init(struct spdm_connection *c, enum spdm_role role, const struct spdm_config *config,
+                          const struct rng *rng, const struct clock *clock);
+
+/* Forgets everything that was agreed and wipes it; configuration, ops and buffers stay. */
+void spdm_connection_reset(struct spdm_connection *c);
+
+/*
+ * Digest for a signature of DSP0274 §15: from 1.2 on hash(combined_spdm_prefix || transcript_hash), before that
+ * transcript_hash itself. context is e.g. "responder-challenge_auth signing". digest has the hash's size.
+ */
+enum ide_err spdm_signing_digest(const struct spdm_params *p, const char *context, const uint8_t *transcript_hash,
+                                 uint8_t *digest) MUST_USE;
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Cryptography on wolfCrypt behind one narrow face; nothing above includes a
+ * wolfSSL header. No function here allocates on the caller's behalf, keeps
+ * state outside its arguments, or leaves a secret behind on its stack.
+ */
+#ifndef SPDM_CRYPTO_H
+#define SPDM_CRYPTO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "spdm/algorithms.h"
+#include "spdm/error.h"
+#include "spdm/transport.h"
+
+/* A running hash. May be copied with hash_copy() only. Opaque: holds wolfCrypt's state (checked in crypto.c). */
+struct hash {
+    enum hash_id id;
+    _Alignas(16) uint8_t state[448];
+};
+
+enum ide_err hash_init(struct hash *h, enum hash_id id) MUST_USE;
+enum ide_err hash_update(struct hash *h, const void *data, size_t n) MUST_USE;
+enum ide_err hash_copy(struct hash *to, const struct hash *from) MUST_USE;
+/* Writes the hash's size in bytes to out (at most HASH_SIZE_MAX) and clears h. */
+enum ide_err hash_final(struct hash *h, uint8_t *out) MUST_USE;
+/* The digest of what h has seen so far; h goes on. */
+enum ide_err hash_snapshot(const struct hash *h, uint8_t *out) MUST_USE;
+enum ide_err hash_once(enum hash_id id, const void *data, size_t n, uint8_t *out) MUST_USE;
+
+/* HMAC and the two halves of HKDF (RFC 5869); out has the hash's size, for expand out_len bytes. */
+enum ide_err hmac_once(enum hash_id id, const void *key, size_t key_len, const void *data, size_t n,
+                       uint8_t *out) MUST_USE;
+enum ide_err hkdf_extract(enum hash_id id, const void *salt, size_t salt_len, const void *ikm, size_t ikm_len,
+                          uint8_t *out) MUST_USE;
+enum ide_err hkdf_expand(enum hash_id id, const void *prk, const void *info, size_t info_len, uint8_t *out,
+                         size_t out_len) MUST_USE;
+
+/* An AEAD key with its schedule. wipe with aead_clear(). */
+struct aead_key {
+    enum aead_id id;
+    _Alignas(16) uint8_t state[1536];
+};
+
+enum ide_err aead_set_key(struct aead_key *k, enum aead_id id, const uint8_t *key) MUST_USE;
+/* In place over data[0..n); tag has AEAD_TAG_SIZE bytes, iv AEAD_IV_SIZE. */
+enum ide_err aead_seal(const struct aead_key *k, const uint8_t *iv, const void *aad, size_t aad_len, uint8_t *data,
+                       size_t n, uint8_t *tag) MUST_USE;
+/* IDE_E_RECORD if the tag is not right; data is then cleared. */
+enum ide_err aead_open(const struct aead_key *k, const uint8_t *iv, const void *aad, size_t aad_len, uint8_t *data,
+                       size_t n, const uint8_t *tag) MUST_USE;
+void aead_clear(struct aead_key *k);
+
+/* Ephemeral Diffie-Hellman. The public part is in SPDM's form: X || Y without a leading 04, or the group element. */
+struct dhe_key {
+    const struct dhe_info *info;
+    uint8_t private_key[DHE_SECRET_MAX];
+    uint16_t private_len;
+};
+
+enum ide_err dhe_generate(struct dhe_key *k, const struct dhe_info *info, const struct rng *rng,
+                          uint8_t *public_out) MUST_USE;
+/* secret has info->secret_size bytes. IDE_E_KEY if the peer's public value is not on the curve or trivial. */
+enum ide_err dhe_compute(const struct dhe_key *k, const uint8_t *peer_public, uint8_t *secret) MUST_USE;
+void dhe_clear(struct dhe_key *k);
+
+/* EC: X || Y. RSA: PKCS#1 RSAPublicKey DER. Ed*: the raw key. */
+struct public_key {
+    enum key_type type;
+    uint16_t bits;
+    uint16_t len;
+    uint8_t data[540];
+};
+
+enum signature_form {
+    SIGNATURE_SPDM,    /* EC: r || s of the curve's size */
+    SIGNATURE_X509,    /* EC: DER SEQUENCE */
+};
+
+/* Verifies a signature over a digest made with hash. IDE_E_SIGNATURE if it does not match, IDE_E_KEY if the key is bad. */
+enum ide_err public_key_verify(const struct public_key *k, enum signature_form form, enum hash_id hash,
+                               const uint8_t *digest, const uint8_t *signature, size_t signature_len) MUST_USE;
+
+/* A signing key held by the caller: an emulated device, or a requester with mutual authentication. */
+struct private_key {
+    enum key_type type;
+    uint16_t len;
+    uint8_t der[2400];   /* PKCS#8, SEC1 or PKCS#1, as read */
+};
+
+/* Takes a DER private key of any of those forms; IDE_E_KEY if it is none. */
+enum ide_err private_key_load(struct private_key *k, const uint8_t *der, size_t n) MUST_USE;
+/* Signs a digest; signature_len must be what the algorithm gives on the SPDM wire. */
+enum ide_err private_key_sign(const struct private_key *k, enum hash_id hash, const uint8_t *digest,
+                              const struct rng *rng, uint8_t *signature, size_t signature_len) MUST_USE;
+void private_key_clear(struct private_key *k);
+
+/* A generator on wolfCrypt's DRBG, seeded by the operating system. One a thread. */
+struct drbg {
+    _Alignas(16) uint8_t state[256];
+};
+
+enum ide_err drbg_open(struct drbg *d) MUST_USE;
+void drbg_close(struct drbg *d);
+/* An rng over d; d must outlive it. */
+struct rng drbg_rng(struct drbg *d);
+
+#endif

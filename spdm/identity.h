@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who the peer is: SPDM certificate chains (DSP0274 1.2 §10.6), their path to a
+ * trust anchor that the user gave, and the PCIe CMA rules for the leaf
+ * (PCIe 6.x §6.31.3).
+ */
+#ifndef SPDM_IDENTITY_H
+#define SPDM_IDENTITY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "spdm/algorithms.h"
+#include "spdm/crypto.h"
+#include "spdm/error.h"
+
+#define SPDM_SLOTS 8u
+#define CHAIN_CERTIFICATES_MAX 10u
+
+/* What config space says of the function, and what its certificate must say too. */
+struct cma_ids {
+    uint16_t vendor, device;
+    uint32_t class_code;               /* 24 bits: base class, sub-class, interface */
+    uint8_t revision;
+    uint16_t subsystem_vendor, subsystem;
+    bool has_subsystem;                /* type 0 header; without one SSVID and SSID are not compared */
+};
+
+struct trust_anchor {
+    const uint8_t *der;   /* one X.509 certificate, borrowed */
+    size_t len;
+};
+
+enum cma_name_rule {
+    CMA_NAME_REQUIRED,     /* the leaf must carry the CMA name, and it must be the device's */
+    CMA_NAME_IF_PRESENT,   /* a leaf without any CMA name is accepted; a wrong one never */
+};
+
+/* Whom the caller trusts. No anchor: nothing is accepted. */
+struct trust {
+    const struct trust_anchor *anchors;
+    size_t anchor_count;
+    const struct cma_ids *ids;         /* NULL: the caller has no config space to compare with */
+    enum cma_name_rule name_rule;
+};
+
+struct identity {
+    struct public_key key;         /* the leaf's */
+    uint8_t certificates;          /* number in the chain */
+    size_t anchor;                 /* index into trust->anchors */
+    bool has_cma_name;
+    int64_t not_after;             /* unix seconds, the earliest end in the chain */
+};
+
+/*
+ * Verifies a chain as GET_CERTIFICATE brings it: Length, Reserved, RootHash, certificates.
+ *
+ *   hash     the negotiated base hash, for RootHash
+ *   key      the type of leaf key that the negotiated base asymmetric algorithm needs
+ *   now      unix seconds
+ *
+ * Checks: form and lengths; RootHash against the anchor; every signature up to the anchor; issuer names, CA and path
+ * length; validity of each; leaf: not a CA, key usage digitalSignature, EKU (if the leaf carries any: DSP0274's
+ * responder OID or CMA's 1.3.6.1.4.1.412.274.3 / 2.23.147...), subject alternative name against trust->ids.
+ * out is written only on success.
+ *
+ * Errors: IDE_E_NO_TRUST, IDE_E_CHAIN, IDE_E_UNTRUSTED, IDE_E_SIGNATURE, IDE_E_EXPIRED, IDE_E_USAGE, IDE_E_NAME,
+ * IDE_E_KEY, IDE_E_UNSUPPORTED, each with the field at fault.
+ */
+enum ide_err identity_verify(const uint8_t *chain, size_t chain_len, enum hash_id hash, enum key_type key, int64_t now,
+                             const struct trust *trust, struct identity *out, struct ide_fault *fault) MUST_USE;
+
+/* The CMA name of ids: "Vendor=1B36:Device=0010:CC=010802:REV=02:SSVID=1AF4:SSID=1100". size at least 64; returns text. */
+char *cma_name_text(const struct cma_ids *ids, char *text, size_t size);
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The wire codec's common part. Each message pair has a file of its own (version.c,
+ * capabilities.c, ...) with its structs, one const descriptor a direction,
+ * the requester's step and the responder's handler.
+ */
+#ifndef SPDM_MESSAGE_H
+#define SPDM_MESSAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "spdm/connection.h"
+#include "spdm/cursor.h"
+
+/* Request response codes (DSP0274 1.2 §9.3). */
+enum spdm_code {
+    SPDM_DIGESTS = 0x01,
+    SPDM_CERTIFICATE = 0x02,
+    SPDM_CHALLENGE_AUTH = 0x03,
+    SPDM_VERSION = 0x04,
+    SPDM_CHUNK_SEND_ACK = 0x05,
+    SPDM_CHUNK_RESPONSE = 0x06,
+    SPDM_MEASUREMENTS = 0x60,
+    SPDM_CAPABILITIES = 0x61,
+    SPDM_ALGORITHMS = 0x63,
+    SPDM_KEY_EXCHANGE_RSP = 0x64,
+    SPDM_FINISH_RSP = 0x65,
+    SPDM_PSK_EXCHANGE_RSP = 0x66,
+    SPDM_PSK_FINISH_RSP = 0x67,
+    SPDM_HEARTBEAT_ACK = 0x68,
+    SPDM_KEY_UPDATE_ACK = 0x69,
+    SPDM_END_SESSION_ACK = 0x6c,
+    SPDM_VENDOR_DEFINED_RESPONSE = 0x7e,
+    SPDM_ERROR = 0x7f,
+    SPDM_GET_DIGESTS = 0x81,
+    SPDM_GET_CERTIFICATE = 0x82,
+    SPDM_CHALLENGE = 0x83,
+    SPDM_GET_VERSION = 0x84,
+    SPDM_CHUNK_SEND = 0x85,
+    SPDM_CHUNK_GET = 0x86,
+    SPDM_GET_MEASUREMENTS = 0xe0,
+    SPDM_GET_CAPABILITIES = 0xe1,
+    SPDM_NEGOTIATE_ALGORITHMS = 0xe3,
+    SPDM_KEY_EXCHANGE = 0xe4,
+    SPDM_FINISH = 0xe5,
+    SPDM_PSK_EXCHANGE = 0xe6,
+    SPDM_PSK_FINISH = 0xe7,
+    SPDM_HEARTBEAT = 0xe8,
+    SPDM_KEY_UPDATE = 0xe9,
+    SPDM_END_SESSION = 0xec,
+    SPDM_VENDOR_DEFINED_REQUEST = 0xfe,
+    SPDM_RESPOND_IF_READY = 0xff,
+};
+
+/* Error codes of an ERROR response (DSP0274 1.2 table "Error code and error data"). */
+enum spdm_error_code {
+    SPDM_ERROR_INVALID_REQUEST = 0x01,
+    SPDM_ERROR_BUSY = 0x03,
+    SPDM_ERROR_UNEXPECTED_REQUEST = 0x04,
+    SPDM_ERROR_UNSPECIFIED = 0x05,
+    SPDM_ERROR_DECRYPT_ERROR = 0x06,
+    SPDM_ERROR_UNSUPPORTED_REQUEST = 0x07,
+    SPDM_ERROR_REQUEST_IN_FLIGHT = 0x08,
+    SPDM_ERROR_INVALID_RESPONSE_CODE = 0x09,
+    SPDM_ERROR_SESSION_LIMIT_EXCEEDED = 0x0a,
+    SPDM_ERROR_SESSION_REQUIRED = 0x0b,
+    SPDM_ERROR_RESET_REQUIRED = 0x0c,
+    SPDM_ERROR_RESPONSE_TOO_LARGE = 0x0d,
+    SPDM_ERROR_REQUEST_TOO_LARGE = 0x0e,
+    SPDM_ERROR_LARGE_RESPONSE = 0x0f,
+    SPDM_ERROR_MESSAGE_LOST = 0x10,
+    SPDM_ERROR_VERSION_MISMATCH = 0x41,
+    SPDM_ERROR_RESPONSE_NOT_READY = 0x42,
+    SPDM_ERROR_REQUEST_RESYNCH = 0x43,
+    SPDM_ERROR_VENDOR_DEFINED = 0xff,
+};
+
+/* The first member of every message struct. version and code are set by the codec when encoding. */
+struct spdm_header {
+    uint8_t version, code, param1, param2;
+};
+
+/*
+ * One message. decode is called with the header read and checked; it reads the rest up to the message's end and leaves
+ * trailing transport padding alone, so that the reader's position says how long the message is. Pointers in the struct
+ * borrow from the reader's data. A message that ends in a signature or verify data records signed_len, where they begin.
+ * encode is called with the header written; a NULL signature ends it there, so that a signer can go on.
+ */
+struct spdm_message {
+    uint8_t code;
+    uint8_t first_version;
+    const char *name;          /* "KEY_EXCHANGE_RSP" */
+    void (*decode)(struct reader *r, const struct spdm_params *p, void *message);
+    void (*encode)(struct writer *w, const struct spdm_params *p, const void *message);
+};
+
+/*
+ * Decodes one whole message, header included. Checks version (against p->version; GET_VERSION and VERSION carry 1.0)
+ * and code. *consumed is the message's own length. Errors name the field in fault.
+ */
+enum ide_err spdm_decode(const struct spdm_message *m, const struct spdm_params *p, const uint8_t *data, size_t len,
+                         void *message, size_t *consumed, struct ide_fault *fault) MUST_USE;
+
+/* Encodes one whole message, header included, into data; *len is its length. IDE_E_SPACE if cap is too small. */
+enum ide_err spdm_encode(const struct spdm_message *m, const struct spdm_params *p, const void *message, uint8_t *data,
+                         size_t cap, size_t *len) MUST_USE;
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The responder: a table of requests with one gate before it, and one place
+ * that turns an error into an SPDM ERROR.
+ */
+#ifndef SPDM_RESPONDER_H
+#define SPDM_RESPONDER_H
+
+#include "spdm/connection.h"
+#include "spdm/message.h"
+
+struct spdm_responder;
+
+/* One certificate slot of a device. Everything is borrowed. */
+struct spdm_slot {
+    const uint8_t *chain;          /* as GET_CERTIFICATE gives it: Length, Reserved, RootHash, certificates */
+    size_t chain_len;
+    const struct private_key *key;
+};
+
+/* A request as a handler sees it. */
+struct spdm_request {
+    const uint8_t *data;           /* the whole message, transport padding perhaps included */
+    size_t len;
+    size_t consumed;               /* the message's own length, set by spdm_decode() */
+    void *session;                 /* the session it came in, NULL outside; see session/responder.h */
+};
+
+/*
+ * One row of the table. The handler decodes request->data, acts, and writes its response to w.
+ * It appends to the transcript through spdm_responder_note() only. On failure it returns an error:
+ * the gate answers with the SPDM ERROR that belongs to it (spdm_error_for()) and undoes nothing, so
+ * a handler changes state only when it cannot fail any more.
+ */
+struct spdm_handler {
+    uint8_t code;
+    uint8_t first_version;
+    const char *name;
+    uint32_t needs;                /* SPDM_CAP_* that the responder must have announced; 0: none */
+    uint8_t states;                /* bit mask of 1 << enum spdm_state */
+    bool in_session, out_session;  /* where it may come */
+    enum ide_err (*handle)(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
+};
+
+/* Rows of one layer: spdm/, session/, ... Arrows point down, so the tables are put together above. */
+struct spdm_handler_table {
+    const struct spdm_handler *rows;
+    size_t count;
+};
+
+struct spdm_responder {
+    struct spdm_connection connection;
+    struct spdm_slot slots[SPDM_SLOTS];     /* chain NULL: empty */
+    const struct spdm_handler_table *tables;
+    size_t table_count;
+    void *layer;                            /* of session/: its struct session_responder */
+    /* called when GET_VERSION restarts the connection, so that the layers above forget too */
+    void (*on_reset)(struct spdm_responder *r);
+    uint8_t error_code, error_data;         /* a handler may set the ERROR that its failure becomes; 0: by ide_err */
+};
+
+extern const struct spdm_handler_table spdm_handlers;   /* GET_VERSION to CHALLENGE */
+
+/* borrows config, tables. */
+void spdm_responder_init(struct spdm_responder *r, const struct spdm_config *config, const struct rng *rng,
+                         const struct clock *clock, const struct spdm_handler_table *tables, size_t table_count);
+
+/*
+ * Answers one request. session: what it came in, or NULL. Always writes a response (an ERROR where it failed) unless
+ * cap cannot even hold an ERROR; *response_len is its length. Returns what went wrong for the log
+ * (connection.fault tells more), IDE_OK if the answer is no ERROR.
+ */
+enum ide_err spdm_respond(struct spdm_responder *r, void *session, const uint8_t *request, size_t request_len,
+                          uint8_t *response, size_t cap, size_t *response_len);
+
+/* The ERROR code that an internal error becomes (DSP0274 1.2 §10.11 table). */
+uint8_t spdm_error_for(enum ide_err err);
+
+#endif
