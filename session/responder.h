@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The responder's side of sessions, and the door of a whole emulated device:
+ * one DOE data object in, one out.
+ */
+#ifndef SESSION_RESPONDER_H
+#define SESSION_RESPONDER_H
+
+#include "session/session.h"
+#include "spdm/responder.h"
+
+extern const struct spdm_handler_table session_handlers;   /* KEY_EXCHANGE to END_SESSION */
+
+struct session_responder {
+    struct spdm_responder spdm;
+    struct session *sessions;         /* the caller's array */
+    size_t session_count;
+    uint8_t heartbeat_period;         /* seconds, 0: none */
+    /* called before a session is wiped: its end, its time-out, a reset, a failed handshake. May be NULL. */
+    void (*on_session_end)(void *context, struct session *s);
+    void *context;
+};
+
+/* Puts spdm_handlers and session_handlers and extra tables together; borrows all. */
+void session_responder_init(struct session_responder *r, const struct spdm_config *config, const struct rng *rng,
+                            const struct clock *clock, struct session *sessions, size_t session_count);
+
+/*
+ * Answers one DOE data object of type 0, 1 or 2. *response_len 0 means that there is no answer (as a device does with an
+ * object of a type that it does not have). cap should be SPDM_BUFFER_SIZE. Returns what went wrong, for the log, with
+ * the detail in r->spdm.connection.fault; a record that is not authentic ends its session (DSP0277 §6).
+ */
+enum ide_err session_respond_object(struct session_responder *r, const uint8_t *object, size_t len, uint8_t *response,
+                                    size_t cap, size_t *response_len);
+
+/* Ends sessions whose heartbeat is overdue (twice the period). Call it now and then. */
+void session_responder_tick(struct session_responder *r);
+
+/* Wipes all sessions and the connection: a device reset. */
+void session_responder_reset(struct session_responder *r);
+
+#endif

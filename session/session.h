@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Secure sessions: KEY_EXCHANGE and FINISH (DSP0274 1.2 §10.16, §10.17), the key
+ * schedule (§12), HEARTBEAT, KEY_UPDATE, END_SESSION. Requester's side; the
+ * responder's is session/responder.h.
+ */
+#ifndef SESSION_SESSION_H
+#define SESSION_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "secured_cma/doe.h"
+#include "secured_cma/secured_message.h"
+#include "session/key_schedule.h"
+#include "spdm/connection.h"
+
+enum session_state { SESSION_NONE, SESSION_HANDSHAKE, SESSION_ESTABLISHED };
+
+/* One session, owned by the caller, of either role. Nothing in it outlives session_close(). */
+struct session {
+    enum session_state state;
+    uint32_t id;                              /* requester's half low, responder's half high */
+    struct spdm_connection *connection;       /* borrowed */
+    const struct doe_transport *transport;    /* requester, borrowed */
+    struct key_schedule keys;
+    struct secured_direction request, response;   /* what the requester sends, what the responder sends */
+    struct hash th;                           /* TH so far, while the handshake lasts */
+    uint16_t secured_version;                 /* 0x1100: DSP0277 1.1 */
+    uint8_t heartbeat_period;                 /* seconds, 0: none */
+    uint8_t key_update_tag;
+    uint64_t last_sent_ms;                    /* for the heartbeat */
+};
+
+/*
+ * KEY_EXCHANGE and FINISH with the peer whose chain c has verified.
+ *
+ * Generates the DHE key, checks what the responder selected, its signature over TH and its HMAC, sends FINISH within the
+ * session. c must be negotiated and c->peer_verified, else IDE_E_STATE. On failure s is wiped and SESSION_NONE, and the
+ * fault is in c->fault. transport must outlive the session.
+ */
+enum ide_err session_open(struct session *s, struct spdm_connection *c, const struct doe_transport *transport) MUST_USE;
+
+/* The channel of an established session, for spdm_transact(). */
+struct spdm_channel session_channel(struct session *s);
+
+/* HEARTBEAT: keeps the session alive. */
+enum ide_err session_heartbeat(struct session *s) MUST_USE;
+
+/* When the next HEARTBEAT is due, in ms of the connection's clock; UINT64_MAX if the session needs none. */
+uint64_t session_heartbeat_due(const struct session *s);
+
+enum key_update { KEY_UPDATE_REQUESTER = 1, KEY_UPDATE_ALL = 2 };
+
+/* KEY_UPDATE with UpdateKey or UpdateAllKeys, then VerifyNewKey. A failure leaves both directions on the old keys. */
+enum ide_err session_key_update(struct session *s, enum key_update operation) MUST_USE;
+
+/* END_SESSION, then session_close() whatever the peer says. */
+enum ide_err session_end(struct session *s) MUST_USE;
+
+/* Wipes s without a word to the peer. Safe on a zeroed or closed session. */
+void session_close(struct session *s);
+
+/*
+ * One vendor-defined exchange in the session. registry and vendor as in DSP0274's table of registries; vendor_id has
+ * vendor_len bytes. The response must be of the same registry and vendor; its payload points into connection->rx.
+ */
+struct session_vendor {
+    uint16_t registry;
+    uint8_t vendor_len;
+    uint8_t vendor_id[4];
+};
+
+enum ide_err session_vendor_exchange(struct session *s, const struct session_vendor *vendor, const uint8_t *payload,
+                                     size_t payload_len, const uint8_t **response, size_t *response_len) MUST_USE;
+
+#endif
