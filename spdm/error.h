@@ -74,6 +74,7 @@
     X(IDE_E_NO_DEVICE, "no_device", "there is no such function")                                             \
     X(IDE_E_NOT_PORT, "not_port", "the function is neither a PCIe root port nor an endpoint")                \
     X(IDE_E_NO_PARTNER, "no_partner", "the other end of the stream was not found")                           \
+    X(IDE_E_AMBIGUOUS, "ambiguous", "there are several endpoints below the port; name one")                  \
     X(IDE_E_NO_IDE, "no_ide", "the function has no IDE extended capability")                                 \
     X(IDE_E_NO_STREAM, "no_stream", "there is no such stream")                                               \
     X(IDE_E_STREAM_RANGE, "stream_range", "the stream number is out of range")                               \
@@ -81,6 +82,7 @@
     X(IDE_E_FOREIGN, "foreign", "the stream belongs to someone else")                                        \
     X(IDE_E_INSECURE, "insecure", "a port does not report the stream as Secure")                             \
     X(IDE_E_PROVIDER, "provider", "no key provider serves the root port")                                    \
+    X(IDE_E_REGISTER, "register", "the register did not take the value")                                     \
     X(IDE_E_ACCESS, "access", "the configuration space cannot be accessed")
 
 enum ide_err {
