@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 BUILD = Path(os.environ.get("IDE_KM_BUILD", ROOT / "build" / "gcc")).resolve()
 
 ROOT_PORT = "0000:00:03.0"
