@@ -41,7 +41,7 @@ enum ide_err hkdf_expand(enum hash_id id, const void *prk, const void *info, siz
 /* An AEAD key with its schedule. wipe with aead_clear(). */
 struct aead_key {
     enum aead_id id;
-    _Alignas(16) uint8_t state[1536];
+    _Alignas(16) uint8_t state[1152];
 };
 
 enum ide_err aead_set_key(struct aead_key *k, enum aead_id id, const uint8_t *key) MUST_USE;
@@ -79,7 +79,10 @@ enum signature_form {
     SIGNATURE_X509,    /* EC: DER SEQUENCE */
 };
 
-/* Verifies a signature over a digest made with hash. IDE_E_SIGNATURE if it does not match, IDE_E_KEY if the key is bad. */
+/*
+ * Verifies a signature over a digest made with hash. IDE_E_SIGNATURE if it does not match, IDE_E_KEY if the key is bad.
+ * RSA in X.509's form is PKCS#1 v1.5.
+ */
 enum ide_err public_key_verify(const struct public_key *k, enum signature_form form, enum hash_id hash,
                                const uint8_t *digest, const uint8_t *signature, size_t signature_len) MUST_USE;
 
@@ -90,16 +93,19 @@ struct private_key {
     uint8_t der[2400];   /* PKCS#8, SEC1 or PKCS#1, as read */
 };
 
-/* Takes a DER private key of any of those forms; IDE_E_KEY if it is none. */
+/* Takes a DER private key of any of those forms, as yet an EC one only; IDE_E_KEY if it is none. */
 enum ide_err private_key_load(struct private_key *k, const uint8_t *der, size_t n) MUST_USE;
-/* Signs a digest; signature_len must be what the algorithm gives on the SPDM wire. */
+/*
+ * Signs a digest; signature_len must be what the algorithm gives on the SPDM wire. The nonce comes from rng itself if
+ * that is a drbg_rng(); from any other, what it gives seeds, with the operating system, a generator made for the call.
+ */
 enum ide_err private_key_sign(const struct private_key *k, enum hash_id hash, const uint8_t *digest,
                               const struct rng *rng, uint8_t *signature, size_t signature_len) MUST_USE;
 void private_key_clear(struct private_key *k);
 
 /* A generator on wolfCrypt's DRBG, seeded by the operating system. One a thread. */
 struct drbg {
-    _Alignas(16) uint8_t state[256];
+    _Alignas(16) uint8_t state[64];
 };
 
 enum ide_err drbg_open(struct drbg *d) MUST_USE;
