@@ -34,7 +34,7 @@ need_root() {
 }
 
 # logged NAME COMMAND...: runs the command with its output in the log NAME. The output is shown only if it fails, and then
-# its end only, because that is where compilers and test runners say what was wrong.
+# its end only, because that is where compilers and test runners say what was wrong. On stdout, in order with the steps.
 logged() {
     local log=$LOG_DIR/$1.log status=0
     shift
@@ -43,7 +43,7 @@ logged() {
     if [ "$status" -ne 0 ]; then
         printf '    failed (exit %d): %s\n    the end of its output, %s:\n' "$status" "$*" "$log"
         tail -n "${IDE_KM_TAIL:-60}" "$log" | sed 's/^/    | /'
-    fi >&2
+    fi
     return "$status"
 }
 
