@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Waiting for a register: bounded, cancellable, and never much longer than the
+ * device needs. The first looks follow each other at once; after them the pause
+ * is an eighth of the time waited so far, from 10 us to 1 ms. So an answer is
+ * seen at most an eighth late, and a device that takes a second is not polled
+ * a hundred thousand times.
+ *
+ *     struct bounded_wait wait = wait_start(ops, 1000);
+ *     while (!ready())
+ *         if ((err = wait_pause(&wait)) != IDE_OK)
+ *             return err;
+ */
+#ifndef ROOT_PORT_BOUNDED_WAIT_H
+#define ROOT_PORT_BOUNDED_WAIT_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "spdm/error.h"
+
+/* Time in microseconds, because a mailbox answers in less than a millisecond. Tests bring their own. */
+struct wait_ops {
+    uint64_t (*now_us)(void *context); /* monotonic */
+    void (*sleep_us)(void *context, uint32_t us);
+    void *context;
+    const atomic_bool *cancel; /* borrowed; another thread sets it; NULL: never cancelled */
+};
+
+/* The system's monotonic clock. cancel as above. */
+struct wait_ops wait_system(const atomic_bool *cancel);
+
+struct bounded_wait {
+    const struct wait_ops *ops; /* borrowed */
+    uint64_t pace_us;           /* pauses are a share of the time since then */
+    uint64_t deadline_us;
+    unsigned looks;
+    bool cancellable;
+};
+
+/* Starts the time. ops must outlive the result. */
+struct bounded_wait wait_start(const struct wait_ops *ops, uint32_t timeout_ms);
+
+/* The same for what must be finished even when all is being cancelled: an abort, a clean-up. */
+struct bounded_wait wait_start_always(const struct wait_ops *ops, uint32_t timeout_ms);
+
+/* Starts the pauses anew with looks that follow at once; the deadline stays. */
+void wait_pace(struct bounded_wait *wait);
+
+/*
+ * After a look that found nothing: pauses and says IDE_OK to look again, or IDE_E_TIMEOUT, or
+ * IDE_E_CANCELLED. A look follows every pause, so being put aside by the scheduler is not taken for a device
+ * that is late.
+ */
+enum ide_err wait_pause(struct bounded_wait *wait) MUST_USE;
+
+/* In a long transfer: IDE_OK to go on, or IDE_E_TIMEOUT, or IDE_E_CANCELLED. Never pauses. */
+enum ide_err wait_check(const struct bounded_wait *wait) MUST_USE;
+
+#endif
