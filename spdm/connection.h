@@ -126,6 +126,12 @@ struct spdm_connection {
     struct hash m1m2;              /* A, B and C so far; valid from SPDM_NEGOTIATED */
     struct hash l1l2;
 
+    bool challenged;               /* a CHALLENGE has been answered; M1/M2 then outlives sessions (§10.8.3) */
+
+    /* requester: what DIGESTS said; digests of the slots in digest_mask are valid */
+    uint8_t digest_mask;
+    uint8_t digests[SPDM_SLOTS][HASH_SIZE_MAX];
+
     /* requester: the peer's chain; the buffer is the caller's */
     uint8_t *chain;
     size_t chain_cap, chain_len;

@@ -86,6 +86,7 @@ struct spdm_header {
  * trailing transport padding alone, so that the reader's position says how long the message is. Pointers in the struct
  * borrow from the reader's data. A message that ends in a signature or verify data records signed_len, where they begin.
  * encode is called with the header written; a NULL signature ends it there, so that a signer can go on.
+ * Both are NULL in a message that is its header.
  */
 struct spdm_message {
     uint8_t code;
@@ -97,7 +98,10 @@ struct spdm_message {
 
 /*
  * Decodes one whole message, header included. Checks version (against p->version; GET_VERSION and VERSION carry 1.0)
- * and code. *consumed is the message's own length. Errors name the field in fault.
+ * and code, and that behind the message there is no more than the padding to a dword. *consumed is the message's own
+ * length. message is not cleared: what a message's decode wants to be told is set in it by the caller. Errors name the
+ * field in fault: IDE_E_SHORT, IDE_E_LONG, IDE_E_FIELD, IDE_E_VERSION (SPDMVersion), IDE_E_UNEXPECTED
+ * (RequestResponseCode).
  */
 enum ide_err spdm_decode(const struct spdm_message *m, const struct spdm_params *p, const uint8_t *data, size_t len,
                          void *message, size_t *consumed, struct ide_fault *fault) MUST_USE;
@@ -105,5 +109,8 @@ enum ide_err spdm_decode(const struct spdm_message *m, const struct spdm_params 
 /* Encodes one whole message, header included, into data; *len is its length. IDE_E_SPACE if cap is too small. */
 enum ide_err spdm_encode(const struct spdm_message *m, const struct spdm_params *p, const void *message, uint8_t *data,
                          size_t cap, size_t *len) MUST_USE;
+
+/* The same, behind what stands in w already; w fails sticky. For responses that a signature or a payload goes on to. */
+void spdm_write(const struct spdm_message *m, const struct spdm_params *p, const void *message, struct writer *w);
 
 #endif

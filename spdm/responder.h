@@ -26,6 +26,13 @@ struct spdm_request {
     void *session;                 /* the session it came in, NULL outside; see session/responder.h */
 };
 
+/* Where the gate appends a request and its response once the handler has succeeded. */
+enum spdm_noted {
+    SPDM_NOTED_NOWHERE,   /* or by the handler itself, with spdm_responder_note() */
+    SPDM_NOTED_VCA,       /* message A */
+    SPDM_NOTED_M1M2,      /* message B, unless it came in a session */
+};
+
 /*
  * One row of the table. The handler decodes request->data, acts, and writes its response to w.
  * It appends to the transcript through spdm_responder_note() only. On failure it returns an error:
@@ -36,9 +43,10 @@ struct spdm_handler {
     uint8_t code;
     uint8_t first_version;
     const char *name;
-    uint32_t needs;                /* SPDM_CAP_* that the responder must have announced; 0: none */
+    uint32_t needs;                /* SPDM_CAP_* of which the responder must have announced one; 0: none */
     uint8_t states;                /* bit mask of 1 << enum spdm_state */
     bool in_session, out_session;  /* where it may come */
+    enum spdm_noted noted;
     enum ide_err (*handle)(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
 };
 
@@ -48,11 +56,29 @@ struct spdm_handler_table {
     size_t count;
 };
 
+/*
+ * Answers vendor-defined requests of one registry and vendor (DSP0274 1.2 §10.13). The owner fills it, it must outlive the
+ * responder, and it is in one responder's list only.
+ */
+struct spdm_vendor {
+    uint16_t standard_id;          /* 3: PCI-SIG */
+    uint8_t vendor_id_len;         /* at most SPDM_VENDOR_ID_MAX */
+    uint8_t vendor_id[8];          /* as on the wire: 01 00 is PCI-SIG's own */
+    bool in_session, out_session;  /* where such a request may come */
+    /* Acts on the payload and writes the response's payload to w. Fails as a handler does. */
+    enum ide_err (*handle)(void *context, struct spdm_responder *r, const struct spdm_request *request,
+                           const uint8_t *payload, size_t len, struct writer *w);
+    void *context;
+    struct spdm_vendor *next;      /* set by spdm_responder_add_vendor() */
+};
+
 struct spdm_responder {
     struct spdm_connection connection;
     struct spdm_slot slots[SPDM_SLOTS];     /* chain NULL: empty */
     const struct spdm_handler_table *tables;
     size_t table_count;
+    struct spdm_vendor *vendors;            /* see spdm_responder_add_vendor() */
+    uint16_t last_vca, last_vca_request;    /* the last exchange in vca: where, and how long its request is */
     void *layer;                            /* of session/: its struct session_responder */
     /* called when GET_VERSION restarts the connection, so that the layers above forget too */
     void (*on_reset)(struct spdm_responder *r);
@@ -72,6 +98,16 @@ void spdm_responder_init(struct spdm_responder *r, const struct spdm_config *con
  */
 enum ide_err spdm_respond(struct spdm_responder *r, void *session, const uint8_t *request, size_t request_len,
                           uint8_t *response, size_t cap, size_t *response_len);
+
+/* Makes r answer v's vendor-defined requests. Borrows v. */
+void spdm_responder_add_vendor(struct spdm_responder *r, struct spdm_vendor *v);
+
+/*
+ * For responses that are signed: appends the request, and what of the response stands in w, to a running hash. A
+ * signature written after it is appended with hash_update() if the transcript wants it.
+ */
+enum ide_err spdm_responder_note(struct hash *hash, const struct spdm_request *request,
+                                 const struct writer *w) MUST_USE;
 
 /* The ERROR code that an internal error becomes (DSP0274 1.2 §10.11 table). */
 uint8_t spdm_error_for(enum ide_err err);

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * NEGOTIATE_ALGORITHMS and ALGORITHMS (DSP0274 1.2 §10.5): what this side offers,
+ * what a responder selects, and the one check that both roles put a selection
+ * through before anything is adopted. The codec is in negotiate.c.
+ */
+#include "spdm/internal.h"
+
+#define MEASUREMENT_SPEC_DMTF 1u
+
+/* One selection of ALGORITHMS against what was offered for it. */
+struct choice {
+    const char *field;
+    uint32_t selected, offered;
+    bool required;
+};
+
+static enum ide_err check_choice(const struct choice *choice, const char *step, struct ide_fault *fault)
+{
+    uint32_t selected = choice->selected;
+    if (selected & ~choice->offered)
+        return ide_fail_value(fault, IDE_E_NOT_OFFERED, step, choice->field, selected, choice->offered);
+    if (selected & (selected - 1))
+        return ide_fail_value(fault, IDE_E_FIELD, step, choice->field, selected, selected & -selected);
+    if (selected == 0 && choice->required)
+        return ide_fail_value(fault, IDE_E_NO_COMMON, step, choice->field, 0, choice->offered);
+    return IDE_OK;
+}
+
+/* What was never offered by anyone here: extended algorithms, structures of unknown type. */
+static enum ide_err check_extensions(const struct spdm_algorithms *a, const char *step, struct ide_fault *fault)
+{
+    if (a->ext_asym_count > 0)
+        return ide_fail_value(fault, IDE_E_NOT_OFFERED, step, "ExtAsymSelCount", a->ext_asym_count, 0);
+    if (a->ext_hash_count > 0)
+        return ide_fail_value(fault, IDE_E_NOT_OFFERED, step, "ExtHashSelCount", a->ext_hash_count, 0);
+    if (a->unknown_structure)
+        return ide_fail(fault, IDE_E_NOT_OFFERED, step, "AlgType");
+    if (a->ext_structure)
+        return ide_fail(fault, IDE_E_NOT_OFFERED, step, "AlgExternal");
+    return IDE_OK;
+}
+
+/* Every selection of the response against the request. What capabilities make necessary must have been selected. */
+static enum ide_err check_selection(const struct spdm_params *p, const struct spdm_algorithms *request,
+                                    const struct spdm_algorithms *response, const char *step,
+                                    struct ide_fault *fault)
+{
+    uint32_t both = p->flags_requester & p->flags_responder;
+    bool key_ex = both & SPDM_CAP_KEY_EX;
+    bool records = both & (SPDM_CAP_ENCRYPT | SPDM_CAP_MAC);
+    bool schedule = key_ex || (p->flags_requester & SPDM_CAP_PSK_MASK && p->flags_responder & SPDM_CAP_PSK_MASK);
+    bool asym = key_ex || p->flags_responder & (SPDM_CAP_CERT | SPDM_CAP_CHAL | SPDM_CAP_MEAS_SIG);
+    bool measurements = p->flags_responder & SPDM_CAP_MEAS_MASK && request->measurement_spec;
+    bool other_params = p->version >= SPDM_VERSION_12;
+    const uint16_t *offered = request->structure, *selected = response->structure;
+    const struct choice choices[] = {
+        {"MeasurementSpecificationSel", response->measurement_spec, request->measurement_spec, measurements},
+        {"MeasurementHashAlgo", response->measurement_hash, UINT32_MAX, measurements},
+        {"OtherParamsSelection", other_params ? response->other_params : 0, request->other_params,
+         other_params && key_ex},
+        {"BaseAsymSel", response->base_asym, request->base_asym, asym},
+        {"BaseHashSel", response->base_hash, request->base_hash, true},
+        {"PqcAsymSel", p->version >= SPDM_VERSION_14 ? response->pqc_asym : 0, request->pqc_asym, false},
+        {"DHE", selected[SPDM_ALGORITHM_DHE], offered[SPDM_ALGORITHM_DHE], key_ex},
+        {"AEAD", selected[SPDM_ALGORITHM_AEAD], offered[SPDM_ALGORITHM_AEAD], schedule && records},
+        {"ReqBaseAsymAlg", selected[SPDM_ALGORITHM_REQ_ASYM], offered[SPDM_ALGORITHM_REQ_ASYM],
+         both & SPDM_CAP_MUT_AUTH},
+        {"KeySchedule", selected[SPDM_ALGORITHM_KEY_SCHEDULE], offered[SPDM_ALGORITHM_KEY_SCHEDULE], schedule},
+        {"ReqPqcAsymAlg", selected[SPDM_ALGORITHM_REQ_PQC], offered[SPDM_ALGORITHM_REQ_PQC], false},
+        {"KEMAlg", selected[SPDM_ALGORITHM_KEM], offered[SPDM_ALGORITHM_KEM], false},
+    };
+    enum ide_err err = check_extensions(response, step, fault);
+    for (size_t i = 0; err == IDE_OK && i < sizeof choices / sizeof choices[0]; i++)
+        err = check_choice(&choices[i], step, fault);
+    return err;
+}
+
+/* Bytes of a measurement's digest by MeasurementHashAlgo; a raw bit stream has none. */
+static uint8_t measurement_hash_size(uint32_t bit)
+{
+    static const uint8_t sizes[] = {0, 32, 48, 64, 32, 48, 64, 32};
+    for (unsigned i = 0; i < sizeof sizes; i++) {
+        if (bit == 1u << i)
+            return sizes[i];
+    }
+    return 0;
+}
+
+/* Makes a checked selection the connection's, and starts M1/M2 if this is the requester's side. */
+static enum ide_err adopt(struct spdm_connection *c, const struct spdm_algorithms *a, const char *step)
+{
+    struct spdm_params p = c->params;
+    p.asym = asym_by_bit(a->base_asym);
+    p.hash = hash_by_bit(a->base_hash);
+    p.req_asym = asym_by_bit(a->structure[SPDM_ALGORITHM_REQ_ASYM]);
+    p.dhe = dhe_by_bit(a->structure[SPDM_ALGORITHM_DHE]);
+    p.aead = aead_by_bit(a->structure[SPDM_ALGORITHM_AEAD]);
+    p.opaque_format = p.version >= SPDM_VERSION_12 && a->other_params & SPDM_OPAQUE_FORMAT_1;
+    p.measurement_spec = a->measurement_spec;
+    p.measurement_hash_size = measurement_hash_size(a->measurement_hash);
+    /* a selection without a row was offered by the configuration, but is not in this build */
+    if (!p.hash || (a->base_asym && !p.asym) || (a->structure[SPDM_ALGORITHM_REQ_ASYM] && !p.req_asym) ||
+        (a->structure[SPDM_ALGORITHM_DHE] && !p.dhe) || (a->structure[SPDM_ALGORITHM_AEAD] && !p.aead))
+        return ide_fail(&c->fault, IDE_E_UNSUPPORTED, step, "algorithm");
+    c->params = p;
+    c->state = SPDM_NEGOTIATED;
+    return IDE_OK;
+}
+
+static void offer(struct spdm_algorithms *a, enum spdm_algorithm_type type, uint16_t bits)
+{
+    a->structure[type] = bits;
+    if (bits == 0)
+        return;   /* a structure that offers nothing is refused by some responders */
+    a->present |= (uint8_t)(1u << type);
+    a->header.param1++;
+}
+
+static struct spdm_algorithms own_offer(const struct spdm_connection *c)
+{
+    const struct spdm_config *config = c->config;
+    struct spdm_algorithms a = {
+        .measurement_spec = config->measurement_spec,
+        .other_params = c->params.version >= SPDM_VERSION_12 ? SPDM_OPAQUE_FORMAT_1 : 0,
+        .base_asym = config->base_asym,
+        .base_hash = config->base_hash,
+    };
+    if (c->params.version == SPDM_VERSION_10)
+        return a;
+    offer(&a, SPDM_ALGORITHM_DHE, config->dhe);
+    offer(&a, SPDM_ALGORITHM_AEAD, config->aead);
+    offer(&a, SPDM_ALGORITHM_REQ_ASYM, config->req_asym);
+    offer(&a, SPDM_ALGORITHM_KEY_SCHEDULE, config->key_schedule);
+    return a;
+}
+
+enum ide_err spdm_step_algorithms(struct spdm_connection *c)
+{
+    struct spdm_algorithms request = own_offer(c), response;
+    const struct spdm_exchange exchange = {
+        .request = &spdm_msg_negotiate_algorithms,
+        .in = &request,
+        .response = &spdm_msg_algorithms,
+        .out = &response,
+        .transcript = {.vca = true},
+    };
+    enum ide_err err = spdm_transact(c, &c->clear, &exchange, NULL, NULL);
+    if (err == IDE_OK)
+        err = check_selection(&c->params, &request, &response, "ALGORITHMS", &c->fault);
+    if (err == IDE_OK)
+        err = adopt(c, &response, "ALGORITHMS");
+    return err == IDE_OK ? spdm_m1m2_restart(c) : err;
+}
+
+/* The responder's choice: the strongest of what both have, nothing where they have nothing in common. */
+static struct spdm_algorithms select_from(const struct spdm_connection *c, const struct spdm_algorithms *in)
+{
+    const struct spdm_config *config = c->config;
+    const struct asym_info *asym = asym_choose(in->base_asym & config->base_asym);
+    const struct hash_info *hash = hash_choose(in->base_hash & config->base_hash);
+    const struct asym_info *req_asym = asym_choose(in->structure[SPDM_ALGORITHM_REQ_ASYM] & config->req_asym);
+    const struct dhe_info *dhe = dhe_choose(in->structure[SPDM_ALGORITHM_DHE] & config->dhe);
+    const struct aead_info *aead = aead_choose(in->structure[SPDM_ALGORITHM_AEAD] & config->aead);
+    bool measures = config->flags & SPDM_CAP_MEAS_MASK;
+    struct spdm_algorithms out = {
+        .measurement_spec = measures ? in->measurement_spec & config->measurement_spec & MEASUREMENT_SPEC_DMTF : 0,
+        .other_params = c->params.version >= SPDM_VERSION_12 ? in->other_params & SPDM_OPAQUE_FORMAT_1 : 0,
+        .base_asym = asym ? asym->bit : 0,
+        .base_hash = hash ? hash->bit : 0,
+        .present = in->present,
+    };
+    out.measurement_hash = out.measurement_spec ? config->measurement_hash : 0;
+    out.structure[SPDM_ALGORITHM_REQ_ASYM] = req_asym ? (uint16_t)req_asym->bit : 0;
+    out.structure[SPDM_ALGORITHM_DHE] = dhe ? dhe->bit : 0;
+    out.structure[SPDM_ALGORITHM_AEAD] = aead ? aead->bit : 0;
+    out.structure[SPDM_ALGORITHM_KEY_SCHEDULE] =
+        in->structure[SPDM_ALGORITHM_KEY_SCHEDULE] & config->key_schedule & SPDM_KEY_SCHEDULE_SPDM;
+    for (unsigned type = 0; type < SPDM_ALGORITHM_TYPES; type++)
+        out.header.param1 += out.present >> type & 1;
+    return out;
+}
+
+enum ide_err spdm_handle_negotiate_algorithms(struct spdm_responder *r, struct spdm_request *request,
+                                              struct writer *w)
+{
+    struct spdm_connection *c = &r->connection;
+    const char *step = spdm_msg_negotiate_algorithms.name;
+    struct spdm_algorithms in;
+    enum ide_err err = spdm_request_decode(r, &spdm_msg_negotiate_algorithms, request, &in);
+    if (err != IDE_OK)
+        return err;
+    struct spdm_algorithms out = select_from(c, &in);
+    err = check_selection(&c->params, &in, &out, step, &c->fault);
+    if (err != IDE_OK)
+        return err;
+    spdm_write(&spdm_msg_algorithms, &c->params, &out, w);
+    return adopt(c, &out, step);
+}

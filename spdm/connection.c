@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "spdm/connection.h"
+
+#include <string.h>
+
+#include "spdm/cursor.h"
+#include "spdm/internal.h"
+
+#define SESSION_CAPS (SPDM_CAP_ENCRYPT | SPDM_CAP_MAC | SPDM_CAP_KEY_EX | SPDM_CAP_HBEAT | SPDM_CAP_KEY_UPD)
+
+/* PCIe CMA asks for ECDSA P-256 or P-384 with SHA-256 or SHA-384, IDE_KM for AES-256-GCM (PCIe 6.x §6.31, §6.33). */
+#define COMMON_CONFIG                                                                                        \
+    .version_min = SPDM_VERSION_12, .version_max = SPDM_VERSION_12,                                          \
+    .base_asym = SPDM_ASYM_ECDSA_P256 | SPDM_ASYM_ECDSA_P384,                                                \
+    .base_hash = SPDM_HASH_SHA256 | SPDM_HASH_SHA384, .dhe = SPDM_DHE_SECP256R1 | SPDM_DHE_SECP384R1,        \
+    .aead = SPDM_AEAD_AES_128_GCM | SPDM_AEAD_AES_256_GCM | SPDM_AEAD_CHACHA20_POLY1305,                     \
+    .key_schedule = SPDM_KEY_SCHEDULE_SPDM, .measurement_spec = 1
+
+const struct spdm_config spdm_config_requester = {
+    COMMON_CONFIG,
+    .flags = SESSION_CAPS,
+    .timeout_ms = 1000,
+    .busy_retries = 8,
+};
+
+/* 2^17 us, 131 ms, is far more than two signatures take. */
+const struct spdm_config spdm_config_responder = {
+    COMMON_CONFIG,
+    .ct_exponent = 17,
+    .flags = SESSION_CAPS | SPDM_CAP_CERT | SPDM_CAP_CHAL,
+};
+
+void spdm_connection_init(struct spdm_connection *c, enum spdm_role role, const struct spdm_config *config,
+                          const struct rng *rng, const struct clock *clock)
+{
+    memset(c, 0, sizeof *c);
+    c->role = role;
+    c->config = config;
+    c->rng = *rng;
+    c->clock = *clock;
+}
+
+void spdm_connection_reset(struct spdm_connection *c)
+{
+    c->state = SPDM_NOT_STARTED;
+    wipe(&c->params, sizeof c->params);
+    wipe(c->vca, sizeof c->vca);
+    c->vca_len = 0;
+    wipe(&c->m1m2, sizeof c->m1m2);
+    wipe(&c->l1l2, sizeof c->l1l2);
+    c->challenged = false;
+    c->digest_mask = 0;
+    wipe(c->digests, sizeof c->digests);
+    c->chain_len = 0;
+    c->chain_slot = 0;
+    wipe(c->chain_hash, sizeof c->chain_hash);
+    wipe(&c->peer, sizeof c->peer);
+    c->peer_verified = false;
+}
+
+enum ide_err spdm_m1m2_restart(struct spdm_connection *c)
+{
+    if (!c->params.hash)
+        return IDE_OK;
+    enum ide_err err = hash_init(&c->m1m2, c->params.hash->id);
+    if (err == IDE_OK)
+        err = hash_update(&c->m1m2, c->vca, c->vca_len);
+    return err;
+}
+
+enum ide_err spdm_m1m2_request(struct spdm_connection *c, uint8_t code, bool in_session)
+{
+    if (c->state != SPDM_NEGOTIATED)
+        return IDE_OK;
+    switch (code) {
+    case SPDM_GET_DIGESTS:
+        return in_session ? IDE_OK : spdm_m1m2_restart(c);
+    case SPDM_GET_MEASUREMENTS:
+    case SPDM_KEY_EXCHANGE:
+    case SPDM_FINISH:
+    case SPDM_PSK_EXCHANGE:
+    case SPDM_PSK_FINISH:
+    case SPDM_HEARTBEAT:
+    case SPDM_KEY_UPDATE:
+    case SPDM_END_SESSION:
+        /* they say that CHALLENGE is skipped */
+        return c->challenged ? IDE_OK : spdm_m1m2_restart(c);
+    default:
+        return IDE_OK;
+    }
+}
+
+/*
+ * combined_spdm_prefix: four times "dmtf-spdm-v1.2.*" with the version's digits, zeros, and the context at its end
+ * (DSP0274 1.2 §15).
+ */
+#define PREFIX_REPEATS 4u
+#define PREFIX_SIZE    100u
+
+enum ide_err spdm_signing_digest(const struct spdm_params *p, const char *context, const uint8_t *transcript_hash,
+                                 uint8_t *digest)
+{
+    if (!p->hash)
+        return IDE_E_STATE;
+    if (p->version < SPDM_VERSION_12) {
+        memcpy(digest, transcript_hash, p->hash->size);
+        return IDE_OK;
+    }
+    const uint8_t digits[] = {(uint8_t)('0' + (p->version >> 4)), '.', (uint8_t)('0' + (p->version & 0x0f))};
+    uint8_t message[PREFIX_SIZE + HASH_SIZE_MAX];
+    struct writer w = writer_of(message, sizeof message);
+    for (unsigned i = 0; i < PREFIX_REPEATS; i++) {
+        write_bytes(&w, "dmtf-spdm-v", 11);
+        write_bytes(&w, digits, sizeof digits);
+        write_bytes(&w, ".*", 2);
+    }
+    size_t context_len = strlen(context);
+    write_zero(&w, PREFIX_SIZE - w.pos - context_len);
+    write_bytes(&w, context, context_len);
+    write_hash(&w, p, transcript_hash);
+    enum ide_err err = write_done(&w);
+    return err == IDE_OK ? hash_once(p->hash->id, message, w.pos, digest) : err;
+}

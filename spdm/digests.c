@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* GET_DIGESTS and DIGESTS (DSP0274 1.2 §10.6). */
+#include <string.h>
+
+#include "spdm/internal.h"
+
+static void digests_decode(struct reader *r, const struct spdm_params *p, void *message)
+{
+    struct spdm_digests *m = message;
+    struct reader all = *r;
+    for (unsigned slot = 0; slot < SPDM_SLOTS; slot++) {
+        if (m->header.param2 >> slot & 1)
+            read_hash(r, p, "Digest");
+    }
+    m->digests = read_bytes(&all, r->pos - all.pos, "Digest");
+}
+
+static void digests_encode(struct writer *w, const struct spdm_params *p, const void *message)
+{
+    const struct spdm_digests *m = message;
+    struct reader all = reader_of(m->digests, SPDM_SLOTS * HASH_SIZE_MAX);
+    for (unsigned slot = 0; slot < SPDM_SLOTS; slot++) {
+        if (m->header.param2 >> slot & 1)
+            write_hash(w, p, read_hash(&all, p, "Digest"));
+    }
+}
+
+const struct spdm_message spdm_msg_get_digests = {SPDM_GET_DIGESTS, SPDM_VERSION_10, "GET_DIGESTS", NULL, NULL};
+const struct spdm_message spdm_msg_digests = {SPDM_DIGESTS, SPDM_VERSION_10, "DIGESTS", digests_decode,
+                                              digests_encode};
+
+static void publish(struct spdm_connection *c, const struct spdm_digests *m)
+{
+    struct reader all = reader_of(m->digests, SPDM_SLOTS * HASH_SIZE_MAX);
+    memset(c->digests, 0, sizeof c->digests);
+    for (unsigned slot = 0; slot < SPDM_SLOTS; slot++) {
+        if (m->header.param2 >> slot & 1)
+            read_copy(&all, c->digests[slot], c->params.hash->size, "Digest");
+    }
+    c->digest_mask = m->header.param2;
+}
+
+enum ide_err spdm_get_digests(struct spdm_connection *c, uint8_t *slot_mask,
+                              uint8_t digests[SPDM_SLOTS][HASH_SIZE_MAX])
+{
+    struct spdm_plain request = {0};
+    struct spdm_digests response;
+    const struct spdm_exchange exchange = {
+        .request = &spdm_msg_get_digests,
+        .in = &request,
+        .response = &spdm_msg_digests,
+        .out = &response,
+        .transcript = {.hash = &c->m1m2},
+    };
+    enum ide_err err = spdm_peer_can(c, SPDM_CAP_CERT, "GET_DIGESTS", "CERT_CAP");
+    if (err == IDE_OK)
+        err = spdm_transact(c, &c->clear, &exchange, NULL, NULL);
+    if (err != IDE_OK)
+        return err;
+    publish(c, &response);
+    *slot_mask = c->digest_mask;
+    if (digests)
+        memcpy(digests, c->digests, sizeof c->digests);
+    return IDE_OK;
+}
+
+enum ide_err spdm_handle_get_digests(struct spdm_responder *r, struct spdm_request *request, struct writer *w)
+{
+    const struct spdm_params *p = &r->connection.params;
+    struct spdm_plain in;
+    uint8_t digests[SPDM_SLOTS * HASH_SIZE_MAX];
+    struct writer all = writer_of(digests, sizeof digests);
+    struct spdm_digests out = {.digests = digests};
+    enum ide_err err = spdm_request_decode(r, &spdm_msg_get_digests, request, &in);
+    for (unsigned slot = 0; err == IDE_OK && slot < SPDM_SLOTS; slot++) {
+        const struct spdm_slot *s = &r->slots[slot];
+        uint8_t *digest = s->chain ? write_space(&all, p->hash->size) : NULL;
+        if (!digest)
+            continue;
+        err = hash_once(p->hash->id, s->chain, s->chain_len, digest);
+        out.header.param2 |= (uint8_t)(1u << slot);
+    }
+    if (p->version >= SPDM_VERSION_13)
+        out.header.param1 = out.header.param2;   /* SupportedSlotMask */
+    if (err == IDE_OK)
+        spdm_write(&spdm_msg_digests, p, &out, w);
+    return err;
+}

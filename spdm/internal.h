@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files of spdm/ share among themselves: the requester's steps, the
+ * responder's handlers, and the transcripts. Not for the layers above.
+ */
+#ifndef SPDM_INTERNAL_H
+#define SPDM_INTERNAL_H
+
+#include "spdm/messages.h"
+#include "spdm/requester.h"
+#include "spdm/responder.h"
+
+#define SPDM_HEADER_SIZE 4u
+
+/* Reads bytes of the base hash's size; the reader fails if no hash is agreed on. */
+const uint8_t *read_hash(struct reader *r, const struct spdm_params *p, const char *field);
+void write_hash(struct writer *w, const struct spdm_params *p, const uint8_t *hash);
+
+/* M1/M2 as it is before B: message A only. */
+enum ide_err spdm_m1m2_restart(struct spdm_connection *c) MUST_USE;
+/* What a request does to M1/M2 by being sent or answered at all (DSP0274 1.2 §10.8.3). */
+enum ide_err spdm_m1m2_request(struct spdm_connection *c, uint8_t code, bool in_session) MUST_USE;
+
+/* IDE_OK, or IDE_E_CAPABILITY at field if the peer of a requester has none of the flags. */
+enum ide_err spdm_peer_can(struct spdm_connection *c, uint32_t flags, const char *step, const char *field) MUST_USE;
+
+/* The requester's steps of spdm_negotiate(), each of which moves c->state on. */
+enum ide_err spdm_step_version(struct spdm_connection *c) MUST_USE;
+enum ide_err spdm_step_capabilities(struct spdm_connection *c) MUST_USE;
+enum ide_err spdm_step_algorithms(struct spdm_connection *c) MUST_USE;
+
+/* The responder's handlers (struct spdm_handler). */
+enum ide_err spdm_handle_get_version(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
+enum ide_err spdm_handle_get_capabilities(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
+enum ide_err spdm_handle_negotiate_algorithms(struct spdm_responder *r, struct spdm_request *request,
+                                              struct writer *w);
+enum ide_err spdm_handle_get_digests(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
+enum ide_err spdm_handle_get_certificate(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
+enum ide_err spdm_handle_challenge(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
+enum ide_err spdm_handle_vendor_defined(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
+
+/* Forgets the connection and tells the layers above. */
+void spdm_responder_forget(struct spdm_responder *r);
+
+/* Decodes the request that r is answering; its length goes to request->consumed. */
+enum ide_err spdm_request_decode(struct spdm_responder *r, const struct spdm_message *m, struct spdm_request *request,
+                                 void *message) MUST_USE;
+
+/* The slot, if it holds a chain, else NULL with the fault set. */
+const struct spdm_slot *spdm_responder_slot(struct spdm_responder *r, uint8_t slot, const char *step);
+
+#endif

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "spdm/responder.h"
+
+#include <string.h>
+
+#include "spdm/internal.h"
+
+#define ANY_STATE       0xffu
+#define IN(state)       (1u << (state))
+#define PADDING_MAX     3u
+
+/* code, first version, name, needs, states, in session, outside, noted, handler */
+static const struct spdm_handler rows[] = {
+    {SPDM_GET_VERSION, SPDM_VERSION_10, "GET_VERSION", 0, ANY_STATE, false, true, SPDM_NOTED_VCA,
+     spdm_handle_get_version},
+    {SPDM_GET_CAPABILITIES, SPDM_VERSION_10, "GET_CAPABILITIES", 0, IN(SPDM_AFTER_VERSION), false, true,
+     SPDM_NOTED_VCA, spdm_handle_get_capabilities},
+    {SPDM_NEGOTIATE_ALGORITHMS, SPDM_VERSION_10, "NEGOTIATE_ALGORITHMS", 0, IN(SPDM_AFTER_CAPABILITIES), false, true,
+     SPDM_NOTED_VCA, spdm_handle_negotiate_algorithms},
+    {SPDM_GET_DIGESTS, SPDM_VERSION_10, "GET_DIGESTS", SPDM_CAP_CERT, IN(SPDM_NEGOTIATED), true, true,
+     SPDM_NOTED_M1M2, spdm_handle_get_digests},
+    {SPDM_GET_CERTIFICATE, SPDM_VERSION_10, "GET_CERTIFICATE", SPDM_CAP_CERT, IN(SPDM_NEGOTIATED), true, true,
+     SPDM_NOTED_M1M2, spdm_handle_get_certificate},
+    {SPDM_CHALLENGE, SPDM_VERSION_10, "CHALLENGE", SPDM_CAP_CHAL, IN(SPDM_NEGOTIATED), false, true,
+     SPDM_NOTED_NOWHERE, spdm_handle_challenge},
+    {SPDM_VENDOR_DEFINED_REQUEST, SPDM_VERSION_10, "VENDOR_DEFINED_REQUEST", 0, IN(SPDM_NEGOTIATED), true, true,
+     SPDM_NOTED_NOWHERE, spdm_handle_vendor_defined},
+};
+
+const struct spdm_handler_table spdm_handlers = {rows, sizeof rows / sizeof rows[0]};
+
+void spdm_responder_init(struct spdm_responder *r, const struct spdm_config *config, const struct rng *rng,
+                         const struct clock *clock, const struct spdm_handler_table *tables, size_t table_count)
+{
+    memset(r, 0, sizeof *r);
+    spdm_connection_init(&r->connection, SPDM_RESPONDER, config, rng, clock);
+    r->tables = tables;
+    r->table_count = table_count;
+}
+
+void spdm_responder_add_vendor(struct spdm_responder *r, struct spdm_vendor *v)
+{
+    v->next = r->vendors;
+    r->vendors = v;
+}
+
+void spdm_responder_forget(struct spdm_responder *r)
+{
+    spdm_connection_reset(&r->connection);
+    r->last_vca = r->last_vca_request = 0;
+    if (r->on_reset)
+        r->on_reset(r);
+}
+
+enum ide_err spdm_request_decode(struct spdm_responder *r, const struct spdm_message *m,
+                                 struct spdm_request *request, void *message)
+{
+    return spdm_decode(m, &r->connection.params, request->data, request->len, message, &request->consumed,
+                       &r->connection.fault);
+}
+
+const struct spdm_slot *spdm_responder_slot(struct spdm_responder *r, uint8_t slot, const char *step)
+{
+    if (slot < SPDM_SLOTS && r->slots[slot].chain)
+        return &r->slots[slot];
+    ide_fail_value(&r->connection.fault, IDE_E_NO_CERT, step, "SlotID", slot, 0);
+    return NULL;
+}
+
+enum ide_err spdm_responder_note(struct hash *hash, const struct spdm_request *request, const struct writer *w)
+{
+    enum ide_err err = write_done(w);
+    if (err == IDE_OK)
+        err = hash_update(hash, request->data, request->consumed);
+    if (err == IDE_OK)
+        err = hash_update(hash, w->data, w->pos);
+    return err;
+}
+
+static const struct spdm_handler *find(const struct spdm_responder *r, uint8_t code)
+{
+    for (size_t t = 0; t < r->table_count; t++) {
+        for (size_t i = 0; i < r->tables[t].count; i++) {
+            if (r->tables[t].rows[i].code == code)
+                return &r->tables[t].rows[i];
+        }
+    }
+    return NULL;
+}
+
+/* Fails with an ERROR code that no ide_err stands for, or with error data. */
+static enum ide_err refuse_with(struct spdm_responder *r, enum ide_err err, uint8_t code, uint8_t data,
+                                const char *step, const char *field)
+{
+    r->error_code = code;
+    r->error_data = data;
+    return ide_fail(&r->connection.fault, err, step, field);
+}
+
+/* GET_VERSION is always 1.0; GET_CAPABILITIES chooses the version, so its handler looks at it. */
+static bool version_fits(const struct spdm_responder *r, uint8_t code, uint8_t version)
+{
+    if (code == SPDM_GET_VERSION)
+        return version == SPDM_VERSION_10;
+    return r->connection.params.version == 0 || r->connection.params.version == version;
+}
+
+/* Whether the row lets the request in (DSP0274 1.2 §10.11, table of error codes). */
+static enum ide_err check_row(struct spdm_responder *r, const struct spdm_handler *row, bool in_session)
+{
+    const struct spdm_connection *c = &r->connection;
+    uint8_t version = c->params.version != 0 ? c->params.version : SPDM_VERSION_10;
+    if (version < row->first_version || (row->needs && !(c->config->flags & row->needs)))
+        return refuse_with(r, IDE_E_CAPABILITY, SPDM_ERROR_UNSUPPORTED_REQUEST, row->code, row->name, NULL);
+    if (!(row->states & IN(c->state)))
+        return refuse_with(r, IDE_E_STATE, SPDM_ERROR_UNEXPECTED_REQUEST, 0, row->name, NULL);
+    if (in_session && !row->in_session)
+        return refuse_with(r, IDE_E_STATE, SPDM_ERROR_UNEXPECTED_REQUEST, 0, row->name, "session");
+    if (!in_session && !row->out_session)
+        return refuse_with(r, IDE_E_SESSION, SPDM_ERROR_SESSION_REQUIRED, 0, row->name, "session");
+    return IDE_OK;
+}
+
+/* The version and code, and the row that they lead to. */
+static enum ide_err read_row(struct spdm_responder *r, const struct spdm_request *request,
+                             const struct spdm_handler **row)
+{
+    struct reader in = reader_of(request->data, request->len);
+    uint8_t version = read_u8(&in, "SPDMVersion");
+    uint8_t code = read_u8(&in, "RequestResponseCode");
+    read_bytes(&in, 2, "Param1");
+    enum ide_err err = read_done(&in, &r->connection.fault, "request");
+    if (err != IDE_OK)
+        return err;
+    if (!version_fits(r, code, version))
+        return ide_fail_value(&r->connection.fault, IDE_E_VERSION, "request", "SPDMVersion", version,
+                              r->connection.params.version);
+    *row = find(r, code);
+    if (!*row)
+        return refuse_with(r, IDE_E_UNSUPPORTED, SPDM_ERROR_UNSUPPORTED_REQUEST, code, "request",
+                           "RequestResponseCode");
+    return IDE_OK;
+}
+
+/*
+ * A requester that missed a response sends GET_CAPABILITIES or NEGOTIATE_ALGORITHMS again, byte for byte, and gets the
+ * same answer (DSP0274 1.2 §10.4, §10.5). GET_VERSION starts anew instead.
+ */
+static bool repeated(const struct spdm_responder *r, const struct spdm_handler *row, const struct spdm_request *q,
+                     struct writer *w)
+{
+    const uint8_t *last = r->connection.vca + r->last_vca;
+    size_t n = r->last_vca_request;
+    if (row->noted != SPDM_NOTED_VCA || row->code == SPDM_GET_VERSION || q->session || n == 0)
+        return false;
+    if (q->len < n || q->len - n > PADDING_MAX || memcmp(q->data, last, n) != 0)
+        return false;
+    write_bytes(w, last + n, r->connection.vca_len - r->last_vca - n);
+    return true;
+}
+
+static enum ide_err note_vca(struct spdm_responder *r, const struct spdm_request *q, const struct writer *w)
+{
+    struct spdm_connection *c = &r->connection;
+    struct writer vca = writer_of(c->vca, sizeof c->vca);
+    vca.pos = c->vca_len;
+    write_bytes(&vca, q->data, q->consumed);
+    write_bytes(&vca, w->data, w->pos);
+    enum ide_err err = write_done(&vca);
+    if (err != IDE_OK)
+        return err;
+    r->last_vca = c->vca_len;
+    r->last_vca_request = (uint16_t)q->consumed;
+    c->vca_len = (uint16_t)vca.pos;
+    return c->state == SPDM_NEGOTIATED ? spdm_m1m2_restart(c) : IDE_OK;
+}
+
+/* The one place where the responder's side of the transcripts grows. */
+static enum ide_err note(struct spdm_responder *r, const struct spdm_handler *row, const struct spdm_request *q,
+                         const struct writer *w)
+{
+    if (row->noted == SPDM_NOTED_VCA)
+        return note_vca(r, q, w);
+    enum ide_err err = spdm_m1m2_request(&r->connection, row->code, q->session != NULL);
+    if (err == IDE_OK && row->noted == SPDM_NOTED_M1M2 && !q->session)
+        err = spdm_responder_note(&r->connection.m1m2, q, w);
+    return err;
+}
+
+static enum ide_err serve(struct spdm_responder *r, const struct spdm_handler *row, struct spdm_request *q,
+                          struct writer *w)
+{
+    enum ide_err err = row->handle(r, q, w);
+    if (err == IDE_OK)
+        err = write_done(w);
+    if (err != IDE_OK)
+        return err;
+    err = note(r, row, q, w);
+    if (err != IDE_OK)
+        spdm_responder_forget(r);   /* a transcript with a gap proves nothing */
+    return err;
+}
+
+static enum ide_err answer(struct spdm_responder *r, struct spdm_request *q, struct writer *w)
+{
+    const struct spdm_handler *row = NULL;
+    enum ide_err err = read_row(r, q, &row);
+    if (err == IDE_OK && repeated(r, row, q, w))
+        return write_done(w);
+    if (err == IDE_OK)
+        err = check_row(r, row, q->session != NULL);
+    if (err == IDE_OK)
+        err = serve(r, row, q, w);
+    if (err != IDE_OK && r->connection.fault.err != err)
+        ide_fail(&r->connection.fault, err, row ? row->name : "request", NULL);
+    return err;
+}
+
+/* The one place where an internal error becomes an SPDM ERROR. */
+static size_t write_error(const struct spdm_responder *r, enum ide_err err, uint8_t *response, size_t cap)
+{
+    struct spdm_error error = {.header = {.param1 = r->error_code, .param2 = r->error_data}};
+    size_t len;
+    if (error.header.param1 == 0)
+        error.header.param1 = spdm_error_for(err);
+    return spdm_encode(&spdm_msg_error, &r->connection.params, &error, response, cap, &len) == IDE_OK ? len : 0;
+}
+
+enum ide_err spdm_respond(struct spdm_responder *r, void *session, const uint8_t *request, size_t request_len,
+                          uint8_t *response, size_t cap, size_t *response_len)
+{
+    struct spdm_request q = {.data = request, .len = request_len, .session = session};
+    uint32_t peer = r->connection.params.peer_transfer_size;
+    struct writer w = writer_of(response, peer != 0 && peer < cap ? peer : cap);
+    r->connection.fault = (struct ide_fault){0};
+    r->error_code = r->error_data = 0;
+    enum ide_err err = answer(r, &q, &w);
+    *response_len = err == IDE_OK ? w.pos : write_error(r, err, response, cap);
+    return err;
+}
