@@ -25,6 +25,8 @@ struct cma_ids {
     uint8_t revision;
     uint16_t subsystem_vendor, subsystem;
     bool has_subsystem;                /* type 0 header; without one SSVID and SSID are not compared */
+    bool has_serial;                   /* Device Serial Number capability; compared if the certificate names one */
+    uint64_t serial;
 };
 
 struct trust_anchor {
@@ -33,7 +35,7 @@ struct trust_anchor {
 };
 
 enum cma_name_rule {
-    CMA_NAME_REQUIRED,     /* the leaf must carry the CMA name, and it must be the device's */
+    CMA_NAME_REQUIRED,     /* the leaf must carry the CMA name, and it must be the device's; see the EKU below */
     CMA_NAME_IF_PRESENT,   /* a leaf without any CMA name is accepted; a wrong one never */
 };
 
@@ -60,18 +62,26 @@ struct identity {
  *   key      the type of leaf key that the negotiated base asymmetric algorithm needs
  *   now      unix seconds
  *
- * Checks: form and lengths; RootHash against the anchor; every signature up to the anchor; issuer names, CA and path
- * length; validity of each; leaf: not a CA, key usage digitalSignature, EKU (if the leaf carries any: DSP0274's
- * responder OID or CMA's 1.3.6.1.4.1.412.274.3 / 2.23.147...), subject alternative name against trust->ids.
- * out is written only on success.
+ * The anchor is the one whose hash is RootHash; the chain begins with it or with a certificate that it signed. Its own
+ * signature is not looked at, so a chain of three costs two verifications.
+ *
+ * Checks: form and lengths; every signature up to the anchor; issuer names; CA, keyCertSign and path length; validity
+ * of each; no unknown critical extension. Leaf: not a CA; keyUsage digitalSignature; the type of key; every name of
+ * type 2.23.147 in subjectAltName against trust->ids. If it has an extendedKeyUsage: with CMA_NAME_REQUIRED and ids it
+ * must list DSP0274's responder purpose (1.3.6.1.4.1.412.274.3); otherwise it must not list the requester's (….4)
+ * without it. out is written only on success.
  *
  * Errors: IDE_E_NO_TRUST, IDE_E_CHAIN, IDE_E_UNTRUSTED, IDE_E_SIGNATURE, IDE_E_EXPIRED, IDE_E_USAGE, IDE_E_NAME,
- * IDE_E_KEY, IDE_E_UNSUPPORTED, each with the field at fault.
+ * IDE_E_KEY, IDE_E_UNSUPPORTED, each with the field at fault, under the step "CERTIFICATE", "trust anchor",
+ * "intermediate certificate" or "leaf certificate".
  */
 enum ide_err identity_verify(const uint8_t *chain, size_t chain_len, enum hash_id hash, enum key_type key, int64_t now,
                              const struct trust *trust, struct identity *out, struct ide_fault *fault) MUST_USE;
 
-/* The CMA name of ids: "Vendor=1B36:Device=0010:CC=010802:REV=02:SSVID=1AF4:SSID=1100". size at least 64; returns text. */
+/*
+ * The CMA name of ids: "Vendor=1B36:Device=0010:CC=010802:REV=02:SSVID=1AF4:SSID=1100", without a serial number.
+ * size at least 64; returns text.
+ */
 char *cma_name_text(const struct cma_ids *ids, char *text, size_t size);
 
 #endif
