@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* libpci on a tree of plain files: devices/<bdf>/config and nothing else. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "root_port/pcie_access.h"
+#include "root_port/topology.h"
+#include "test_root_port_fake.h"
+
+/* One tree at a time, removed at the end of its test. */
+struct tree {
+    char path[64];
+};
+
+__attribute__((format(printf, 1, 0))) static void run(const char *command, const char *path)
+{
+    char line[256];
+    snprintf(line, sizeof line, command, path);
+    CU_ASSERT_EQUAL_FATAL(system(line), 0);
+}
+
+static void tree_make(struct tree *tree)
+{
+    strcpy(tree->path, "/tmp/test_root_port.XXXXXX");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(tree->path));
+    run("mkdir '%s/devices'", tree->path);
+}
+
+static void tree_remove(const struct tree *tree)
+{
+    run("rm -r '%s'", tree->path);
+}
+
+static void config_path(const struct tree *tree, const char *name, char path[static 128])
+{
+    snprintf(path, 128, "%s/devices/%s", tree->path, name);
+    mkdir(path, 0755);
+    snprintf(path, 128, "%s/devices/%s/config", tree->path, name);
+}
+
+static void tree_add(const struct tree *tree, const char *name, const struct fake_function *function,
+                     size_t size)
+{
+    char path[128];
+    config_path(tree, name, path);
+    FILE *file = fopen(path, "wb");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    CU_ASSERT_EQUAL(fwrite(function->space, 1, size, file), size);
+    fclose(file);
+}
+
+static struct pcie_bdf bdf_of(const char *text)
+{
+    struct pcie_bdf bdf = {0};
+    CU_ASSERT_EQUAL_FATAL(pcie_bdf_parse(text, &bdf), IDE_OK);
+    return bdf;
+}
+
+static void endpoint(struct fake_function *f)
+{
+    fake_init(f);
+    fake_put_express(f, PCIE_TYPE_ENDPOINT);
+    fake_put_ext_cap(f, 0x100, PCIE_EXT_CAP_ID_DOE, 0x140);
+    fake_put_ext_cap(f, 0x140, PCIE_EXT_CAP_ID_IDE, 0);
+}
+
+static void bridge(struct fake_function *f, enum pcie_port_type type, uint8_t bus, uint8_t secondary,
+                   uint8_t subordinate)
+{
+    fake_init(f);
+    fake_put_express(f, type);
+    fake_put_bridge(f, bus, secondary, subordinate);
+}
+
+static void open_refuses_what_is_no_tree(void)
+{
+    struct pcie_access access;
+    struct ide_fault fault;
+    char longest[PCIE_SYSFS_PATH_MAX + 1];
+    CU_ASSERT_EQUAL(pcie_access_open(&access, "/nonexistent", &fault), IDE_E_ACCESS);
+    pcie_access_close(&access);
+    memset(longest, 'x', sizeof longest);
+    longest[PCIE_SYSFS_PATH_MAX] = '\0';
+    CU_ASSERT_EQUAL(pcie_access_open(&access, longest, &fault), IDE_E_ARGUMENT);
+    pcie_access_close(&access);
+    CU_ASSERT_EQUAL(pcie_access_open(&access, "/etc/passwd", &fault), IDE_E_ACCESS);
+    pcie_access_close(&access);
+}
+
+static void function_reads_and_writes_all_sizes(void)
+{
+    struct tree tree;
+    struct fake_function f;
+    struct pcie_access access;
+    struct pcie_function function;
+    struct ide_fault fault;
+    struct pcie_bdf bdf = bdf_of("0001:02:03.4");
+    tree_make(&tree);
+    endpoint(&f);
+    tree_add(&tree, "0001:02:03.4", &f, PCIE_CONFIG_SIZE);
+    CU_ASSERT_EQUAL_FATAL(pcie_access_open(&access, tree.path, &fault), IDE_OK);
+    CU_ASSERT_EQUAL_FATAL(pcie_function_open(&function, &access, &bdf, &fault), IDE_OK);
+    CU_ASSERT_EQUAL(pcie_read32(&function.config, 0), 0x00101b36);
+    CU_ASSERT_EQUAL(pcie_read16(&function.config, 2), 0x0010);
+    CU_ASSERT_EQUAL(pcie_read8(&function.config, 1), 0x1b);
+    CU_ASSERT_TRUE(pcie_write32(&function.config, 0xffc, 0x11223344));
+    CU_ASSERT_TRUE(pcie_write16(&function.config, 0xffe, 0xaabb));
+    CU_ASSERT_TRUE(pcie_write8(&function.config, 0xffc, 0xcc));
+    CU_ASSERT_EQUAL(pcie_read32(&function.config, 0xffc), 0xaabb33cc);
+    CU_ASSERT_EQUAL(pcie_find_ext_cap(&function.config, PCIE_EXT_CAP_ID_IDE, 0), 0x140);
+    pcie_function_close(&function);
+    pcie_access_close(&access);
+    tree_remove(&tree);
+}
+
+static enum ide_err open_one(const struct tree *tree, const char *name)
+{
+    struct pcie_access access;
+    struct pcie_function function;
+    struct ide_fault fault;
+    struct pcie_bdf bdf = bdf_of(name);
+    CU_ASSERT_EQUAL_FATAL(pcie_access_open(&access, tree->path, &fault), IDE_OK);
+    enum ide_err err = pcie_function_open(&function, &access, &bdf, &fault);
+    CU_ASSERT_TRUE(err == IDE_OK || fault.err == err);
+    pcie_function_close(&function);
+    pcie_access_close(&access);
+    return err;
+}
+
+static void function_open_tells_absent_from_unreadable(void)
+{
+    struct tree tree;
+    struct fake_function f;
+    tree_make(&tree);
+    endpoint(&f);
+    tree_add(&tree, "0000:00:01.0", &f, 0);
+    tree_add(&tree, "0000:00:02.0", &f, PCIE_STD_HEADER_SIZE); /* what Linux shows to others than root */
+    tree_add(&tree, "0000:00:03.0", &f, 256);                  /* conventional PCI */
+    memset(f.space, 0xff, sizeof f.space);
+    tree_add(&tree, "0000:00:04.0", &f, PCIE_CONFIG_SIZE);
+    CU_ASSERT_EQUAL(open_one(&tree, "0000:00:00.0"), IDE_E_NO_DEVICE);
+    CU_ASSERT_EQUAL(open_one(&tree, "0000:00:01.0"), IDE_E_ACCESS);
+    CU_ASSERT_EQUAL(open_one(&tree, "0000:00:02.0"), IDE_E_ACCESS);
+    CU_ASSERT_EQUAL(open_one(&tree, "0000:00:03.0"), IDE_OK);
+    CU_ASSERT_EQUAL(open_one(&tree, "0000:00:04.0"), IDE_E_NO_DEVICE);
+    tree_remove(&tree);
+}
+
+static void function_that_vanishes_reads_all_ones(void)
+{
+    struct tree tree;
+    struct fake_function f;
+    struct pcie_access pci;
+    struct pcie_function function;
+    struct ide_fault fault;
+    struct pcie_bdf bdf = bdf_of("0000:00:01.0");
+    char path[128];
+    tree_make(&tree);
+    endpoint(&f);
+    tree_add(&tree, "0000:00:01.0", &f, PCIE_CONFIG_SIZE);
+    CU_ASSERT_EQUAL_FATAL(pcie_access_open(&pci, tree.path, &fault), IDE_OK);
+    CU_ASSERT_EQUAL_FATAL(pcie_function_open(&function, &pci, &bdf, &fault), IDE_OK);
+    config_path(&tree, "0000:00:01.0", path);
+    CU_ASSERT_EQUAL(truncate(path, 0), 0);
+    CU_ASSERT_EQUAL(pcie_read32(&function.config, 0), PCIE_ALL_ONES);
+    CU_ASSERT_EQUAL(unlink(path), 0);
+    /* the first write opens the file anew, for writing: it is not there, and neither libpci nor we end or
+     * make it */
+    CU_ASSERT_FALSE(pcie_write32(&function.config, 0x100, 0));
+    CU_ASSERT_EQUAL(pcie_read32(&function.config, 0), PCIE_ALL_ONES);
+    CU_ASSERT_NOT_EQUAL(access(path, F_OK), 0);
+    pcie_function_close(&function);
+    pcie_access_close(&pci);
+    tree_remove(&tree);
+}
+
+static void list_is_in_order_and_passes_over_other_names(void)
+{
+    static const char *const want[] = {"0000:00:03.0", "0000:01:00.0", "0000:01:00.1", "0001:00:00.0",
+                                       "10000:00:00.0"};
+    struct tree tree;
+    struct fake_function f;
+    struct pcie_access access;
+    struct ide_fault fault;
+    struct pcie_bdf *list;
+    size_t count;
+    char text[PCIE_BDF_TEXT];
+    tree_make(&tree);
+    CU_ASSERT_EQUAL_FATAL(pcie_access_open(&access, tree.path, &fault), IDE_OK);
+    CU_ASSERT_EQUAL(pcie_access_list(&access, &list, &count, &fault), IDE_OK);
+    CU_ASSERT_TRUE(list == NULL && count == 0);
+    endpoint(&f);
+    for (size_t i = 5; i-- > 0;)
+        tree_add(&tree, want[i], &f, PCIE_CONFIG_SIZE);
+    run("mkdir '%s/devices/surprise'", tree.path); /* pci_scan_bus() would end the program here */
+    CU_ASSERT_EQUAL(pcie_access_list(&access, &list, &count, &fault), IDE_OK);
+    CU_ASSERT_EQUAL_FATAL(count, 5);
+    for (size_t i = 0; i < count; i++)
+        CU_ASSERT_STRING_EQUAL(pcie_bdf_format(&list[i], text), want[i]);
+    free(list);
+    pcie_access_close(&access);
+    tree_remove(&tree);
+}
+
+static void topology_is_read_from_the_tree(void)
+{
+    struct tree tree;
+    struct fake_function f;
+    struct pcie_access access;
+    struct topology topology;
+    struct topology_pair pair;
+    struct ide_fault fault;
+    struct pcie_bdf bdf = bdf_of("0000:01:00.0");
+    tree_make(&tree);
+    bridge(&f, PCIE_TYPE_ROOT_PORT, 0, 1, 1);
+    tree_add(&tree, "0000:00:03.0", &f, PCIE_CONFIG_SIZE);
+    endpoint(&f);
+    tree_add(&tree, "0000:01:00.0", &f, PCIE_CONFIG_SIZE);
+    tree_add(&tree, "0000:01:00.1", &f, 0); /* unreadable: left out */
+    CU_ASSERT_EQUAL_FATAL(pcie_access_open(&access, tree.path, &fault), IDE_OK);
+    CU_ASSERT_EQUAL_FATAL(topology_read(&topology, &access, &fault), IDE_OK);
+    CU_ASSERT_EQUAL_FATAL(topology.count, 2);
+    CU_ASSERT_EQUAL_FATAL(topology_pair(&topology, &bdf, &pair, &fault), IDE_OK);
+    CU_ASSERT_TRUE(pair.root_port == 0 && pair.endpoint == 1);
+    CU_ASSERT_TRUE(topology.nodes[1].ide == 0x140 && topology.nodes[1].doe_count == 1);
+    topology_free(&topology);
+    pcie_access_close(&access);
+    tree_remove(&tree);
+}
+
+static void topology_of_unreadable_functions_is_an_error(void)
+{
+    struct tree tree;
+    struct fake_function f;
+    struct pcie_access access;
+    struct topology topology;
+    struct ide_fault fault;
+    tree_make(&tree);
+    CU_ASSERT_EQUAL_FATAL(pcie_access_open(&access, tree.path, &fault), IDE_OK);
+    CU_ASSERT_EQUAL(topology_read(&topology, &access, &fault), IDE_OK);
+    CU_ASSERT_EQUAL(topology.count, 0);
+    topology_free(&topology);
+    endpoint(&f);
+    tree_add(&tree, "0000:00:02.0", &f, PCIE_STD_HEADER_SIZE);
+    CU_ASSERT_EQUAL(topology_read(&topology, &access, &fault), IDE_E_ACCESS);
+    topology_free(&topology);
+    run("rm -r '%s/devices'", tree.path); /* gone while open */
+    CU_ASSERT_EQUAL(topology_read(&topology, &access, &fault), IDE_E_ACCESS);
+    topology_free(&topology);
+    pcie_access_close(&access);
+    tree_remove(&tree);
+}
+
+int main(void)
+{
+    CU_TestInfo tests[] = {
+        {"open refuses what is no tree", open_refuses_what_is_no_tree},
+        {"function reads and writes all sizes", function_reads_and_writes_all_sizes},
+        {"function open tells absent from unreadable", function_open_tells_absent_from_unreadable},
+        {"function that vanishes reads all ones", function_that_vanishes_reads_all_ones},
+        {"list is in order and passes over other names", list_is_in_order_and_passes_over_other_names},
+        {"topology is read from the tree", topology_is_read_from_the_tree},
+        {"topology of unreadable functions is an error", topology_of_unreadable_functions_is_an_error},
+        CU_TEST_INFO_NULL,
+    };
+    return fake_run("root_port: libpci", tests);
+}
