@@ -25,6 +25,7 @@ struct ide_km_port_ops {
 struct ide_km_responder {
     const struct ide_km_port_ops *ops;
     void *context;
+    struct spdm_vendor vendor;   /* set by ide_km_responder_attach() */
 };
 
 /* Makes r answer IDE_KM for the device's sessions, and hear of their ends. Borrows k, which must outlive r. */

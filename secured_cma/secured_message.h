@@ -28,6 +28,9 @@ struct secured_direction {
 /* Sets key and IV and starts at sequence number 0, in one place. */
 enum ide_err secured_set_key(struct secured_direction *d, enum aead_id aead, const uint8_t *key,
                              const uint8_t *iv) MUST_USE;
+/* Goes back to a key at the number where it stopped, after a KEY_UPDATE that failed. On failure d is cleared. */
+enum ide_err secured_restore_key(struct secured_direction *d, enum aead_id aead, const uint8_t *key,
+                                 const uint8_t *iv, uint64_t sequence) MUST_USE;
 void secured_clear(struct secured_direction *d);
 
 /*
@@ -36,6 +39,10 @@ void secured_clear(struct secured_direction *d);
  */
 enum ide_err secured_seal(struct secured_direction *d, uint32_t session_id, uint8_t *record, size_t cap,
                           size_t message_len, size_t *record_len) MUST_USE;
+
+/* The same with padding_len bytes of random padding, which stand behind the message already. We send none; peers do. */
+enum ide_err secured_seal_padded(struct secured_direction *d, uint32_t session_id, uint8_t *record, size_t cap,
+                                 size_t message_len, size_t padding_len, size_t *record_len) MUST_USE;
 
 /*
  * Opens in place. len may count DOE padding (at most 3 bytes). The message points into record.

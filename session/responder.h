@@ -13,6 +13,7 @@ extern const struct spdm_handler_table session_handlers;   /* KEY_EXCHANGE to EN
 
 struct session_responder {
     struct spdm_responder spdm;
+    struct spdm_handler_table tables[2];
     struct session *sessions;         /* the caller's array */
     size_t session_count;
     uint8_t heartbeat_period;         /* seconds, 0: none */

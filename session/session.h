@@ -16,9 +16,24 @@
 #include "session/key_schedule.h"
 #include "spdm/connection.h"
 
-enum session_state { SESSION_NONE, SESSION_HANDSHAKE, SESSION_ESTABLISHED };
+enum session_state {
+    SESSION_NONE,
+    SESSION_HANDSHAKE,
+    SESSION_FINISHED,      /* responder: FINISH is answered, the keys change once FINISH_RSP is sealed */
+    SESSION_ESTABLISHED,
+    SESSION_ENDING,        /* responder: END_SESSION is answered, the session ends once its answer is sealed */
+};
 
-/* One session, owned by the caller, of either role. Nothing in it outlives session_close(). */
+/* What KEY_UPDATE must be able to go back to (DSP0274 1.2 §10.21.1): the old secrets, and where their keys stopped. */
+struct session_key_update {
+    bool request_switched, response_switched;   /* that direction is on its new key, the old one is kept here */
+    bool all_expected;     /* requester: the next answer comes under the new response key, or refuses under the old */
+    bool spent;            /* a new key sealed a record and was given up: using it again would repeat a nonce */
+    uint8_t request_secret[HASH_SIZE_MAX], response_secret[HASH_SIZE_MAX];
+    uint64_t request_sequence, response_sequence;
+};
+
+/* One session, owned by the caller, of either role. No secret in it outlives session_close(). */
 struct session {
     enum session_state state;
     uint32_t id;                              /* requester's half low, responder's half high */
@@ -29,8 +44,9 @@ struct session {
     struct hash th;                           /* TH so far, while the handshake lasts */
     uint16_t secured_version;                 /* 0x1100: DSP0277 1.1 */
     uint8_t heartbeat_period;                 /* seconds, 0: none */
-    uint8_t key_update_tag;
-    uint64_t last_sent_ms;                    /* for the heartbeat */
+    uint8_t session_policy;                   /* responder: as KEY_EXCHANGE asked; bit 0: a run-time update does not end it */
+    struct session_key_update update;
+    uint64_t last_sent_ms;                    /* for the heartbeat: requester, last sent; responder, last received */
 };
 
 /*
@@ -53,13 +69,17 @@ uint64_t session_heartbeat_due(const struct session *s);
 
 enum key_update { KEY_UPDATE_REQUESTER = 1, KEY_UPDATE_ALL = 2 };
 
-/* KEY_UPDATE with UpdateKey or UpdateAllKeys, then VerifyNewKey. A failure leaves both directions on the old keys. */
+/*
+ * KEY_UPDATE with UpdateKey or UpdateAllKeys, then VerifyNewKey. A failure leaves both directions on the old keys, unless
+ * a record was lost or not authentic: that ends the session as it does everywhere. IDE_E_STATE at "KeyUpdate" if an
+ * earlier attempt failed after the new keys had been used: the next keys would be the same, and so would the nonces.
+ */
 enum ide_err session_key_update(struct session *s, enum key_update operation) MUST_USE;
 
 /* END_SESSION, then session_close() whatever the peer says. */
 enum ide_err session_end(struct session *s) MUST_USE;
 
-/* Wipes s without a word to the peer. Safe on a zeroed or closed session. */
+/* Wipes s without a word to the peer; only the pointers stay. Safe on a zeroed or closed session. */
 void session_close(struct session *s);
 
 /*

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files of session/ share among themselves: the steps of both roles.
+ * Not for the layers above.
+ */
+#ifndef SESSION_INTERNAL_H
+#define SESSION_INTERNAL_H
+
+#include "session/messages.h"
+#include "session/responder.h"
+#include "session/session.h"
+#include "spdm/requester.h"
+
+/* What KEY_EXCHANGE_RSP's signature is over (DSP0274 1.2 §15). */
+#define SESSION_SIGNING_CONTEXT "responder-key_exchange_rsp signing"
+
+/* Is everything agreed on that a session needs? IDE_E_STATE or IDE_E_CAPABILITY if not. */
+enum ide_err session_agreed(struct spdm_connection *c, const char *step) MUST_USE;
+
+/* Starts TH with the VCA and the hash of the responder's chain. */
+enum ide_err session_start_th(struct session *s, const uint8_t *chain_hash) MUST_USE;
+
+/* Both directions on the keys of the present stage, from number 0 on. */
+enum ide_err session_set_keys(struct session *s) MUST_USE;
+
+/* TH is complete with FINISH_RSP: the data stage, and the session is established. */
+enum ide_err session_establish(struct session *s) MUST_USE;
+
+/* Is s established? IDE_E_SESSION if not. */
+enum ide_err session_usable(struct session *s, const char *step) MUST_USE;
+
+/* spdm_transact() in the session; closes it if the connection has been reset. */
+enum ide_err session_transact(struct session *s, const struct spdm_exchange *e, const uint8_t **raw,
+                              size_t *raw_len) MUST_USE;
+
+/*
+ * The requester's exchange of one pair of plain messages in an established session: params go out, and must come back
+ * where same_params. A failure that makes the session unusable has closed it.
+ */
+enum ide_err session_plain_exchange(struct session *s, const struct spdm_message *request, uint8_t param1,
+                                    uint8_t param2, const struct spdm_message *response, bool same_params) MUST_USE;
+
+/* Decodes the request that r is answering. Within a session nothing may stand behind it. */
+enum ide_err session_request_decode(struct spdm_responder *r, const struct spdm_message *m,
+                                    struct spdm_request *request, void *message) MUST_USE;
+
+/* The session of a request, or NULL with the fault set if it is in another state. */
+struct session *session_of_request(struct spdm_responder *r, const struct spdm_request *request,
+                                   enum session_state state, const char *step);
+
+/* Tells on_session_end and wipes s. */
+void session_responder_end(struct session_responder *r, struct session *s);
+
+/* The requester's steps of session_open(). */
+enum ide_err session_key_exchange(struct session *s) MUST_USE;
+enum ide_err session_finish(struct session *s) MUST_USE;
+
+/* Is there a KEY_UPDATE whose old keys may still be needed? */
+bool key_update_pending(const struct session *s);
+/* Both directions back on the keys before the KEY_UPDATE that is pending. */
+enum ide_err key_update_roll_back(struct session *s) MUST_USE;
+/* Opens the answer to UpdateAllKeys: under the new key, or under the old one if the responder refuses. */
+enum ide_err key_update_open(struct session *s, uint8_t *record, size_t len, const uint8_t **message,
+                             size_t *message_len) MUST_USE;
+
+/* The responder's handlers (struct spdm_handler). */
+enum ide_err session_handle_key_exchange(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
+enum ide_err session_handle_finish(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
+enum ide_err session_handle_heartbeat(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
+enum ide_err session_handle_key_update(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
+enum ide_err session_handle_end_session(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
+
+#endif

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* KEY_EXCHANGE and KEY_EXCHANGE_RSP (DSP0274 1.2 §10.16). */
+#include "session/internal.h"
+
+#include "session/opaque.h"
+#include "spdm/cursor.h"
+
+#define REQUEST_NAME  "KEY_EXCHANGE"
+#define RESPONSE_NAME "KEY_EXCHANGE_RSP"
+
+static const uint8_t *read_exchange_data(struct reader *r, const struct spdm_params *p)
+{
+    if (!p->dhe)
+        read_fail(r, IDE_E_STATE, "DHE");
+    return read_bytes(r, p->dhe ? p->dhe->public_size : 0, "ExchangeData");
+}
+
+static void write_exchange_data(struct writer *w, const struct spdm_params *p, const uint8_t *data)
+{
+    write_bytes(w, data, p->dhe ? p->dhe->public_size : 0);
+}
+
+static const uint8_t *read_opaque(struct reader *r, uint16_t *len)
+{
+    *len = read_u16(r, "OpaqueDataLength");
+    if (*len > SPDM_OPAQUE_MAX)
+        read_fail_value(r, IDE_E_FIELD, "OpaqueDataLength", *len, SPDM_OPAQUE_MAX);
+    return read_bytes(r, *len, "OpaqueData");
+}
+
+static void key_exchange_decode(struct reader *r, const struct spdm_params *p, void *message)
+{
+    struct spdm_key_exchange *m = message;
+    m->req_session_id = read_u16(r, "ReqSessionID");
+    m->session_policy = read_u8(r, "SessionPolicy");
+    read_u8(r, "Reserved");
+    m->random = read_bytes(r, SPDM_RANDOM_SIZE, "RandomData");
+    m->exchange_data = read_exchange_data(r, p);
+    m->opaque = read_opaque(r, &m->opaque_len);
+}
+
+static void key_exchange_encode(struct writer *w, const struct spdm_params *p, const void *message)
+{
+    const struct spdm_key_exchange *m = message;
+    write_u16(w, m->req_session_id);
+    write_u8(w, m->session_policy);
+    write_u8(w, 0);
+    write_bytes(w, m->random, SPDM_RANDOM_SIZE);
+    write_exchange_data(w, p, m->exchange_data);
+    write_u16(w, m->opaque_len);
+    write_bytes(w, m->opaque, m->opaque_len);
+}
+
+static bool has_verify_data(const struct spdm_params *p)
+{
+    return !(p->flags_requester & p->flags_responder & SPDM_CAP_HANDSHAKE_CLEAR);
+}
+
+static void key_exchange_rsp_decode(struct reader *r, const struct spdm_params *p, void *message)
+{
+    struct spdm_key_exchange_rsp *m = message;
+    if (!p->asym || !p->hash) {
+        read_fail(r, IDE_E_STATE, "BaseAsymSel");
+        return;
+    }
+    m->rsp_session_id = read_u16(r, "RspSessionID");
+    m->mut_auth_requested = read_u8(r, "MutAuthRequested");
+    m->slot_id_param = read_u8(r, "SlotIDParam");
+    m->random = read_bytes(r, SPDM_RANDOM_SIZE, "RandomData");
+    m->exchange_data = read_exchange_data(r, p);
+    m->summary = m->summary_len > 0 ? read_bytes(r, m->summary_len, "MeasurementSummaryHash") : NULL;
+    m->opaque = read_opaque(r, &m->opaque_len);
+    m->signed_len = r->pos;
+    m->signature = read_bytes(r, p->asym->signature_size, "Signature");
+    m->verify_data = has_verify_data(p) ? read_bytes(r, p->hash->size, "ResponderVerifyData") : NULL;
+}
+
+static void key_exchange_rsp_encode(struct writer *w, const struct spdm_params *p, const void *message)
+{
+    const struct spdm_key_exchange_rsp *m = message;
+    write_u16(w, m->rsp_session_id);
+    write_u8(w, m->mut_auth_requested);
+    write_u8(w, m->slot_id_param);
+    write_bytes(w, m->random, SPDM_RANDOM_SIZE);
+    write_exchange_data(w, p, m->exchange_data);
+    write_bytes(w, m->summary, m->summary_len);
+    write_u16(w, m->opaque_len);
+    write_bytes(w, m->opaque, m->opaque_len);
+    if (m->signature)
+        write_bytes(w, m->signature, p->asym ? p->asym->signature_size : 0);
+    if (m->signature && m->verify_data)
+        write_bytes(w, m->verify_data, p->hash ? p->hash->size : 0);
+}
+
+const struct spdm_message spdm_msg_key_exchange = {SPDM_KEY_EXCHANGE, SPDM_VERSION_11, REQUEST_NAME,
+                                                   key_exchange_decode, key_exchange_encode};
+const struct spdm_message spdm_msg_key_exchange_rsp = {SPDM_KEY_EXCHANGE_RSP, SPDM_VERSION_11, RESPONSE_NAME,
+                                                       key_exchange_rsp_decode, key_exchange_rsp_encode};
+
+/* What both sides do. */
+
+/* One side's part of the exchange; holds the private key. */
+struct share {
+    struct dhe_key dhe;
+    uint8_t public_key[DHE_PUBLIC_MAX];
+    uint8_t random[SPDM_RANDOM_SIZE];
+    uint16_t half_id;   /* of the session id; never 0 */
+    uint8_t opaque[OPAQUE_VERSIONS_MAX];
+};
+
+static enum ide_err make_share(const struct spdm_connection *c, struct share *share)
+{
+    uint8_t id[2];
+    enum ide_err err = c->rng.random(c->rng.context, share->random, sizeof(share->random));
+    if (err == IDE_OK)
+        err = c->rng.random(c->rng.context, id, sizeof(id));
+    if (err != IDE_OK)
+        return err;
+    share->half_id = (uint16_t)(id[0] | id[1] << 8);
+    if (share->half_id == 0)
+        share->half_id = 1;
+    return dhe_generate(&share->dhe, c->params.dhe, &c->rng, share->public_key);
+}
+
+static void clear_share(struct share *share)
+{
+    dhe_clear(&share->dhe);
+    wipe(share, sizeof(*share));
+}
+
+/* TH1, the handshake stage from the DHE secret, and the handshake's record keys. */
+static enum ide_err agree(struct session *s, const struct dhe_key *dhe, const uint8_t *peer_public)
+{
+    uint8_t secret[DHE_SECRET_MAX], th1[HASH_SIZE_MAX];
+    enum ide_err err = hash_snapshot(&s->th, th1);
+    if (err == IDE_OK)
+        err = dhe_compute(dhe, peer_public, secret);
+    if (err == IDE_OK)
+        err = key_schedule_handshake(&s->keys, &s->connection->params, secret, dhe->info->secret_size, th1);
+    if (err == IDE_OK)
+        err = session_set_keys(s);
+    wipe(secret, sizeof(secret));
+    return err;
+}
+
+/* ResponderVerifyData: HMAC over TH as it is before it. */
+static enum ide_err responder_verify_data(const struct session *s, uint8_t *out)
+{
+    uint8_t th[HASH_SIZE_MAX];
+    enum ide_err err = hash_snapshot(&s->th, th);
+    if (err == IDE_OK)
+        err = key_schedule_verify_data(&s->keys, s->keys.response_finished, th, out);
+    return err;
+}
+
+/* The digest that KEY_EXCHANGE_RSP's signature is over: TH as it is before it. */
+static enum ide_err signing_digest(const struct session *s, uint8_t *digest)
+{
+    uint8_t th[HASH_SIZE_MAX];
+    enum ide_err err = hash_snapshot(&s->th, th);
+    if (err == IDE_OK)
+        err = spdm_signing_digest(&s->connection->params, SESSION_SIGNING_CONTEXT, th, digest);
+    return err;
+}
+
+/* The requester. */
+
+/* Is what the responder chose among what we offered? */
+static enum ide_err check_selection(struct session *s, const struct spdm_key_exchange_rsp *rsp)
+{
+    struct spdm_connection *c = s->connection;
+    const struct spdm_params *p = &c->params;
+    if (rsp->mut_auth_requested != 0)   /* we do not announce MUT_AUTH_CAP */
+        return ide_fail_value(&c->fault, IDE_E_NOT_OFFERED, RESPONSE_NAME, "MutAuthRequested",
+                              rsp->mut_auth_requested, 0);
+    if (rsp->header.param1 != 0 && !(p->flags_requester & p->flags_responder & SPDM_CAP_HBEAT))
+        return ide_fail_value(&c->fault, IDE_E_NOT_OFFERED, RESPONSE_NAME, "HeartbeatPeriod", rsp->header.param1, 0);
+    struct reader opaque = reader_of(rsp->opaque, rsp->opaque_len);
+    s->secured_version = opaque_read_selected(&opaque, p);
+    return read_done(&opaque, &c->fault, RESPONSE_NAME);
+}
+
+static enum ide_err check_signature(struct session *s, const struct spdm_key_exchange_rsp *rsp)
+{
+    struct spdm_connection *c = s->connection;
+    const struct spdm_params *p = &c->params;
+    uint8_t digest[HASH_SIZE_MAX];
+    enum ide_err err = signing_digest(s, digest);
+    if (err == IDE_OK)
+        err = public_key_verify(&c->peer.key, SIGNATURE_SPDM, p->hash->id, digest, rsp->signature,
+                                p->asym->signature_size);
+    if (err == IDE_OK)
+        err = hash_update(&s->th, rsp->signature, p->asym->signature_size);
+    return err == IDE_OK ? IDE_OK : ide_fail(&c->fault, err, RESPONSE_NAME, "Signature");
+}
+
+static enum ide_err check_verify_data(struct session *s, const struct spdm_key_exchange_rsp *rsp)
+{
+    struct spdm_connection *c = s->connection;
+    size_t size = c->params.hash->size;
+    uint8_t expected[HASH_SIZE_MAX];
+    enum ide_err err = responder_verify_data(s, expected);
+    if (err == IDE_OK && !equal_secret(expected, rsp->verify_data, size))
+        err = IDE_E_HMAC;
+    if (err == IDE_OK)
+        err = hash_update(&s->th, rsp->verify_data, size);
+    wipe(expected, sizeof(expected));
+    return err == IDE_OK ? IDE_OK : ide_fail(&c->fault, err, RESPONSE_NAME, "ResponderVerifyData");
+}
+
+static enum ide_err accept_response(struct session *s, const struct share *share,
+                                    const struct spdm_key_exchange_rsp *rsp)
+{
+    struct spdm_connection *c = s->connection;
+    enum ide_err err = check_signature(s, rsp);
+    if (err == IDE_OK)
+        err = check_selection(s, rsp);
+    if (err != IDE_OK)
+        return err;
+    err = agree(s, &share->dhe, rsp->exchange_data);
+    if (err != IDE_OK)
+        return ide_fail(&c->fault, err, RESPONSE_NAME, "ExchangeData");
+    err = check_verify_data(s, rsp);
+    if (err != IDE_OK)
+        return err;
+    s->id = share->half_id | (uint32_t)rsp->rsp_session_id << 16;
+    s->heartbeat_period = rsp->header.param1;
+    s->state = SESSION_HANDSHAKE;
+    return IDE_OK;
+}
+
+static enum ide_err exchange(struct session *s, struct share *share)
+{
+    struct spdm_connection *c = s->connection;
+    enum ide_err err = make_share(c, share);
+    if (err == IDE_OK)
+        err = session_start_th(s, c->chain_hash);
+    if (err != IDE_OK)
+        return ide_fail(&c->fault, err, REQUEST_NAME, NULL);
+    struct writer opaque = writer_of(share->opaque, sizeof(share->opaque));
+    opaque_write_supported(&opaque, &c->params);
+    struct spdm_key_exchange request = {
+        .header = {.param1 = SPDM_SUMMARY_NONE, .param2 = c->chain_slot},
+        .req_session_id = share->half_id,
+        .random = share->random,
+        .exchange_data = share->public_key,
+        .opaque_len = (uint16_t)opaque.pos,
+        .opaque = share->opaque,
+    };
+    struct spdm_key_exchange_rsp rsp = {0};
+    struct spdm_exchange e = {.request = &spdm_msg_key_exchange, .in = &request,
+                              .response = &spdm_msg_key_exchange_rsp, .out = &rsp,
+                              .transcript = {.hash = &s->th, .signed_part_only = true},
+                              .signed_len = &rsp.signed_len};
+    err = spdm_transact(c, &c->clear, &e, NULL, NULL);
+    return err == IDE_OK ? accept_response(s, share, &rsp) : err;
+}
+
+enum ide_err session_key_exchange(struct session *s)
+{
+    struct share share = {0};
+    enum ide_err err = exchange(s, &share);
+    clear_share(&share);
+    return err;
+}
+
+/* The responder. */
+
+/* What the request asks for, checked. */
+struct wish {
+    struct spdm_key_exchange in;
+    const struct spdm_slot *slot;
+    uint16_t secured_version;
+};
+
+static enum ide_err read_wish(struct spdm_responder *r, struct spdm_request *request, struct wish *wish)
+{
+    struct spdm_connection *c = &r->connection;
+    struct spdm_key_exchange *in = &wish->in;
+    enum ide_err err = session_request_decode(r, &spdm_msg_key_exchange, request, in);
+    if (err != IDE_OK)
+        return err;
+    if (in->header.param2 >= SPDM_SLOTS || !r->slots[in->header.param2].chain)
+        return ide_fail(&c->fault, IDE_E_FIELD, REQUEST_NAME, "SlotID");
+    wish->slot = &r->slots[in->header.param2];
+    struct reader opaque = reader_of(in->opaque, in->opaque_len);
+    wish->secured_version = opaque_read_supported(&opaque, &c->params);
+    return read_done(&opaque, &c->fault, REQUEST_NAME);
+}
+
+static bool id_taken(const struct session_responder *sr, uint32_t id)
+{
+    for (size_t i = 0; i < sr->session_count; i++) {
+        if (sr->sessions[i].state != SESSION_NONE && sr->sessions[i].id == id)
+            return true;
+    }
+    return false;
+}
+
+/* An id that no session has yet: there are far fewer sessions than halves. */
+static uint32_t free_id(const struct session_responder *sr, uint16_t requester_half, uint16_t half)
+{
+    uint32_t id = requester_half | (uint32_t)half << 16;
+    while (id_taken(sr, id)) {
+        half = half == UINT16_MAX ? 1 : (uint16_t)(half + 1);
+        id = requester_half | (uint32_t)half << 16;
+    }
+    return id;
+}
+
+/* Writes the response up to its signature, and notes both messages. */
+static enum ide_err write_signed_part(struct session *s, const struct spdm_request *request, const struct wish *wish,
+                                      struct share *share, struct writer *w)
+{
+    const struct spdm_params *p = &s->connection->params;
+    struct writer opaque = writer_of(share->opaque, sizeof(share->opaque));
+    opaque_write_selected(&opaque, p, wish->secured_version);
+    struct spdm_key_exchange_rsp rsp = {
+        .header = {.param1 = s->heartbeat_period},
+        .rsp_session_id = (uint16_t)(s->id >> 16),
+        .random = share->random,
+        .exchange_data = share->public_key,
+        .opaque_len = (uint16_t)opaque.pos,
+        .opaque = share->opaque,
+    };
+    spdm_write(&spdm_msg_key_exchange_rsp, p, &rsp, w);
+    enum ide_err err = write_done(w);
+    return err == IDE_OK ? spdm_responder_note(&s->th, request, w) : err;
+}
+
+static enum ide_err write_signature(struct session *s, const struct spdm_slot *slot, struct writer *w)
+{
+    const struct spdm_params *p = &s->connection->params;
+    uint8_t digest[HASH_SIZE_MAX];
+    uint8_t *signature = write_space(w, p->asym->signature_size);
+    if (!signature)
+        return IDE_E_SPACE;
+    enum ide_err err = signing_digest(s, digest);
+    if (err == IDE_OK)
+        err = private_key_sign(slot->key, p->hash->id, digest, &s->connection->rng, signature,
+                               p->asym->signature_size);
+    return err == IDE_OK ? hash_update(&s->th, signature, p->asym->signature_size) : err;
+}
+
+static enum ide_err write_verify_data(struct session *s, struct writer *w)
+{
+    size_t size = s->connection->params.hash->size;
+    uint8_t *verify_data = write_space(w, size);
+    if (!verify_data)
+        return IDE_E_SPACE;
+    enum ide_err err = responder_verify_data(s, verify_data);
+    return err == IDE_OK ? hash_update(&s->th, verify_data, size) : err;
+}
+
+static enum ide_err answer(struct session *s, const struct spdm_request *request, const struct wish *wish,
+                           struct share *share, struct writer *w)
+{
+    uint8_t chain_hash[HASH_SIZE_MAX];
+    enum ide_err err = hash_once(s->connection->params.hash->id, wish->slot->chain, wish->slot->chain_len, chain_hash);
+    if (err == IDE_OK)
+        err = session_start_th(s, chain_hash);
+    if (err == IDE_OK)
+        err = write_signed_part(s, request, wish, share, w);
+    if (err == IDE_OK)
+        err = write_signature(s, wish->slot, w);
+    if (err == IDE_OK)
+        err = agree(s, &share->dhe, wish->in.exchange_data);
+    if (err == IDE_OK)
+        err = write_verify_data(s, w);
+    return err;
+}
+
+static enum ide_err begin_session(struct session_responder *sr, struct session *s, const struct spdm_request *request,
+                                  const struct wish *wish, struct writer *w)
+{
+    struct spdm_connection *c = &sr->spdm.connection;
+    bool heartbeat = c->params.flags_requester & c->params.flags_responder & SPDM_CAP_HBEAT;
+    struct share share = {0};
+    enum ide_err err = make_share(c, &share);
+    if (err == IDE_OK) {
+        *s = (struct session){
+            .connection = c,
+            .id = free_id(sr, wish->in.req_session_id, share.half_id),
+            .secured_version = wish->secured_version,
+            .session_policy = wish->in.session_policy,
+            .heartbeat_period = heartbeat ? sr->heartbeat_period : 0,
+            .last_sent_ms = c->clock.monotonic_ms(c->clock.context),
+        };
+        err = answer(s, request, wish, &share, w);
+    }
+    clear_share(&share);
+    return err;
+}
+
+enum ide_err session_handle_key_exchange(struct spdm_responder *r, struct spdm_request *request, struct writer *w)
+{
+    struct session_responder *sr = r->layer;
+    struct wish wish = {0};
+    enum ide_err err = session_agreed(&r->connection, REQUEST_NAME);
+    if (err == IDE_OK)
+        err = read_wish(r, request, &wish);
+    if (err != IDE_OK)
+        return err;
+    for (size_t i = 0; i < sr->session_count; i++) {
+        struct session *s = &sr->sessions[i];
+        if (s->state != SESSION_NONE)
+            continue;
+        err = begin_session(sr, s, request, &wish, w);
+        if (err == IDE_OK)
+            s->state = SESSION_HANDSHAKE;
+        else
+            session_close(s);
+        return err == IDE_OK ? IDE_OK : ide_fail(&r->connection.fault, err, RESPONSE_NAME, NULL);
+    }
+    return ide_fail(&r->connection.fault, IDE_E_RESOURCES, REQUEST_NAME, "session");
+}

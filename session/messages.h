@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The messages of session/, one struct and one descriptor each, as in
+ * spdm/messages.h: pointers borrow, sizes are in bytes, sections are those of
+ * DSP0274 1.2. HEARTBEAT, KEY_UPDATE, END_SESSION and their answers are a
+ * struct spdm_plain; so is FINISH_RSP but for its opaque data.
+ */
+#ifndef SESSION_MESSAGES_H
+#define SESSION_MESSAGES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "spdm/messages.h"
+
+#define SPDM_RANDOM_SIZE 32u
+
+/* KEY_EXCHANGE (§10.16). header.param1: measurement summary hash type (SPDM_SUMMARY_*), param2: slot. */
+struct spdm_key_exchange {
+    struct spdm_header header;
+    uint16_t req_session_id;
+    uint8_t session_policy;         /* 1.2; bit 0: a run-time update does not end the session */
+    const uint8_t *random;          /* SPDM_RANDOM_SIZE */
+    const uint8_t *exchange_data;   /* p->dhe->public_size */
+    uint16_t opaque_len;            /* at most SPDM_OPAQUE_MAX */
+    const uint8_t *opaque;
+};
+
+/*
+ * KEY_EXCHANGE_RSP. header.param1: HeartbeatPeriod. As in CHALLENGE_AUTH the caller says by summary_len whether there is
+ * a measurement summary hash, before decoding and encoding. Encoding ends before a NULL signature or verify data.
+ */
+struct spdm_key_exchange_rsp {
+    struct spdm_header header;
+    uint16_t rsp_session_id;
+    uint8_t mut_auth_requested;
+    uint8_t slot_id_param;
+    const uint8_t *random;          /* SPDM_RANDOM_SIZE */
+    const uint8_t *exchange_data;   /* p->dhe->public_size */
+    uint8_t summary_len;
+    const uint8_t *summary;
+    uint16_t opaque_len;            /* at most SPDM_OPAQUE_MAX */
+    const uint8_t *opaque;
+    size_t signed_len;
+    const uint8_t *signature;       /* p->asym->signature_size */
+    const uint8_t *verify_data;     /* base hash's size; none with the handshake in the clear */
+};
+
+extern const struct spdm_message spdm_msg_key_exchange, spdm_msg_key_exchange_rsp;
+
+/* FINISH (§10.17). header.param1 bit 0: a signature is included; param2: its slot. Encoding as with KEY_EXCHANGE_RSP. */
+#define SPDM_FINISH_SIGNED 0x01u
+
+struct spdm_finish {
+    struct spdm_header header;
+    uint16_t opaque_len;            /* 1.4; at most SPDM_OPAQUE_MAX */
+    const uint8_t *opaque;
+    size_t signed_len;              /* where the signature, or else the verify data, begins */
+    const uint8_t *signature;       /* p->req_asym->signature_size; NULL if not included */
+    size_t verified_len;            /* where the verify data begins */
+    const uint8_t *verify_data;
+};
+
+struct spdm_finish_rsp {
+    struct spdm_header header;
+    uint16_t opaque_len;            /* 1.4 */
+    const uint8_t *opaque;
+    const uint8_t *verify_data;     /* with the handshake in the clear only */
+};
+
+extern const struct spdm_message spdm_msg_finish, spdm_msg_finish_rsp;
+
+/* HEARTBEAT and HEARTBEAT_ACK (§10.20). */
+extern const struct spdm_message spdm_msg_heartbeat, spdm_msg_heartbeat_ack;
+
+/* KEY_UPDATE and KEY_UPDATE_ACK (§10.21). header.param1: operation, param2: tag. */
+#define SPDM_KEY_UPDATE_KEY      1u
+#define SPDM_KEY_UPDATE_ALL_KEYS 2u
+#define SPDM_KEY_UPDATE_VERIFY   3u
+
+extern const struct spdm_message spdm_msg_key_update, spdm_msg_key_update_ack;
+
+/* END_SESSION and END_SESSION_ACK (§10.24). header.param1 bit 0: the responder shall not keep the negotiated state. */
+extern const struct spdm_message spdm_msg_end_session, spdm_msg_end_session_ack;
+
+#endif
