@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The key provider that is the port itself: IDE_KM in the session of its own DOE mailbox. */
+#include "root_port/key_provider.h"
+
+#define PORT_INDEX 0 /* a mailbox of a port's own serves that port alone */
+
+static enum ide_err authenticate(void *context, const struct trust *trust, bool in_use, struct ide_fault *fault)
+{
+    return spdm_port_authenticate(context, trust, in_use, fault);
+}
+
+static enum ide_err open_session(void *context, struct ide_fault *fault)
+{
+    return spdm_port_open_session(context, fault);
+}
+
+/* Keys go to a session that is there; one that was lost is not quietly replaced, because it took its keys with it. */
+static enum ide_err need_session(const struct spdm_port *port, struct ide_fault *fault)
+{
+    return spdm_port_has_session(port) ? IDE_OK : ide_fail(fault, IDE_E_SESSION, NULL, NULL);
+}
+
+static enum ide_err query(void *context, struct ide_km_query_resp *out, struct ide_fault *fault)
+{
+    struct spdm_port *port = context;
+    enum ide_err err = need_session(port, fault);
+    if (err != IDE_OK)
+        return err;
+    return spdm_port_settle(port, ide_km_query(&port->session, PORT_INDEX, out), fault);
+}
+
+static enum ide_err program_key(void *context, const struct ide_km_target *target, const struct ide_key *key,
+                                struct ide_fault *fault)
+{
+    struct spdm_port *port = context;
+    struct ide_km_target own = *target;
+    own.port_index = PORT_INDEX;
+    enum ide_err err = need_session(port, fault);
+    if (err != IDE_OK)
+        return err;
+    return spdm_port_settle(port, ide_km_key_prog(&port->session, &own, key), fault);
+}
+
+static enum ide_err go(void *context, const struct ide_km_target *target, struct ide_fault *fault)
+{
+    struct spdm_port *port = context;
+    struct ide_km_target own = *target;
+    own.port_index = PORT_INDEX;
+    enum ide_err err = need_session(port, fault);
+    if (err != IDE_OK)
+        return err;
+    return spdm_port_settle(port, ide_km_set_go(&port->session, &own), fault);
+}
+
+static enum ide_err stop(void *context, const struct ide_km_target *target, struct ide_fault *fault)
+{
+    struct spdm_port *port = context;
+    struct ide_km_target own = *target;
+    own.port_index = PORT_INDEX;
+    enum ide_err err = need_session(port, fault);
+    if (err != IDE_OK)
+        return err;
+    return spdm_port_settle(port, ide_km_set_stop(&port->session, &own), fault);
+}
+
+static void status(void *context, struct key_provider_status *out)
+{
+    const struct spdm_port *port = context;
+    bool ready = spdm_port_has_session(port);
+    *out = (struct key_provider_status){
+        .ready = ready,
+        .session = ready ? port->generation : 0,
+        .params = port->connection.params,
+    };
+}
+
+static void close_session(void *context)
+{
+    spdm_port_end_session(context);
+}
+
+struct key_provider key_provider_doe(struct spdm_port *port)
+{
+    static const struct key_provider_ops ops = {
+        .name = "doe",
+        .authenticate = authenticate,
+        .open = open_session,
+        .query = query,
+        .program_key = program_key,
+        .go = go,
+        .stop = stop,
+        .status = status,
+        .close = close_session,
+    };
+    return (struct key_provider){.ops = &ops, .context = port};
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "root_port/spdm_port.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "spdm/cursor.h"
+
+#define SLEEP_SLICE_MS 10u
+#define PROTOCOLS_MAX 64u
+
+static uint64_t monotonic_ms(void *context)
+{
+    const struct spdm_port *port = context;
+    return port->wait->now_us(port->wait->context) / 1000;
+}
+
+static int64_t unix_seconds(void *context)
+{
+    (void)context;
+    return time(NULL);
+}
+
+/* In slices, so that whoever cancels need not wait for a busy device's own idea of time. */
+static void sleep_ms(void *context, uint32_t ms)
+{
+    const struct spdm_port *port = context;
+    while (ms > 0 && !(port->wait->cancel && atomic_load(port->wait->cancel))) {
+        uint32_t slice = ms < SLEEP_SLICE_MS ? ms : SLEEP_SLICE_MS;
+        port->wait->sleep_us(port->wait->context, slice * 1000);
+        ms -= slice;
+    }
+}
+
+/* Who the function says it is now: it may have been replaced since the last look. */
+static enum ide_err read_ids(struct spdm_port *port, struct ide_fault *fault)
+{
+    struct pcie_ids ids;
+    enum ide_err err = pcie_read_ids(&port->config, &ids, fault);
+    if (err != IDE_OK)
+        return err;
+    uint8_t type = pcie_read8(&port->config, PCIE_HEADER_TYPE) & PCIE_HEADER_TYPE_MASK;
+    port->ids = (struct cma_ids){
+        .vendor = ids.vendor,
+        .device = ids.device,
+        .class_code = ids.class_code,
+        .revision = ids.revision,
+        .subsystem_vendor = ids.subsystem_vendor,
+        .subsystem = ids.subsystem,
+        .has_subsystem = type == PCIE_HEADER_TYPE_NORMAL,
+    };
+    return IDE_OK;
+}
+
+enum ide_err spdm_port_open(struct spdm_port *port, const struct pcie_config *config, const struct wait_ops *wait,
+                            uint32_t timeout_ms, struct ide_fault *fault)
+{
+    memset(port, 0, sizeof *port);
+    port->config = *config;
+    port->wait = wait;
+    port->settings = spdm_config_requester;
+    if (timeout_ms)
+        port->settings.timeout_ms = timeout_ms;
+    if (drbg_open(&port->drbg) != IDE_OK)
+        return ide_fail(fault, IDE_E_RANDOM, NULL, NULL);
+    port->drbg_open = true;
+    struct rng rng = drbg_rng(&port->drbg);
+    struct clock clock = {.monotonic_ms = monotonic_ms, .unix_seconds = unix_seconds, .sleep_ms = sleep_ms,
+                          .context = port};
+    spdm_connection_init(&port->connection, SPDM_REQUESTER, &port->settings, &rng, &clock);
+    port->connection.chain = port->chain;
+    port->connection.chain_cap = sizeof port->chain;
+    return IDE_OK;
+}
+
+void spdm_port_close(struct spdm_port *port)
+{
+    session_close(&port->session);
+    if (port->drbg_open)
+        drbg_close(&port->drbg);
+    wipe(port, sizeof *port);
+}
+
+/* Which of CMA's two protocols the mailbox carries. */
+static enum ide_err discover(struct spdm_port *port, bool *cma, bool *secured, struct ide_fault *fault)
+{
+    struct doe_protocol protocols[PROTOCOLS_MAX];
+    size_t count = 0;
+    *cma = *secured = false;
+    enum ide_err err =
+        doe_discover(&port->transport, port->settings.timeout_ms, protocols, PROTOCOLS_MAX, &count, fault);
+    for (size_t i = 0; err == IDE_OK && i < count && i < PROTOCOLS_MAX; i++) {
+        *cma |= protocols[i].vendor == DOE_VENDOR_PCISIG && protocols[i].type == DOE_TYPE_CMA;
+        *secured |= protocols[i].vendor == DOE_VENDOR_PCISIG && protocols[i].type == DOE_TYPE_SECURED_CMA;
+    }
+    return err;
+}
+
+/* A function may have several mailboxes: the first that carries CMA is meant. A broken one before it is passed over. */
+static enum ide_err find_mailbox(struct spdm_port *port, struct ide_fault *fault)
+{
+    enum ide_err result = ide_fail(fault, IDE_E_NO_DOE, "DOE discovery", NULL);
+    uint16_t offset;
+    for (unsigned nth = 0; (offset = doe_mailbox_find(&port->config, nth)) != 0; nth++) {
+        struct ide_fault found = {0};
+        bool cma = false;
+        enum ide_err err = doe_mailbox_open(&port->mailbox, &port->config, offset, port->wait, &found);
+        port->transport = doe_mailbox_transport(&port->mailbox);
+        if (err == IDE_OK)
+            err = discover(port, &cma, &port->secured_cma, &found);
+        if (err == IDE_OK && cma) {
+            port->mailbox_open = true;
+            return IDE_OK;
+        }
+        if (err != IDE_OK) {
+            result = err;
+            *fault = found;
+        } else if (result == IDE_E_NO_DOE) {
+            fault->field = "CMA";
+        }
+    }
+    return result;
+}
+
+/* The mailbox, ready to be talked to. One that an abort has not brought back is tried again from the start. */
+static enum ide_err need_mailbox(struct spdm_port *port, struct ide_fault *fault)
+{
+    if (port->mailbox_open && !port->mailbox.dead)
+        return IDE_OK;
+    port->mailbox_open = false;
+    enum ide_err err = find_mailbox(port, fault);
+    port->connection.clear = doe_clear_channel(&port->transport);
+    return err;
+}
+
+/* The caller's anchors, and the names that this function must have. */
+static struct trust own_trust(const struct spdm_port *port, const struct trust *trust)
+{
+    struct trust own = *trust;
+    own.ids = &port->ids;
+    return own;
+}
+
+static enum ide_err take_fault(const struct spdm_port *port, enum ide_err err, struct ide_fault *fault)
+{
+    if (err != IDE_OK) {
+        *fault = port->connection.fault;
+        fault->err = err;
+    }
+    return err;
+}
+
+/* Whether a connection is there whose peer showed a chain that was good. */
+static bool is_acquainted(const struct spdm_port *port)
+{
+    return port->connection.state == SPDM_NEGOTIATED && port->connection.peer_verified;
+}
+
+static enum ide_err verify_again(struct spdm_port *port, const struct trust *own, struct ide_fault *fault)
+{
+    const struct spdm_connection *c = &port->connection;
+    struct identity peer;
+    return identity_verify(c->chain, c->chain_len, c->params.hash->id, c->params.asym->key, unix_seconds(NULL), own,
+                           &peer, fault);
+}
+
+static enum ide_err get_chain(struct spdm_port *port, const struct trust *own, struct ide_fault *fault)
+{
+    enum ide_err err = spdm_get_digests(&port->connection, NULL, NULL);
+    if (err == IDE_OK)
+        err = spdm_get_certificate(&port->connection, 0, own);
+    return take_fault(port, err, fault);
+}
+
+static enum ide_err get_acquainted(struct spdm_port *port, const struct trust *own, struct ide_fault *fault)
+{
+    enum ide_err err = read_ids(port, fault);
+    if (err == IDE_OK)
+        err = need_mailbox(port, fault);
+    if (err != IDE_OK)
+        return err;
+    err = take_fault(port, spdm_negotiate(&port->connection), fault);
+    return err == IDE_OK ? get_chain(port, own, fault) : err;
+}
+
+enum ide_err spdm_port_authenticate(struct spdm_port *port, const struct trust *trust, bool in_use,
+                                    struct ide_fault *fault)
+{
+    /* No anchor: said before the device is troubled with anything. */
+    if (trust->anchor_count == 0)
+        return ide_fail(fault, IDE_E_NO_TRUST, NULL, NULL);
+    struct trust own = own_trust(port, trust);
+    if (is_acquainted(port) && (in_use || spdm_port_has_session(port)))
+        return verify_again(port, &own, fault);
+    return get_acquainted(port, &own, fault);
+}
+
+enum ide_err spdm_port_attest(struct spdm_port *port, const struct trust *trust, bool in_use,
+                              struct ide_fault *fault)
+{
+    bool known = is_acquainted(port);
+    struct trust own = own_trust(port, trust);
+    enum ide_err err = spdm_port_authenticate(port, trust, in_use, fault);
+    if (err == IDE_OK && known && (in_use || spdm_port_has_session(port)))
+        err = get_chain(port, &own, fault);
+    if (err != IDE_OK)
+        return err;
+    if (!(port->connection.params.flags_responder & SPDM_CAP_CHAL))
+        return ide_fail(fault, IDE_E_CAPABILITY, "CHALLENGE", "CHAL_CAP");
+    return take_fault(port, spdm_challenge(&port->connection), fault);
+}
+
+enum ide_err spdm_port_open_session(struct spdm_port *port, struct ide_fault *fault)
+{
+    if (spdm_port_has_session(port))
+        return IDE_OK;
+    if (!port->secured_cma)
+        return ide_fail(fault, IDE_E_NO_DOE, "DOE discovery", "secured CMA");
+    enum ide_err err = session_open(&port->session, &port->connection, &port->transport);
+    if (err == IDE_OK)
+        port->generation++;
+    return take_fault(port, err, fault);
+}
+
+bool spdm_port_has_session(const struct spdm_port *port)
+{
+    return port->session.state == SESSION_ESTABLISHED;
+}
+
+void spdm_port_end_session(struct spdm_port *port)
+{
+    if (spdm_port_has_session(port) && !port->mailbox.dead) {
+        enum ide_err err = session_end(&port->session);
+        (void)err; /* whatever the device says, for us the session is over */
+    }
+    session_close(&port->session);
+    spdm_connection_reset(&port->connection);
+}
+
+/* After these both sides still count the same records: the device has answered within the session. */
+static bool session_survives(const struct ide_fault *fault)
+{
+    switch (fault->err) {
+    case IDE_E_KM_REFUSED:
+    case IDE_E_KM_MISMATCH:
+    case IDE_E_PEER_ERROR:
+    case IDE_E_BUSY:
+    case IDE_E_ARGUMENT:
+    case IDE_E_SHORT:
+    case IDE_E_LONG:
+    case IDE_E_FIELD:
+    case IDE_E_UNEXPECTED:
+        return true;
+    default:
+        return false;
+    }
+}
+
+enum ide_err spdm_port_settle(struct spdm_port *port, enum ide_err err, struct ide_fault *fault)
+{
+    take_fault(port, err, fault);
+    if (err != IDE_OK && !session_survives(fault))
+        session_close(&port->session);
+    return err;
+}
