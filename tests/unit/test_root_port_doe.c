@@ -2,143 +2,7 @@
 /* The DOE mailbox against a device that behaves, and against the same device with one thing wrong. */
 #include <string.h>
 
-#include "root_port/doe_mailbox.h"
-#include "test_root_port_fake.h"
-
-#define OFFSET     0x150u
-#define BIG_DWORDS (DOE_OBJECT_MAX / 4)
-
-/* A mailbox as the device has it. What a test changes is in the second part. */
-struct device {
-    struct fake_function function;
-    struct fake_clock clock;
-    struct doe_mailbox mailbox;
-    uint32_t *in, *out; /* BIG_DWORDS each */
-    size_t in_count, out_count, out_at;
-    bool busy, error, ready, going;
-    uint64_t ready_at_us;
-    unsigned aborts, gos;
-
-    uint32_t latency_us; /* from GO to READY */
-    bool never_ready;
-    bool error_on_go;
-    bool abort_hangs;
-    uint64_t busy_until_us; /* somebody else's */
-    size_t ready_drops_at;  /* READY is lost before this dword is acknowledged; 0: never */
-    size_t error_at;        /* ERROR comes with the acknowledgement of this dword, counted from 1; 0: never */
-    size_t gone_at;         /* the device is gone after this many acknowledgements; 0: never */
-    bool error_in_write;    /* ERROR from the first dword on */
-    uint32_t length_field;  /* what the answer's header says, if answer_length is set */
-    bool answer_length;
-    size_t extra; /* dwords that come after those */
-};
-
-/* The answer: the request with every payload dword inverted. */
-static void answer(struct device *d)
-{
-    d->going = false;
-    d->out_count = d->in_count;
-    for (size_t i = 0; i < d->in_count; i++)
-        d->out[i] = i < 2 ? d->in[i] : ~d->in[i];
-    if (d->answer_length)
-        d->out[1] = d->length_field;
-    d->out_count += d->extra;
-    d->out_at = 0;
-    d->in_count = 0;
-    d->ready = true;
-}
-
-static uint32_t status(struct device *d)
-{
-    if (d->going && !d->never_ready && d->clock.now_us >= d->ready_at_us)
-        answer(d);
-    bool busy = d->busy || d->clock.now_us < d->busy_until_us;
-    return (busy ? PCIE_DOE_STATUS_BUSY : 0) | (d->error ? PCIE_DOE_STATUS_ERROR : 0) |
-           (d->ready ? PCIE_DOE_STATUS_READY : 0);
-}
-
-static bool device_read(struct fake_function *function, unsigned offset, uint32_t *value)
-{
-    struct device *d = function->context;
-    if (offset == OFFSET + PCIE_DOE_STATUS)
-        *value = status(d);
-    else if (offset == OFFSET + PCIE_DOE_READ)
-        *value = d->ready && d->out_at < d->out_count ? d->out[d->out_at] : 0;
-    else
-        return false;
-    return true;
-}
-
-static void acknowledge(struct device *d)
-{
-    d->out_at++;
-    if (d->out_at == d->out_count || d->out_at == d->ready_drops_at)
-        d->ready = false;
-    if (d->out_at == d->error_at)
-        d->error = true;
-    if (d->out_at == d->gone_at)
-        d->function.gone = true;
-}
-
-static void control(struct device *d, uint32_t value)
-{
-    if (value & PCIE_DOE_CTRL_ABORT) {
-        d->aborts++;
-        d->in_count = d->out_count = 0;
-        d->going = false;
-        d->busy_until_us = 0;
-        if (!d->abort_hangs)
-            d->busy = d->error = d->ready = false;
-        return;
-    }
-    d->gos++;
-    d->going = !d->error_on_go;
-    d->error = d->error_on_go || d->error;
-    d->ready_at_us = d->clock.now_us + d->latency_us;
-}
-
-static bool device_write(struct fake_function *function, unsigned offset, uint32_t value)
-{
-    struct device *d = function->context;
-    if (offset == OFFSET + PCIE_DOE_WRITE) {
-        if (d->in_count < BIG_DWORDS)
-            d->in[d->in_count++] = value;
-        d->error = d->error || d->error_in_write;
-    } else if (offset == OFFSET + PCIE_DOE_READ) {
-        acknowledge(d);
-    } else if (offset == OFFSET + PCIE_DOE_CTRL) {
-        control(d, value);
-    } else {
-        return false;
-    }
-    return true;
-}
-
-static uint32_t in_memory[BIG_DWORDS], out_memory[BIG_DWORDS + 4];
-
-static void device_init(struct device *d)
-{
-    *d = (struct device){.in = in_memory, .out = out_memory};
-    memset(in_memory, 0, sizeof in_memory);
-    memset(out_memory, 0, sizeof out_memory);
-    fake_clock_init(&d->clock);
-    fake_init(&d->function);
-    fake_put_ext_cap(&d->function, 0x100, 0x0001, OFFSET);
-    fake_put_ext_cap(&d->function, OFFSET, PCIE_EXT_CAP_ID_DOE, 0);
-    d->function.clock = &d->clock;
-    d->function.on_read = device_read;
-    d->function.on_write = device_write;
-    d->function.context = d;
-}
-
-static void device_open(struct device *d)
-{
-    struct ide_fault fault;
-    device_init(d);
-    CU_ASSERT_EQUAL_FATAL(doe_mailbox_open(&d->mailbox, &d->function.config, OFFSET, &d->clock.ops, &fault),
-                          IDE_OK);
-    d->aborts = d->function.reads = d->function.writes = 0;
-}
+#include "test_root_port_mailbox.h"
 
 static void put_dword(uint8_t *at, uint32_t value)
 {
@@ -176,7 +40,7 @@ static enum ide_err exchange_room(struct device *d, size_t dwords, size_t room, 
     CU_ASSERT_EQUAL(memcmp(response, request, 8), 0);
     bool right = true;
     for (size_t i = 8; i < request_len; i++)
-        right = right && response[i] == (uint8_t)~request[i];
+        right = right && response[i] + request[i] == 0xff;
     CU_ASSERT_TRUE(right);
     return IDE_OK;
 }
@@ -410,9 +274,11 @@ static void busy_of_others_is_waited_for(void)
     d.busy_until_us = d.clock.now_us + 700000;
     CU_ASSERT_EQUAL(exchange(&d, &fault), IDE_OK);
     CU_ASSERT_EQUAL(d.aborts, 0);
-    d.busy_until_us = d.clock.now_us + 700000; /* the time for the answer is not used up by it */
+    d.busy_until_us = d.clock.now_us + 700000; /* it counts as part of the exchange */
     d.latency_us = 250000;
     CU_ASSERT_EQUAL(exchange(&d, &fault), IDE_OK);
+    d.busy_until_us = d.clock.now_us + 800000;
+    CU_ASSERT_EQUAL(exchange(&d, &fault), IDE_E_TIMEOUT);
 }
 
 static void busy_that_stays_is_told_and_nothing_is_sent(void)

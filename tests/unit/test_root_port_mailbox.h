@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A DOE mailbox that behaves, over the memory of test_root_port_fake.h, with a switch for each way not to. */
+#ifndef TEST_ROOT_PORT_MAILBOX_H
+#define TEST_ROOT_PORT_MAILBOX_H
+
+#include "root_port/doe_mailbox.h"
+#include "test_root_port_fake.h"
+
+#define OFFSET     0x150u
+#define BIG_DWORDS (DOE_OBJECT_MAX / 4)
+
+/* A mailbox as the device has it. What a test changes is in the second part. */
+struct device {
+    struct fake_function function;
+    struct fake_clock clock;
+    struct doe_mailbox mailbox;
+    uint32_t *in, *out; /* BIG_DWORDS each */
+    size_t in_count, out_count, out_at;
+    bool busy, error, ready, going;
+    uint64_t ready_at_us;
+    unsigned aborts, gos;
+
+    uint32_t latency_us; /* from GO to READY */
+    bool never_ready;
+    bool error_on_go;
+    bool abort_hangs;
+    uint64_t busy_until_us; /* somebody else's */
+    size_t ready_drops_at;  /* READY is lost before this dword is acknowledged; 0: never */
+    size_t error_at;        /* ERROR comes with the acknowledgement of this dword, counted from 1; 0: never */
+    size_t gone_at;         /* the device is gone after this many acknowledgements; 0: never */
+    bool error_in_write;    /* ERROR from the first dword on */
+    uint32_t length_field;  /* what the answer's header says, if answer_length is set */
+    bool answer_length;
+    size_t extra; /* dwords that come after those */
+};
+
+/* Not opened yet. All devices share the memory of the objects: one at a time. */
+void device_init(struct device *d);
+/* Opened, and the counts at 0. */
+void device_open(struct device *d);
+
+#endif
