@@ -1,0 +1,557 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Replays recorded sessions of an independent implementation: every message decodes and encodes back to the same bytes,
+ * every signature and HMAC verifies, every secret and key is derived, every record opens and seals to the same bytes.
+ *
+ * Messages that the stack does not speak yet are named in each recording's row, and nothing else may be passed over.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <CUnit/Basic.h>
+
+#include "secured_cma/doe.h"
+#include "secured_cma/secured_message.h"
+#include "session/key_schedule.h"
+#include "session/messages.h"
+#include "spdm/identity.h"
+#include "vector_file.h"
+
+#define MESSAGE_MAX 8192
+#define EXPECTED_MAX 32
+#define NOW 1750000000   /* within the recorded certificates' validity */
+
+/* Any message struct. The header is the first member of each. */
+union any_message {
+    struct spdm_header header;
+    struct spdm_plain plain;
+    struct spdm_version version;
+    struct spdm_capabilities capabilities;
+    struct spdm_algorithms algorithms;
+    struct spdm_digests digests;
+    struct spdm_get_certificate get_certificate;
+    struct spdm_certificate certificate;
+    struct spdm_challenge challenge;
+    struct spdm_challenge_auth challenge_auth;
+    struct spdm_error error;
+    struct spdm_vendor_defined vendor_defined;
+    struct spdm_key_exchange key_exchange;
+    struct spdm_key_exchange_rsp key_exchange_rsp;
+    struct spdm_finish finish;
+    struct spdm_finish_rsp finish_rsp;
+};
+
+/* One slot's chain as CERTIFICATE brought it, and the key that its leaf has. */
+struct chain {
+    uint8_t bytes[MESSAGE_MAX];
+    size_t len;
+    struct identity identity;
+    uint8_t hash[HASH_SIZE_MAX];
+};
+
+/* A value that was derived and that the recording must name next under this name. */
+struct expected {
+    char name[48];
+    uint8_t value[DHE_SECRET_MAX];
+    size_t len;
+};
+
+struct replay {
+    const char *path;
+    const struct vector_line *line;   /* the present one, for messages */
+    struct spdm_params params;
+    uint8_t offered[MESSAGE_MAX];     /* NEGOTIATE_ALGORITHMS as it was sent */
+    uint8_t vca[SPDM_VCA_MAX];
+    size_t vca_len;
+    struct hash m1m2;
+    struct chain chains[SPDM_SLOTS];
+    uint8_t slot, summary_len;        /* of the last CHALLENGE or KEY_EXCHANGE */
+
+    struct hash th;
+    struct key_schedule keys;
+    struct secured_direction request, response;
+    uint32_t session_id;
+    uint16_t half_id;
+    bool session;
+    uint8_t next_request[HASH_SIZE_MAX], next_response[HASH_SIZE_MAX];
+
+    struct expected expected[EXPECTED_MAX];
+    size_t expected_count;
+    uint8_t announced[HASH_SIZE_MAX]; /* FINISH's HMAC, which the requester derived before FINISH */
+    bool passed_over;                 /* the last message was of a kind that is not spoken: so are its secrets */
+    bool other_session;               /* the present message is of a session that is not followed: with a PSK */
+    size_t messages, records, secrets, skipped;
+};
+
+static const struct spdm_message *const descriptors[] = {
+    &spdm_msg_get_version, &spdm_msg_version, &spdm_msg_get_capabilities, &spdm_msg_capabilities,
+    &spdm_msg_negotiate_algorithms, &spdm_msg_algorithms, &spdm_msg_get_digests, &spdm_msg_digests,
+    &spdm_msg_get_certificate, &spdm_msg_certificate, &spdm_msg_challenge, &spdm_msg_challenge_auth, &spdm_msg_error,
+    &spdm_msg_vendor_defined_request, &spdm_msg_vendor_defined_response, &spdm_msg_key_exchange,
+    &spdm_msg_key_exchange_rsp, &spdm_msg_finish, &spdm_msg_finish_rsp, &spdm_msg_heartbeat, &spdm_msg_heartbeat_ack,
+    &spdm_msg_key_update, &spdm_msg_key_update_ack, &spdm_msg_end_session, &spdm_msg_end_session_ack,
+};
+
+/* What these recordings also hold and the stack does not speak yet. */
+static bool not_spoken(uint8_t code)
+{
+    switch (code) {
+    case SPDM_GET_MEASUREMENTS:
+    case SPDM_MEASUREMENTS:
+    case SPDM_PSK_EXCHANGE:
+    case SPDM_PSK_EXCHANGE_RSP:
+    case SPDM_PSK_FINISH:
+    case SPDM_PSK_FINISH_RSP:
+        return true;
+    }
+    return false;
+}
+
+static const struct spdm_message *descriptor(uint8_t code)
+{
+    for (size_t i = 0; i < sizeof descriptors / sizeof descriptors[0]; i++)
+        if (descriptors[i]->code == code)
+            return descriptors[i];
+    return NULL;
+}
+
+/* Says where a replay failed, which CUnit's line number alone does not. */
+static void check(struct replay *v, bool good, const char *what)
+{
+    CU_ASSERT_TRUE(good);
+    if (!good)
+        fprintf(stderr, "%s:%zu: %s\n", v->path, v->line->number, what);
+}
+
+static void check_ok(struct replay *v, enum ide_err err, const char *what)
+{
+    check(v, err == IDE_OK, what);
+    if (err != IDE_OK)
+        fprintf(stderr, "    %s\n", ide_err_text(err));
+}
+
+static void expect(struct replay *v, const char *name, const void *value, size_t len)
+{
+    check(v, v->expected_count < EXPECTED_MAX && len <= DHE_SECRET_MAX, "too many values");
+    struct expected *e = &v->expected[v->expected_count++];
+    snprintf(e->name, sizeof e->name, "%s", name);
+    memcpy(e->value, value, len);
+    e->len = len;
+}
+
+/* --- transcripts and keys ------------------------------------------------------------------------------------- */
+
+static void th_append(struct replay *v, const void *data, size_t n)
+{
+    check_ok(v, hash_update(&v->th, data, n), "TH");
+}
+
+static void expect_record_key(struct replay *v, const uint8_t *secret, struct secured_direction *d)
+{
+    struct record_key key;
+    check_ok(v, key_schedule_record_key(&v->keys, secret, &key), "record key");
+    expect(v, "key", key.key, v->params.aead->key_size);
+    expect(v, "iv", key.iv, AEAD_IV_SIZE);
+    check_ok(v, secured_set_key(d, v->params.aead->id, key.key, key.iv), "set key");
+}
+
+/* The signature over the transcript whose digest so far is given, with the leaf key of the slot. */
+static void check_signature(struct replay *v, const char *context, const uint8_t *transcript, const uint8_t *signature)
+{
+    uint8_t digest[HASH_SIZE_MAX];
+    check_ok(v, spdm_signing_digest(&v->params, context, transcript, digest), "signing digest");
+    check_ok(v,
+             public_key_verify(&v->chains[v->slot].identity.key, SIGNATURE_SPDM, v->params.hash->id, digest, signature,
+                               v->params.asym->signature_size),
+             "signature");
+}
+
+static void check_verify_data(struct replay *v, const uint8_t *finished_key, const uint8_t *verify_data)
+{
+    uint8_t th[HASH_SIZE_MAX], wanted[HASH_SIZE_MAX];
+    check_ok(v, hash_snapshot(&v->th, th), "TH");
+    check_ok(v, key_schedule_verify_data(&v->keys, finished_key, th, wanted), "verify data");
+    check(v, memcmp(wanted, verify_data, v->params.hash->size) == 0, "the HMAC does not match");
+}
+
+/* --- what each message does to the replay ----------------------------------------------------------------------- */
+
+static void on_version(struct replay *v, const union any_message *m)
+{
+    (void)m;
+    v->params = (struct spdm_params){.version = SPDM_VERSION_10};
+}
+
+static void on_algorithms(struct replay *v, const union any_message *m)
+{
+    struct spdm_params *p = &v->params;
+    p->hash = hash_by_bit(m->algorithms.base_hash);
+    p->asym = asym_by_bit(m->algorithms.base_asym);
+    p->dhe = dhe_by_bit(m->algorithms.structure[SPDM_ALGORITHM_DHE]);
+    p->aead = aead_by_bit(m->algorithms.structure[SPDM_ALGORITHM_AEAD]);
+    p->opaque_format = m->algorithms.other_params & SPDM_OPAQUE_FORMAT_1 ? 1 : 0;
+    p->measurement_spec = m->algorithms.measurement_spec;
+    check(v, p->hash && p->asym && p->dhe && p->aead, "an algorithm of the recording is not implemented");
+    check_ok(v, hash_init(&v->m1m2, p->hash->id), "M1M2");
+    check_ok(v, hash_update(&v->m1m2, v->vca, v->vca_len), "M1M2");
+}
+
+static void on_certificate(struct replay *v, const union any_message *m)
+{
+    struct chain *chain = &v->chains[m->header.param1 & SPDM_SLOT_MASK];
+    check(v, m->certificate.remainder_length == 0, "the recordings have each chain in one portion");
+    memcpy(chain->bytes, m->certificate.portion, m->certificate.portion_length);
+    chain->len = m->certificate.portion_length;
+    check_ok(v, hash_once(v->params.hash->id, chain->bytes, chain->len, chain->hash), "chain hash");
+
+    /* slot 1 has another root, which the recording does not give: the first certificate of the chain itself */
+    const uint8_t *first = chain->bytes + 4 + v->params.hash->size;
+    struct trust_anchor anchor = {.der = first, .len = 4 + (size_t)(first[2] << 8 | first[3])};
+    struct trust trust = {.anchors = &anchor, .anchor_count = 1, .name_rule = CMA_NAME_IF_PRESENT};
+    struct ide_fault fault = {0};
+    enum ide_err err = identity_verify(chain->bytes, chain->len, v->params.hash->id, v->params.asym->key, NOW, &trust,
+                                       &chain->identity, &fault);
+    check_ok(v, err, fault.field ? fault.field : "identity");
+}
+
+static void on_challenge(struct replay *v, const union any_message *m)
+{
+    v->slot = m->header.param1 & SPDM_SLOT_MASK;
+    v->summary_len = m->header.param2 == SPDM_SUMMARY_NONE ? 0 : v->params.hash->size;
+}
+
+static void on_challenge_auth(struct replay *v, const union any_message *m)
+{
+    const struct spdm_challenge_auth *a = &m->challenge_auth;
+    uint8_t m1m2[HASH_SIZE_MAX];
+    check(v, memcmp(a->chain_hash, v->chains[v->slot].hash, v->params.hash->size) == 0, "CertChainHash");
+    expect(v, "cert_chain_hash", v->chains[v->slot].hash, v->params.hash->size);
+    expect(v, "measurement_summary_hash", a->summary, a->summary_len);
+    check_ok(v, hash_update(&v->m1m2, v->line->data, a->signed_len), "M1M2");
+    check_ok(v, hash_final(&v->m1m2, m1m2), "M1M2");
+    expect(v, "m1m2", m1m2, v->params.hash->size);
+    check_signature(v, "responder-challenge_auth signing", m1m2, a->signature);
+    check_ok(v, hash_init(&v->m1m2, v->params.hash->id), "M1M2");
+}
+
+static void on_key_exchange(struct replay *v, const union any_message *m)
+{
+    v->slot = m->header.param2;
+    v->summary_len = m->header.param1 == SPDM_SUMMARY_NONE ? 0 : v->params.hash->size;
+    v->half_id = m->key_exchange.req_session_id;
+    check_ok(v, hash_init(&v->th, v->params.hash->id), "TH");
+    th_append(v, v->vca, v->vca_len);
+    th_append(v, v->chains[v->slot].hash, v->params.hash->size);
+    th_append(v, v->line->data, v->line->len);
+}
+
+/* The DHE secret cannot be derived from the recording: it is the next line of that name. */
+static const struct vector_line *find_dhe(const struct replay *v)
+{
+    const struct vector_line *line = v->line;
+    while (strcmp(line->name, "dhe") != 0)
+        line++;
+    return line;
+}
+
+static void on_key_exchange_rsp(struct replay *v, const union any_message *m)
+{
+    const struct spdm_key_exchange_rsp *k = &m->key_exchange_rsp;
+    const uint8_t hash_size = v->params.hash->size;
+    uint8_t th[HASH_SIZE_MAX];
+
+    v->session_id = (uint32_t)v->half_id | (uint32_t)k->rsp_session_id << 16;
+    expect(v, "measurement_summary_hash", k->summary, k->summary_len);
+    th_append(v, v->line->data, k->signed_len);
+    check_ok(v, hash_snapshot(&v->th, th), "TH");
+    expect(v, "th_curr", th, hash_size);
+    check_signature(v, "responder-key_exchange_rsp signing", th, k->signature);
+    th_append(v, k->signature, v->params.asym->signature_size);
+    check_ok(v, hash_snapshot(&v->th, th), "TH1");
+    expect(v, "th1", th, hash_size);
+
+    const struct vector_line *dhe = find_dhe(v);
+    expect(v, "dhe", dhe->data, dhe->len);
+    check_ok(v, key_schedule_handshake(&v->keys, &v->params, dhe->data, dhe->len, th), "handshake keys");
+    expect(v, "handshake_secret", v->keys.handshake_secret, hash_size);
+    expect(v, "request_handshake_secret", v->keys.request_secret, hash_size);
+    expect(v, "response_handshake_secret", v->keys.response_secret, hash_size);
+    expect(v, "finished_key", v->keys.request_finished, hash_size);
+    expect(v, "finished_key", v->keys.response_finished, hash_size);
+    expect_record_key(v, v->keys.request_secret, &v->request);
+    expect_record_key(v, v->keys.response_secret, &v->response);
+    check_verify_data(v, v->keys.response_finished, k->verify_data);
+    expect(v, "th_curr_hmac", k->verify_data, hash_size);
+    th_append(v, k->verify_data, hash_size);
+    v->session = true;
+}
+
+static void on_finish(struct replay *v, const union any_message *m)
+{
+    th_append(v, v->line->data, m->finish.verified_len);
+    check_verify_data(v, v->keys.request_finished, m->finish.verify_data);
+    check(v, memcmp(v->announced, m->finish.verify_data, v->params.hash->size) == 0, "th_curr_hmac of FINISH");
+    v->secrets++;
+    th_append(v, m->finish.verify_data, v->params.hash->size);
+}
+
+static void on_finish_rsp(struct replay *v, const union any_message *m)
+{
+    const uint8_t hash_size = v->params.hash->size;
+    uint8_t th2[HASH_SIZE_MAX];
+    (void)m;
+    th_append(v, v->line->data, v->line->len);
+    check_ok(v, hash_final(&v->th, th2), "TH2");
+    expect(v, "th2", th2, hash_size);
+    check_ok(v, key_schedule_data(&v->keys, th2), "data keys");
+    expect(v, "request_data_secret", v->keys.request_secret, hash_size);
+    expect(v, "response_data_secret", v->keys.response_secret, hash_size);
+    expect(v, "export_master_secret", v->keys.export_secret, hash_size);
+    expect_record_key(v, v->keys.request_secret, &v->request);
+    expect_record_key(v, v->keys.response_secret, &v->response);
+}
+
+static void on_end_session_ack(struct replay *v, const union any_message *m)
+{
+    (void)m;
+    secured_clear(&v->request);
+    secured_clear(&v->response);
+    key_schedule_clear(&v->keys);
+    v->session = false;
+}
+
+static void act(struct replay *v, const union any_message *m)
+{
+    static const struct {
+        uint8_t code;
+        void (*on)(struct replay *v, const union any_message *m);
+    } actions[] = {
+        {SPDM_VERSION, on_version},
+        {SPDM_ALGORITHMS, on_algorithms},
+        {SPDM_CERTIFICATE, on_certificate},
+        {SPDM_CHALLENGE, on_challenge},
+        {SPDM_CHALLENGE_AUTH, on_challenge_auth},
+        {SPDM_KEY_EXCHANGE, on_key_exchange},
+        {SPDM_KEY_EXCHANGE_RSP, on_key_exchange_rsp},
+        {SPDM_FINISH, on_finish},
+        {SPDM_FINISH_RSP, on_finish_rsp},
+        {SPDM_END_SESSION_ACK, on_end_session_ack},
+    };
+    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
+        if (actions[i].code == m->header.code)
+            actions[i].on(v, m);
+}
+
+/* --- messages, records, secrets ----------------------------------------------------------------------------------- */
+
+/* The message before it acts: A is collected, B goes to M1M2, CHALLENGE too. */
+static void note(struct replay *v, const struct vector_line *line)
+{
+    uint8_t code = line->data[1];
+    if (code == SPDM_GET_VERSION)
+        v->vca_len = 0;
+    if (code == SPDM_GET_VERSION || code == SPDM_VERSION || code == SPDM_GET_CAPABILITIES ||
+        code == SPDM_CAPABILITIES || code == SPDM_NEGOTIATE_ALGORITHMS || code == SPDM_ALGORITHMS) {
+        memcpy(v->vca + v->vca_len, line->data, line->len);
+        v->vca_len += line->len;
+    }
+    if (code == SPDM_GET_DIGESTS || code == SPDM_DIGESTS || code == SPDM_GET_CERTIFICATE ||
+        code == SPDM_CERTIFICATE || code == SPDM_CHALLENGE)
+        check_ok(v, hash_update(&v->m1m2, line->data, line->len), "M1M2");
+}
+
+/* A message outside a session was recorded with its padding to a dword, which belongs to DOE. */
+static bool only_padding(const struct vector_line *line, size_t consumed)
+{
+    if (consumed > line->len || line->len - consumed > (line->in_session ? 0 : 3))
+        return false;
+    for (size_t i = consumed; i < line->len; i++)
+        if (line->data[i] != 0)
+            return false;
+    return true;
+}
+
+static void replay_message(struct replay *v, struct vector_line *line)
+{
+    const uint8_t code = line->data[1];
+    const struct spdm_message *d = descriptor(code);
+    v->line = line;
+    v->passed_over = !d;
+    if (!d) {
+        check(v, not_spoken(code), "no descriptor for this message");
+        v->skipped++;
+        return;
+    }
+    /* the first message in a version sets it; the flags before ALGORITHMS do not matter to the codec */
+    if (code == SPDM_GET_CAPABILITIES)
+        v->params.version = line->data[0];
+
+    union any_message m = {0};
+    uint8_t again[MESSAGE_MAX];
+    size_t consumed = 0, len = 0;
+    struct ide_fault fault = {0};
+    if (code == SPDM_CHALLENGE_AUTH)
+        m.challenge_auth.summary_len = v->summary_len;
+    if (code == SPDM_KEY_EXCHANGE_RSP)
+        m.key_exchange_rsp.summary_len = v->summary_len;
+    check_ok(v, spdm_decode(d, &v->params, line->data, line->len, &m, &consumed, &fault),
+             fault.field ? fault.field : "decode");
+    check(v, only_padding(line, consumed), "the decoder took another length");
+    line->len = consumed;
+    check_ok(v, spdm_encode(d, &v->params, &m, again, sizeof again, &len), "encode");
+    check(v, len == line->len && memcmp(again, line->data, len) == 0, "encodes to other bytes");
+    v->messages++;
+    if (v->other_session)
+        return;
+    note(v, line);
+    act(v, &m);
+}
+
+/* The DOE object that carried the message: its header, and if it is a record what opens and seals. */
+static void replay_wire(struct replay *v, const struct vector_line *wire, const struct vector_line *line)
+{
+    uint8_t object[MESSAGE_MAX + 64], sealed[MESSAGE_MAX + 64];
+    const uint8_t *payload, *message;
+    size_t payload_len, message_len, record_len;
+    uint8_t type;
+    struct ide_fault fault;
+    uint32_t id = 0;
+
+    v->line = line;
+    v->other_session = false;
+    memcpy(object, wire->data, wire->len);
+    check_ok(v, doe_unwrap(object, wire->len, &type, &payload, &payload_len, &fault), "DOE header");
+    if (type == DOE_TYPE_CMA) {
+        memcpy(sealed + DOE_HEADER_SIZE, line->data, line->len);
+        check(v, doe_wrap(sealed, sizeof sealed, type, line->len) == wire->len, "DOE length");
+        check(v, memcmp(sealed, wire->data, wire->len) == 0, "DOE object");
+        return;
+    }
+    check_ok(v, secured_session_id(payload, payload_len, &id), "session id");
+    v->other_session = !v->session || id != v->session_id;
+    if (v->other_session)
+        return;
+    struct secured_direction *d = line->response ? &v->response : &v->request;
+    struct secured_direction before = *d;
+    check_ok(v,
+             secured_open(d, id, object + DOE_HEADER_SIZE, payload_len, &message, &message_len, &fault), "open");
+    check(v, message_len == line->len && memcmp(message, line->data, message_len) == 0, "opens to another message");
+    memcpy(sealed + DOE_HEADER_SIZE + SECURED_HEADROOM, line->data, line->len);
+    check_ok(v,
+             secured_seal(&before, id, sealed + DOE_HEADER_SIZE, sizeof sealed - DOE_HEADER_SIZE, line->len, &record_len),
+             "seal");
+    check(v, doe_wrap(sealed, sizeof sealed, DOE_TYPE_SECURED_CMA, record_len) == wire->len, "record length");
+    check(v, memcmp(sealed, wire->data, wire->len) == 0, "seals to another record");
+    v->records++;
+}
+
+/* KEY_UPDATE's secrets come before the message that they are for. */
+static bool replay_update(struct replay *v, const struct vector_line *line)
+{
+    bool response = strcmp(line->name, "response_data_secret_update") == 0;
+    if (!response && strcmp(line->name, "request_data_secret_update") != 0)
+        return false;
+    uint8_t *secret = response ? v->keys.response_secret : v->keys.request_secret;
+    uint8_t next[HASH_SIZE_MAX];
+    check_ok(v, key_schedule_next(&v->keys, secret, next), "next secret");
+    memcpy(secret, next, v->keys.hash_size);
+    expect(v, line->name, next, v->keys.hash_size);
+    expect_record_key(v, secret, response ? &v->response : &v->request);
+    return true;
+}
+
+static void replay_secret(struct replay *v, const struct vector_line *line)
+{
+    /* of the stages in between, and of MEASUREMENTS */
+    static const char *const not_kept[] = {"master_secret", "l1l2"};
+    for (size_t i = 0; i < sizeof not_kept / sizeof not_kept[0]; i++)
+        if (strcmp(line->name, not_kept[i]) == 0)
+            return;
+    v->line = line;
+    if (!replay_update(v, line) && v->passed_over)
+        return;
+    for (size_t i = 0; i < v->expected_count; i++) {
+        struct expected *e = &v->expected[i];
+        if (strcmp(e->name, line->name) != 0)
+            continue;
+        check(v, e->len == line->len && memcmp(e->value, line->data, e->len) == 0, line->name);
+        memmove(e, e + 1, (v->expected_count - i - 1) * sizeof *e);
+        v->expected_count--;
+        v->secrets++;
+        return;
+    }
+    if (strcmp(line->name, "th_curr_hmac") == 0 && line->len <= sizeof v->announced)
+        memcpy(v->announced, line->data, line->len);
+    else
+        check(v, false, "a secret that was not derived");
+}
+
+static const struct vector_line *next_wire(const struct vector_file *f, size_t *at)
+{
+    while (f->lines[*at].kind != VECTOR_WIRE || f->lines[*at].data[2] == DOE_TYPE_DISCOVERY)
+        (*at)++;
+    return &f->lines[(*at)++];
+}
+
+static void replay_file(const char *name, size_t records, size_t secrets)
+{
+    static struct replay v;
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s.vec", TEST_VECTORS, name);
+    struct vector_file f;
+    CU_ASSERT_TRUE_FATAL(vector_file_read(&f, path));
+    memset(&v, 0, sizeof v);
+    v.path = path;
+    size_t wire = 0;
+    for (size_t i = 0; i < f.count; i++) {
+        struct vector_line *line = &f.lines[i];
+        if (line->kind == VECTOR_MESSAGE) {
+            replay_wire(&v, next_wire(&f, &wire), line);
+            replay_message(&v, line);
+        } else if (line->kind == VECTOR_SECRET) {
+            replay_secret(&v, line);
+        }
+    }
+    printf("\n    %s: %zu messages, %zu records, %zu secrets, %zu not spoken", name, v.messages, v.records, v.secrets,
+           v.skipped);
+    for (size_t i = 0; i < v.expected_count; i++)
+        check(&v, false, v.expected[i].name);
+    CU_ASSERT_EQUAL(v.records, records);
+    CU_ASSERT_EQUAL(v.secrets, secrets);
+    vector_file_free(&f);
+}
+
+static void spdm12_p384_sha384_aes256(void)
+{
+    replay_file("v12-p384-sha384-aes256", 198, 61);
+}
+
+static void spdm12_p256_sha256_chacha20(void)
+{
+    replay_file("v12-p256-chacha20", 198, 61);
+}
+
+static void spdm11_p256_sha256_aes128(void)
+{
+    replay_file("v11-p256-sha256-aes128", 198, 61);
+}
+
+static void spdm12_p521_sha512(void)
+{
+    replay_file("v12-p521-sha512", 198, 61);
+}
+
+int main(void)
+{
+    CU_initialize_registry();
+    CU_pSuite suite = CU_add_suite("recorded sessions", NULL, NULL);
+    CU_ADD_TEST(suite, spdm12_p384_sha384_aes256);
+    CU_ADD_TEST(suite, spdm12_p256_sha256_chacha20);
+    CU_ADD_TEST(suite, spdm11_p256_sha256_aes128);
+    CU_ADD_TEST(suite, spdm12_p521_sha512);
+    CU_basic_run_tests();
+    unsigned failures = CU_get_number_of_failures();
+    CU_cleanup_registry();
+    return failures ? 1 : 0;
+}
