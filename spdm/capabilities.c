@@ -105,21 +105,37 @@ static bool flags_consistent(uint8_t version, uint32_t flags, bool responder)
     return !flags_reserved(flags, responder);
 }
 
-static struct spdm_capabilities own_capabilities(const struct spdm_config *config)
+/* The flags that a version has; in 1.0 a requester has none. */
+static uint32_t flags_of(uint8_t version, bool responder)
+{
+    switch (version) {
+    case SPDM_VERSION_10:
+        return responder ? SPDM_CAP_CACHE | SPDM_CAP_CERT | SPDM_CAP_CHAL | SPDM_CAP_MEAS_MASK | SPDM_CAP_MEAS_FRESH
+                         : 0;
+    case SPDM_VERSION_11:
+        return SPDM_CAP_CHUNK - 1;
+    default:
+        return UINT32_MAX;
+    }
+}
+
+static struct spdm_capabilities own_capabilities(const struct spdm_connection *c, uint8_t version)
 {
     return (struct spdm_capabilities){
-        .ct_exponent = config->ct_exponent,
-        .flags = config->flags,
+        .ct_exponent = c->config->ct_exponent,
+        .flags = c->config->flags & flags_of(version, c->role == SPDM_RESPONDER),
         .data_transfer_size = SPDM_TRANSFER_SIZE,
         .max_message_size = SPDM_TRANSFER_SIZE,
     };
 }
 
-static void adopt(struct spdm_connection *c, const struct spdm_capabilities *peer)
+static void adopt(struct spdm_connection *c, const struct spdm_capabilities *own,
+                  const struct spdm_capabilities *peer)
 {
     bool requester = c->role == SPDM_REQUESTER;
-    c->params.flags_requester = requester ? c->config->flags : peer->flags;
-    c->params.flags_responder = requester ? peer->flags : c->config->flags;
+    uint32_t known = flags_of(c->params.version, requester);
+    c->params.flags_requester = requester ? own->flags : peer->flags & known;
+    c->params.flags_responder = requester ? peer->flags & known : own->flags;
     c->params.peer_ct_exponent = peer->ct_exponent;
     c->params.peer_transfer_size = peer->data_transfer_size;
     c->params.peer_message_size = peer->max_message_size;
@@ -128,7 +144,7 @@ static void adopt(struct spdm_connection *c, const struct spdm_capabilities *pee
 
 enum ide_err spdm_step_capabilities(struct spdm_connection *c)
 {
-    struct spdm_capabilities request = own_capabilities(c->config), response;
+    struct spdm_capabilities request = own_capabilities(c, c->params.version), response;
     const struct spdm_exchange exchange = {
         .request = &spdm_msg_get_capabilities,
         .in = &request,
@@ -141,7 +157,7 @@ enum ide_err spdm_step_capabilities(struct spdm_connection *c)
         return err;
     if (!flags_consistent(c->params.version, response.flags, true))
         return ide_fail_value(&c->fault, IDE_E_FIELD, "CAPABILITIES", "Flags", response.flags, 0);
-    adopt(c, &response);
+    adopt(c, &request, &response);
     return IDE_OK;
 }
 
@@ -181,9 +197,9 @@ enum ide_err spdm_handle_get_capabilities(struct spdm_responder *r, struct spdm_
         err = check_request(r, chosen.version, &in);
     if (err != IDE_OK)
         return err;
-    struct spdm_capabilities out = own_capabilities(c->config);
+    struct spdm_capabilities out = own_capabilities(c, chosen.version);
     spdm_write(&spdm_msg_capabilities, &chosen, &out, w);
     c->params.version = chosen.version;
-    adopt(c, &in);
+    adopt(c, &out, &in);
     return IDE_OK;
 }
