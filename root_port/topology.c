@@ -233,8 +233,6 @@ enum ide_err topology_pair(const struct topology *topology, const struct pcie_bd
     enum ide_err err = topology_path(topology, endpoint, path, &count, fault);
     if (err != IDE_OK)
         return err;
-    if (node->type == PCIE_TYPE_ROOT_PORT && path[0] != index)
-        return ide_fail(fault, IDE_E_NOT_PORT, STEP, "root port");
     *pair = (struct topology_pair){.root_port = path[0], .endpoint = endpoint};
     return IDE_OK;
 }

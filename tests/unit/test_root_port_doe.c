@@ -117,6 +117,17 @@ static void wait_is_no_longer_than_the_device_needs(void)
     }
 }
 
+static void time_to_send_does_not_slow_the_looks(void)
+{
+    struct device d;
+    struct ide_fault fault;
+    device_open(&d);
+    d.latency_us = 50;
+    uint64_t start = d.clock.now_us;
+    CU_ASSERT_EQUAL(exchange_room(&d, 5000, 5000, 0, &fault), IDE_OK);
+    CU_ASSERT_TRUE(d.clock.now_us - start <= 3 * 5000 + 50 + 30);
+}
+
 static void bad_requests_touch_nothing(void)
 {
     static const struct {
@@ -316,6 +327,27 @@ static void failed_abort_kills_the_mailbox_until_it_is_opened(void)
     CU_ASSERT_EQUAL(d.function.reads + d.function.writes, 0);
     CU_ASSERT_EQUAL(doe_mailbox_open(&d.mailbox, &d.function.config, OFFSET, &d.clock.ops, &fault), IDE_OK);
     CU_ASSERT_EQUAL(exchange(&d, &fault), IDE_OK);
+}
+
+static void abort_is_waited_for_to_the_end(void)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        struct device d;
+        struct ide_fault fault;
+        device_open(&d);
+        d.never_ready = true;
+        d.abort_us = 40000;
+        d.abort_shows_ready = i == 1;
+        d.clock.cancel_at_us = d.clock.now_us + 5000; /* cancelling does not leave it half done */
+        CU_ASSERT_EQUAL(exchange(&d, &fault), IDE_E_CANCELLED);
+        CU_ASSERT_FALSE(d.mailbox.dead);
+        CU_ASSERT_TRUE(d.clock.now_us >= d.abort_until_us);
+        d.never_ready = false;
+        d.abort_us = 0;
+        d.clock.cancel_at_us = 0;
+        atomic_store(&d.clock.cancel, false);
+        expect_recovery(&d);
+    }
 }
 
 static void error_that_no_abort_clears_sends_nothing(void)
@@ -518,6 +550,7 @@ int main(void)
         {"largest object has length zero", largest_object_has_length_zero},
         {"exchanges follow each other", exchanges_follow_each_other},
         {"wait is no longer than the device needs", wait_is_no_longer_than_the_device_needs},
+        {"time to send does not slow the looks", time_to_send_does_not_slow_the_looks},
         {"bad requests touch nothing", bad_requests_touch_nothing},
         {"timeout aborts, the stale answer is not seen", timeout_aborts_and_the_stale_answer_is_not_seen},
         {"timeout is the caller's", timeout_is_the_callers},
@@ -531,6 +564,7 @@ int main(void)
         {"busy of others is waited for", busy_of_others_is_waited_for},
         {"busy that stays is told and nothing is sent", busy_that_stays_is_told_and_nothing_is_sent},
         {"failed abort kills the mailbox", failed_abort_kills_the_mailbox_until_it_is_opened},
+        {"abort is waited for to the end", abort_is_waited_for_to_the_end},
         {"error that no abort clears sends nothing", error_that_no_abort_clears_sends_nothing},
         {"length is bounded before it is used", length_is_bounded_before_it_is_used},
         {"room in bytes counts whole dwords", room_in_bytes_counts_whole_dwords},

@@ -399,11 +399,12 @@ static void link_stream_is_one_register(void)
 static void setup_moves_idle_blocks_off_the_stream_id(void)
 {
     struct fake_function f;
+    struct fake_log log;
     struct ide_port port;
     struct ide_stream stream;
     struct ide_fault fault;
     struct ide_stream_settings s = plain();
-    open_port(&port, &f, NULL);
+    open_port(&port, &f, &log);
     s.stream_id = 0; /* what all blocks carry after reset */
     fake_put32(&f, LINK_0, 0x00000001);
     fake_put32(&f, SEL_2 + 16, 1); /* somebody is preparing this one */
@@ -413,6 +414,8 @@ static void setup_moves_idle_blocks_off_the_stream_id(void)
     CU_ASSERT_EQUAL(fake_get32(&f, LINK_0), 0x00000001); /* enabled: left alone */
     CU_ASSERT_EQUAL(fake_get32(&f, SEL_2 + 4), 0);
     CU_ASSERT_EQUAL(fake_get32(&f, SEL_0 + 4), 0);
+    for (unsigned i = 0; i < log.count; i++) /* its own block is written once */
+        CU_ASSERT_FALSE(log.entry[i].write && log.entry[i].offset == SEL_0 + 4 && log.entry[i].value != 0);
 }
 
 static void setup_leaves_an_enabled_block_alone(void)

@@ -22,9 +22,11 @@ static uint32_t status(struct device *d)
 {
     if (d->going && !d->never_ready && d->clock.now_us >= d->ready_at_us)
         answer(d);
-    bool busy = d->busy || d->clock.now_us < d->busy_until_us;
+    bool aborting = d->clock.now_us < d->abort_until_us;
+    bool busy = d->busy || d->clock.now_us < d->busy_until_us || (aborting && !d->abort_shows_ready);
+    bool ready = d->ready || (aborting && d->abort_shows_ready);
     return (busy ? PCIE_DOE_STATUS_BUSY : 0) | (d->error ? PCIE_DOE_STATUS_ERROR : 0) |
-           (d->ready ? PCIE_DOE_STATUS_READY : 0);
+           (ready ? PCIE_DOE_STATUS_READY : 0);
 }
 
 static bool device_read(struct fake_function *function, unsigned offset, uint32_t *value)
@@ -57,6 +59,7 @@ static void control(struct device *d, uint32_t value)
         d->in_count = d->out_count = 0;
         d->going = false;
         d->busy_until_us = 0;
+        d->abort_until_us = d->clock.now_us + d->abort_us;
         if (!d->abort_hangs)
             d->busy = d->error = d->ready = false;
         return;

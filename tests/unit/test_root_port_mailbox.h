@@ -24,6 +24,9 @@ struct device {
     bool never_ready;
     bool error_on_go;
     bool abort_hangs;
+    uint32_t abort_us;      /* how long an abort takes */
+    bool abort_shows_ready; /* what is seen meanwhile: READY, else BUSY */
+    uint64_t abort_until_us;
     uint64_t busy_until_us; /* somebody else's */
     size_t ready_drops_at;  /* READY is lost before this dword is acknowledged; 0: never */
     size_t error_at;        /* ERROR comes with the acknowledgement of this dword, counted from 1; 0: never */
