@@ -4,6 +4,12 @@
 
 #include "spdm/internal.h"
 
+/* KeyPairID, CertificateInfo and KeyUsageMask, of which a responder with several keys gives one each a slot (1.3). */
+static size_t key_info_size(const struct spdm_params *p, const struct spdm_digests *m)
+{
+    return p->multi_key ? 4u * (unsigned)__builtin_popcount(m->header.param2) : 0;
+}
+
 static void digests_decode(struct reader *r, const struct spdm_params *p, void *message)
 {
     struct spdm_digests *m = message;
@@ -13,6 +19,7 @@ static void digests_decode(struct reader *r, const struct spdm_params *p, void *
             read_hash(r, p, "Digest");
     }
     m->digests = read_bytes(&all, r->pos - all.pos, "Digest");
+    m->keys = read_bytes(r, key_info_size(p, m), "KeyPairID");
 }
 
 static void digests_encode(struct writer *w, const struct spdm_params *p, const void *message)
@@ -23,6 +30,7 @@ static void digests_encode(struct writer *w, const struct spdm_params *p, const 
         if (m->header.param2 >> slot & 1)
             write_hash(w, p, read_hash(&all, p, "Digest"));
     }
+    write_bytes(w, m->keys, key_info_size(p, m));
 }
 
 const struct spdm_message spdm_msg_get_digests = {SPDM_GET_DIGESTS, SPDM_VERSION_10, "GET_DIGESTS", NULL, NULL};
@@ -58,7 +66,8 @@ enum ide_err spdm_get_digests(struct spdm_connection *c, uint8_t *slot_mask,
     if (err != IDE_OK)
         return err;
     publish(c, &response);
-    *slot_mask = c->digest_mask;
+    if (slot_mask)
+        *slot_mask = c->digest_mask;
     if (digests)
         memcpy(digests, c->digests, sizeof c->digests);
     return IDE_OK;
@@ -70,7 +79,7 @@ enum ide_err spdm_handle_get_digests(struct spdm_responder *r, struct spdm_reque
     struct spdm_plain in;
     uint8_t digests[SPDM_SLOTS * HASH_SIZE_MAX];
     struct writer all = writer_of(digests, sizeof digests);
-    struct spdm_digests out = {.digests = digests};
+    struct spdm_digests out = {.digests = digests, .keys = NULL};
     enum ide_err err = spdm_request_decode(r, &spdm_msg_get_digests, request, &in);
     for (unsigned slot = 0; err == IDE_OK && slot < SPDM_SLOTS; slot++) {
         const struct spdm_slot *s = &r->slots[slot];

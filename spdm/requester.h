@@ -17,7 +17,7 @@ struct spdm_transcript {
 
 struct spdm_exchange {
     const struct spdm_message *request;
-    const void *in;
+    const void *in;                   /* borrows from neither tx nor rx; encoded anew when the peer was busy */
     const struct spdm_message *response;
     void *out;                        /* pointers in it borrow from connection->rx, until the next exchange */
     struct spdm_transcript transcript;
@@ -36,7 +36,7 @@ enum ide_err spdm_transact(struct spdm_connection *c, const struct spdm_channel 
 /* GET_VERSION, GET_CAPABILITIES, NEGOTIATE_ALGORITHMS. Starts anew from any state. */
 enum ide_err spdm_negotiate(struct spdm_connection *c) MUST_USE;
 
-/* GET_DIGESTS: which slots have a chain, and their digests (hash size each, in slot order). digests may be NULL. */
+/* GET_DIGESTS: which slots have a chain, and their digests (hash size each, in slot order). Either may be NULL. */
 enum ide_err spdm_get_digests(struct spdm_connection *c, uint8_t *slot_mask,
                               uint8_t digests[SPDM_SLOTS][HASH_SIZE_MAX]) MUST_USE;
 
