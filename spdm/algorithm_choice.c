@@ -57,8 +57,9 @@ static enum ide_err check_selection(const struct spdm_params *p, const struct sp
     const struct choice choices[] = {
         {"MeasurementSpecificationSel", response->measurement_spec, request->measurement_spec, measurements},
         {"MeasurementHashAlgo", response->measurement_hash, UINT32_MAX, measurements},
-        {"OtherParamsSelection", other_params ? response->other_params : 0, request->other_params,
-         other_params && key_ex},
+        /* the bit of MULTI_KEY_CONN is about the requester's keys here, and it has none */
+        {"OtherParamsSelection", other_params ? response->other_params : 0,
+         request->other_params & SPDM_OTHER_PARAMS_OPAQUE, other_params && key_ex},
         {"BaseAsymSel", response->base_asym, request->base_asym, asym},
         {"BaseHashSel", response->base_hash, request->base_hash, true},
         {"PqcAsymSel", p->version >= SPDM_VERSION_14 ? response->pqc_asym : 0, request->pqc_asym, false},
@@ -87,10 +88,14 @@ static uint8_t measurement_hash_size(uint32_t bit)
     return 0;
 }
 
-/* Makes a checked selection the connection's, and starts M1/M2 if this is the requester's side. */
-static enum ide_err adopt(struct spdm_connection *c, const struct spdm_algorithms *a, const char *step)
+/* Makes a checked selection the connection's. */
+static enum ide_err adopt(struct spdm_connection *c, const struct spdm_algorithms *request,
+                          const struct spdm_algorithms *a, const char *step)
 {
     struct spdm_params p = c->params;
+    /* as a responder this stack has one key a slot, and says so in its flags */
+    p.multi_key = c->role == SPDM_REQUESTER && p.version >= SPDM_VERSION_13 &&
+                  request->other_params & SPDM_MULTI_KEY_CONN;
     p.asym = asym_by_bit(a->base_asym);
     p.hash = hash_by_bit(a->base_hash);
     p.req_asym = asym_by_bit(a->structure[SPDM_ALGORITHM_REQ_ASYM]);
@@ -128,6 +133,10 @@ static struct spdm_algorithms own_offer(const struct spdm_connection *c)
     };
     if (c->params.version == SPDM_VERSION_10)
         return a;
+    /* a responder that has nothing but several keys must be asked for them (1.3) */
+    if (c->params.version >= SPDM_VERSION_13 &&
+        (c->params.flags_responder & SPDM_CAP_MULTI_KEY_MASK) == SPDM_CAP_MULTI_KEY_ONLY)
+        a.other_params |= SPDM_MULTI_KEY_CONN;
     offer(&a, SPDM_ALGORITHM_DHE, config->dhe);
     offer(&a, SPDM_ALGORITHM_AEAD, config->aead);
     offer(&a, SPDM_ALGORITHM_REQ_ASYM, config->req_asym);
@@ -149,7 +158,7 @@ enum ide_err spdm_step_algorithms(struct spdm_connection *c)
     if (err == IDE_OK)
         err = check_selection(&c->params, &request, &response, "ALGORITHMS", &c->fault);
     if (err == IDE_OK)
-        err = adopt(c, &response, "ALGORITHMS");
+        err = adopt(c, &request, &response, "ALGORITHMS");
     return err == IDE_OK ? spdm_m1m2_restart(c) : err;
 }
 
@@ -195,5 +204,5 @@ enum ide_err spdm_handle_negotiate_algorithms(struct spdm_responder *r, struct s
     if (err != IDE_OK)
         return err;
     spdm_write(&spdm_msg_algorithms, &c->params, &out, w);
-    return adopt(c, &out, step);
+    return adopt(c, &in, &out, step);
 }

@@ -6,37 +6,55 @@
 
 #define RESPONSE_FIXED 8u   /* CERTIFICATE without its portion */
 
+/* Both messages have two lengths of 16 bits, which from 1.4 on may be followed by the same two of 32 bits. */
+static bool is_large(const struct spdm_params *p, const struct spdm_header *h)
+{
+    return p->version >= SPDM_VERSION_14 && h->param1 & SPDM_LARGE_CHAIN;
+}
+
+static void lengths_decode(struct reader *r, bool large, uint32_t *first, uint32_t *second, const char *field)
+{
+    *first = read_u16(r, field);
+    *second = read_u16(r, field);
+    if (!large)
+        return;
+    *first = read_u32(r, field);
+    *second = read_u32(r, field);
+}
+
+static void lengths_encode(struct writer *w, bool large, uint32_t first, uint32_t second)
+{
+    write_u16(w, large ? 0 : (uint16_t)first);
+    write_u16(w, large ? 0 : (uint16_t)second);
+    if (!large)
+        return;
+    write_u32(w, first);
+    write_u32(w, second);
+}
+
 static void request_decode(struct reader *r, const struct spdm_params *p, void *message)
 {
-    (void)p;
     struct spdm_get_certificate *m = message;
-    m->offset = read_u16(r, "Offset");
-    m->length = read_u16(r, "Length");
+    lengths_decode(r, is_large(p, &m->header), &m->offset, &m->length, "Offset");
 }
 
 static void request_encode(struct writer *w, const struct spdm_params *p, const void *message)
 {
-    (void)p;
     const struct spdm_get_certificate *m = message;
-    write_u16(w, m->offset);
-    write_u16(w, m->length);
+    lengths_encode(w, is_large(p, &m->header), m->offset, m->length);
 }
 
 static void response_decode(struct reader *r, const struct spdm_params *p, void *message)
 {
-    (void)p;
     struct spdm_certificate *m = message;
-    m->portion_length = read_u16(r, "PortionLength");
-    m->remainder_length = read_u16(r, "RemainderLength");
+    lengths_decode(r, is_large(p, &m->header), &m->portion_length, &m->remainder_length, "PortionLength");
     m->portion = read_bytes(r, m->portion_length, "CertChain");
 }
 
 static void response_encode(struct writer *w, const struct spdm_params *p, const void *message)
 {
-    (void)p;
     const struct spdm_certificate *m = message;
-    write_u16(w, m->portion_length);
-    write_u16(w, m->remainder_length);
+    lengths_encode(w, is_large(p, &m->header), m->portion_length, m->remainder_length);
     write_bytes(w, m->portion, m->portion_length);
 }
 
@@ -56,14 +74,14 @@ static enum ide_err take_portion(struct chain_progress *progress, const struct s
                                  const struct spdm_certificate *m, struct ide_fault *fault)
 {
     const char *step = spdm_msg_certificate.name;
-    size_t total = progress->chain.pos + m->portion_length + m->remainder_length;
-    if ((m->header.param1 & SPDM_SLOT_MASK) != request->header.param1)
+    uint64_t total = (uint64_t)progress->chain.pos + m->portion_length + m->remainder_length;
+    if ((m->header.param1 & (SPDM_SLOT_MASK | SPDM_LARGE_CHAIN)) != request->header.param1)
         return ide_fail_value(fault, IDE_E_FIELD, step, "SlotID", m->header.param1, request->header.param1);
     if (m->portion_length == 0 || m->portion_length > request->length)
         return ide_fail_value(fault, IDE_E_FIELD, step, "PortionLength", m->portion_length, request->length);
-    if (progress->total == 0)
-        progress->total = total;
-    if (total != progress->total || total > SPDM_CHAIN_MAX)
+    if (progress->total == 0 && total <= SPDM_CHAIN_MAX)
+        progress->total = (size_t)total;
+    if (total != progress->total)
         return ide_fail_value(fault, IDE_E_FIELD, step, "RemainderLength", total, progress->total);
     if (total > progress->chain.cap)
         return ide_fail_value(fault, IDE_E_SPACE, step, "RemainderLength", total, progress->chain.cap);
@@ -77,8 +95,8 @@ static enum ide_err get_portion(struct spdm_connection *c, uint8_t slot, struct 
     size_t left = progress->total != 0 ? progress->total - progress->chain.pos : limit;
     struct spdm_get_certificate request = {
         .header = {.param1 = slot},
-        .offset = (uint16_t)progress->chain.pos,
-        .length = (uint16_t)(left < limit ? left : limit),
+        .offset = (uint32_t)progress->chain.pos,
+        .length = (uint32_t)(left < limit ? left : limit),
     };
     struct spdm_certificate response;
     const struct spdm_exchange exchange = {

@@ -53,6 +53,8 @@
 #define SPDM_CAP_HANDSHAKE_CLEAR (1u << 15)
 #define SPDM_CAP_PUB_KEY_ID (1u << 16)
 #define SPDM_CAP_CHUNK (1u << 17)
+#define SPDM_CAP_MULTI_KEY_MASK (3u << 26)   /* 1.3, 2 bits */
+#define SPDM_CAP_MULTI_KEY_ONLY (1u << 26)
 
 enum spdm_role { SPDM_REQUESTER, SPDM_RESPONDER };
 
@@ -88,6 +90,7 @@ struct spdm_params {
     const struct dhe_info *dhe;
     const struct aead_info *aead;
     uint8_t opaque_format;            /* 0: none or 1.1's, 1: OpaqueDataFmt1 */
+    bool multi_key;                   /* 1.3: the responder has several keys, DIGESTS says which (MULTI_KEY_CONN_RSP) */
     uint8_t measurement_spec;
     uint8_t measurement_hash_size;
     uint32_t flags_requester, flags_responder;

@@ -62,6 +62,7 @@ enum spdm_algorithm_type {
 
 #define SPDM_OTHER_PARAMS_OPAQUE 0x0fu   /* opaque data formats */
 #define SPDM_OPAQUE_FORMAT_1     0x02u
+#define SPDM_MULTI_KEY_CONN      0x10u   /* 1.3; in the request: the responder's, in the response: the requester's */
 
 /*
  * NEGOTIATE_ALGORITHMS and ALGORITHMS (§10.5): what is offered, and what is selected of it.
@@ -89,26 +90,28 @@ extern const struct spdm_message spdm_msg_negotiate_algorithms, spdm_msg_algorit
 struct spdm_digests {
     struct spdm_header header;
     const uint8_t *digests;   /* one of the base hash's size for each bit of the slot mask, in slot order */
+    const uint8_t *keys;      /* with p->multi_key, for each such bit: KeyPairID (1), CertificateInfo (1), KeyUsage (2) */
 };
 
 extern const struct spdm_message spdm_msg_digests;
 
-/* GET_CERTIFICATE (§10.7). header.param1 bits 3:0 are the slot. */
+/* GET_CERTIFICATE (§10.7). header.param1 bits 3:0 are the slot; SPDM_LARGE_CHAIN (1.4) makes the lengths 32 bits. */
 struct spdm_get_certificate {
     struct spdm_header header;
-    uint16_t offset, length;
+    uint32_t offset, length;
 };
 
 /* CERTIFICATE: a portion of the chain and how much follows it. */
 struct spdm_certificate {
     struct spdm_header header;
-    uint16_t portion_length, remainder_length;
+    uint32_t portion_length, remainder_length;
     const uint8_t *portion;
 };
 
 extern const struct spdm_message spdm_msg_get_certificate, spdm_msg_certificate;
 
 #define SPDM_SLOT_MASK           0x0fu
+#define SPDM_LARGE_CHAIN         0x80u
 #define SPDM_SUMMARY_NONE        0x00u
 #define SPDM_SUMMARY_TCB         0x01u
 #define SPDM_SUMMARY_ALL         0xffu
