@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What ide-kmd and its clients agree on, apart from the sockets: the verbs and
+ * what each takes, the names of JSON members, the limits. docs/api.md is the text.
+ */
+#ifndef TOOLS_COMMON_API_H
+#define TOOLS_COMMON_API_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define API_VERSION 1
+#define API_ENDPOINT_DEFAULT "ipc:///run/ide-kmd/control"
+#define API_ENDPOINT_MAX 256u      /* with its NUL */
+#define API_REQUEST_MAX 16384u     /* bytes; a longer request is refused */
+#define API_FRAME_MAX 1048576u     /* bytes; a longer frame ends the connection */
+#define API_ID_MAX 64u             /* bytes of a request id that is a string */
+#define API_STREAM_LAST 254u       /* 255 marks idle register blocks */
+
+enum api_verb {
+    API_PING,
+    API_LIST,
+    API_SHOW,
+    API_ATTEST,
+    API_ESTABLISH,
+    API_REKEY,
+    API_STOP,
+};
+
+/* Parameters as bits. */
+#define API_BDF 1u
+#define API_STREAM 2u
+
+struct api_verb_row {
+    enum api_verb verb;
+    const char *name;
+    unsigned required, allowed;   /* API_BDF, API_STREAM */
+};
+
+/* The row of the verb with this name; NULL if there is none. */
+const struct api_verb_row *api_verb_by_name(const char *name);
+const struct api_verb_row *api_verb_row(enum api_verb verb);
+
+/*
+ * The endpoint of the events that belongs to an endpoint of requests: for ipc the path with ".events" behind it, for tcp
+ * the next port. False for other transports, a wildcard or last port, and what does not fit into API_ENDPOINT_MAX.
+ */
+bool api_events_endpoint(const char *endpoint, char out[static API_ENDPOINT_MAX]);
+
+#endif

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tools/ide-kmd/agent.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "tools/ide-kmd/registers.h"
+
+#define TRY(call)                                                                                              \
+    do {                                                                                                       \
+        enum ide_err try_err = (call);                                                                         \
+        if (try_err != IDE_OK)                                                                                 \
+            return try_err;                                                                                    \
+    } while (0)
+
+void agent_init(struct agent *agent, const struct agent_settings *settings, const struct pcie_bdf *bdf)
+{
+    memset(agent, 0, sizeof *agent);
+    agent->settings = settings;
+    agent->bdf = *bdf;
+    atomic_init(&agent->cancel, false);
+    agent->wait = wait_system(&agent->cancel);
+    /* Session secrets stay out of swap space where the system lets us. */
+    (void)mlock(&agent->spdm, sizeof agent->spdm);
+}
+
+
+static enum ide_err open_port(struct agent *agent, struct ide_fault *fault)
+{
+    uint32_t generation = agent->spdm.generation;
+    TRY(pcie_access_open(&agent->access, agent->settings->sysfs, fault));
+    TRY(pcie_function_open(&agent->function, &agent->access, &agent->bdf, fault));
+    TRY(spdm_port_open(&agent->spdm, &agent->function.config, &agent->wait, agent->settings->timeout_ms, fault));
+    agent->spdm.generation = generation;
+    return IDE_OK;
+}
+
+static void close_port(struct agent *agent)
+{
+    uint32_t generation = agent->spdm.generation;
+    spdm_port_close(&agent->spdm);
+    agent->spdm.generation = generation; /* streams remember which session keyed them: no number comes twice */
+    pcie_function_close(&agent->function);
+    pcie_access_close(&agent->access);
+}
+
+static enum ide_err need_open(struct agent *agent, struct ide_fault *fault)
+{
+    if (agent->is_open)
+        return IDE_OK;
+    enum ide_err err = open_port(agent, fault);
+    if (err != IDE_OK) {
+        close_port(agent);
+        return err;
+    }
+    agent->provider = key_provider_doe(&agent->spdm);
+    agent->is_open = true;
+    return IDE_OK;
+}
+
+void agent_close(struct agent *agent)
+{
+    if (!agent->is_open)
+        return;
+    agent->provider.ops->close(agent->provider.context);
+    close_port(agent);
+    agent->is_open = false;
+}
+
+static enum ide_err run_attest(struct agent *agent, struct job *job)
+{
+    TRY(spdm_port_attest(&agent->spdm, job->trust, job->in_use, &job->fault));
+    job->peer = agent->spdm.connection.peer;
+    job->ids = agent->spdm.ids;
+    job->provider.params = agent->spdm.connection.params;
+    return IDE_OK;
+}
+
+static enum ide_err run_session(struct agent *agent, struct job *job)
+{
+    TRY(agent->provider.ops->open(agent->provider.context, &job->fault));
+    agent->provider.ops->status(agent->provider.context, &job->provider);
+    job->provider_name = agent->provider.ops->name;
+    return IDE_OK;
+}
+
+/* The port must be the one that is meant: keys for another one would secure a link that nobody asked for. */
+static enum ide_err run_query(struct agent *agent, struct job *job)
+{
+    struct ide_km_query_resp resp;
+    bool flit = pcie_flit_mode(&agent->function.config);
+    uint8_t devfn = (uint8_t)(agent->bdf.device << 3 | agent->bdf.function);
+    uint8_t segment = flit ? (uint8_t)agent->bdf.domain : 0;
+    TRY(agent->provider.ops->query(agent->provider.context, &resp, &job->fault));
+    if (resp.bus != agent->bdf.bus)
+        return ide_fail_value(&job->fault, IDE_E_KM_MISMATCH, "QUERY_RESP", "BusNum", resp.bus, agent->bdf.bus);
+    if (resp.devfn != devfn)
+        return ide_fail_value(&job->fault, IDE_E_KM_MISMATCH, "QUERY_RESP", "DevFuncNum", resp.devfn, devfn);
+    /* Below Flit Mode TLPs carry no segment; a port may tell its own all the same. */
+    if (resp.segment != segment && resp.segment != (uint8_t)agent->bdf.domain)
+        return ide_fail_value(&job->fault, IDE_E_KM_MISMATCH, "QUERY_RESP", "Segment", resp.segment, segment);
+    return IDE_OK;
+}
+
+static struct ide_km_target target_of(const struct job *job, uint8_t key_set, enum ide_direction direction,
+                                      enum ide_substream substream)
+{
+    return (struct ide_km_target){
+        .stream_id = job->stream_id, .key_set = key_set, .direction = direction, .substream = substream};
+}
+
+/* Keys of one key set must all come from the session that keyed the stream (PCIe 6.x §11.3.8): a new one is no help. */
+static enum ide_err need_same_session(struct agent *agent, const struct job *job, struct ide_fault *fault)
+{
+    struct key_provider_status status;
+    agent->provider.ops->status(agent->provider.context, &status);
+    if (status.ready && (job->session == 0 || job->session == status.session))
+        return IDE_OK;
+    return ide_fail(fault, IDE_E_SESSION, NULL, NULL);
+}
+
+static enum ide_err run_program_keys(struct agent *agent, struct job *job)
+{
+    TRY(need_same_session(agent, job, &job->fault));
+    for (enum ide_direction direction = IDE_RX; direction <= IDE_TX; direction++) {
+        for (enum ide_substream substream = IDE_PR; substream <= IDE_CPL; substream++) {
+            struct ide_km_target target = target_of(job, job->key_set, direction, substream);
+            TRY(agent->provider.ops->program_key(agent->provider.context, &target,
+                                                 &job->keys->key[direction][substream], &job->fault));
+        }
+    }
+    return IDE_OK;
+}
+
+static enum ide_err run_go(struct agent *agent, struct job *job, enum ide_direction direction)
+{
+    TRY(need_same_session(agent, job, &job->fault));
+    for (enum ide_substream substream = IDE_PR; substream <= IDE_CPL; substream++) {
+        struct ide_km_target target = target_of(job, job->key_set, direction, substream);
+        TRY(agent->provider.ops->go(agent->provider.context, &target, &job->fault));
+    }
+    return IDE_OK;
+}
+
+static enum ide_err stop_set(struct agent *agent, struct job *job, uint8_t key_set)
+{
+    TRY(need_same_session(agent, job, &job->note));
+    for (enum ide_direction direction = IDE_RX; direction <= IDE_TX; direction++) {
+        for (enum ide_substream substream = IDE_PR; substream <= IDE_CPL; substream++) {
+            struct ide_km_target target = target_of(job, key_set, direction, substream);
+            TRY(agent->provider.ops->stop(agent->provider.context, &target, &job->note));
+        }
+    }
+    return IDE_OK;
+}
+
+/* Ports need not support K_SET_STOP, and what protects traffic is the enable bit and the session's end: noted, no failure.
+ * Once one is refused the others would be too. */
+static enum ide_err run_stop_keys(struct agent *agent, struct job *job)
+{
+    for (uint8_t key_set = 0; key_set < 2 && !job->has_note; key_set++)
+        if (job->stop_sets & (1u << key_set))
+            job->has_note = stop_set(agent, job, key_set) != IDE_OK;
+    return IDE_OK;
+}
+
+static enum ide_err run(struct agent *agent, struct job *job)
+{
+    TRY(need_open(agent, &job->fault));
+    switch (job->action) {
+    case STEP_ATTEST:
+        return run_attest(agent, job);
+    case STEP_AUTHENTICATE:
+        return agent->provider.ops->authenticate(agent->provider.context, job->trust, job->in_use, &job->fault);
+    case STEP_SESSION:
+        return run_session(agent, job);
+    case STEP_QUERY:
+        return run_query(agent, job);
+    case STEP_PROGRAM_KEYS:
+        return run_program_keys(agent, job);
+    case STEP_GO_RECEIVE:
+        return run_go(agent, job, IDE_RX);
+    case STEP_GO_TRANSMIT:
+        return run_go(agent, job, IDE_TX);
+    case STEP_STOP_KEYS:
+        return run_stop_keys(agent, job);
+    case STEP_END_SESSION:
+        agent->provider.ops->close(agent->provider.context);
+        return IDE_OK;
+    case STEP_SETUP:
+    case STEP_ENABLE:
+    case STEP_AWAIT_SECURE:
+    case STEP_DISABLE:
+    case STEP_RELEASE:
+        registers_run(agent->settings->sysfs, &agent->wait, agent->settings->timeout_ms, job);
+        return job->err;
+    case STEP_COUNT:
+        break;
+    }
+    return ide_fail(&job->fault, IDE_E_INTERNAL, NULL, NULL);
+}
+
+/* Where nothing is to be lost, the next attempt starts from nothing: the device may have been reset or replaced. */
+static bool is_to_be_forgotten(const struct agent *agent, const struct job *job)
+{
+    struct key_provider_status status;
+    bool first_contact = job->action == STEP_AUTHENTICATE || job->action == STEP_ATTEST;
+    if (!agent->is_open || !first_contact || job->err == IDE_OK || job->in_use)
+        return false;
+    agent->provider.ops->status(agent->provider.context, &status);
+    return !status.ready;
+}
+
+void agent_run(struct agent *agent, struct job *job)
+{
+    job->err = run(agent, job);
+    if (is_to_be_forgotten(agent, job))
+        agent_close(agent);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * All that this controller has of one port: config space, mailbox, session, key
+ * provider. Does the steps of the plans, one at a time. Belongs to one thread
+ * (worker.h) and knows nothing of it.
+ */
+#ifndef IDE_KMD_AGENT_H
+#define IDE_KMD_AGENT_H
+
+#include <stdatomic.h>
+
+#include "root_port/key_provider.h"
+#include "root_port/pcie_access.h"
+#include "tools/ide-kmd/job.h"
+
+struct agent_settings {
+    const char *sysfs;              /* NULL: the machine's */
+    uint32_t timeout_ms;            /* for one answer, and for a stream to become Secure */
+};
+
+struct agent {
+    const struct agent_settings *settings;   /* borrowed */
+    struct pcie_bdf bdf;
+    atomic_bool cancel;             /* set by other threads: waits end with IDE_E_CANCELLED */
+    struct wait_ops wait;
+    bool is_open;
+    struct pcie_access access;
+    struct pcie_function function;
+    struct spdm_port spdm;
+    struct key_provider provider;
+};
+
+void agent_init(struct agent *agent, const struct agent_settings *settings, const struct pcie_bdf *bdf);
+void agent_close(struct agent *agent);
+
+/* Does the step; opens the port first if it is not open. Results go into the job. */
+void agent_run(struct agent *agent, struct job *job);
+
+#endif

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tools/ide-kmd/controller.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tools/ide-kmd/registers.h"
+
+static struct task *task_of(struct operation *op)
+{
+    return (struct task *)op;
+}
+
+/* ---- tasks --------------------------------------------------------------- */
+
+struct task *task_new(struct controller *c, enum operation_kind kind, const struct stream_ends *ends, uint8_t stream_id,
+                      struct ticket *ticket)
+{
+    struct task *task = calloc(1, sizeof *task);
+    if (!task)
+        return NULL;
+    task->op = (struct operation){.kind = kind, .hooks = &c->hooks, .rng = &c->rng, .ends = *ends};
+    task->op.trust = &task->trust.trust;
+    task->stream_id = stream_id;
+    task->ticket = ticket;
+    if (ticket)
+        ticket->pending++;
+    return task;
+}
+
+void task_free(struct task *task)
+{
+    trust_store_close(&task->trust);
+    free(task);
+}
+
+static bool uses_end(const struct task *task, enum stream_end end)
+{
+    return task->op.kind != OPERATION_ATTEST || task->op.attested == end;
+}
+
+void controller_submit(struct controller *c, struct task *task)
+{
+    struct task **last = &c->queue;
+    while (*last)
+        last = &(*last)->next;
+    *last = task;
+}
+
+/* What an attest found out. */
+static json_t *attest_json(const struct task *task)
+{
+    const struct job *job = &task->op.job[task->op.attested];
+    char bdf[PCIE_BDF_TEXT], name[96];
+    return json_pack("{s:s, s:s, s:o, s:o, s:i, s:b, s:s, s:I}", "device",
+                     pcie_bdf_format(&task->op.ends.bdf[task->op.attested], bdf), "state", "attested", "spdm_version",
+                     version_json(&job->provider.params), "algorithms", algorithms_json(&job->provider.params),
+                     "certificates", (int)job->peer.certificates, "has_cma_name", job->peer.has_cma_name, "cma_name",
+                     cma_name_text(&job->ids, name, sizeof name), "not_after", (json_int_t)job->peer.not_after);
+}
+
+static json_t *result_json(struct controller *c, const struct task *task)
+{
+    const struct operation *op = &task->op;
+    json_t *result, *notes = json_array();
+    if (op->kind == OPERATION_ATTEST)
+        result = attest_json(task);
+    else
+        result = survey_stream_json(&c->survey, op->stream);
+    if (op->kind == OPERATION_STOP)
+        json_object_set_new(result, "state", json_string("off"));
+    for (size_t i = 0; i < op->note_count; i++)
+        json_array_append_new(notes, failure_json(&op->note[i]));
+    json_object_set_new(result, "notes", notes);
+    return result;
+}
+
+/* Says how it ended to whoever asked and whoever looks on, and frees it. */
+static void end_task(struct controller *c, struct task *task)
+{
+    struct operation *op = &task->op;
+    bool ok = op->failure.err == IDE_OK;
+    publish_operation(c, task, ok ? "done" : "failed");
+    if (task->ticket)
+        ticket_operation_ended(task->ticket, &c->front, ok ? result_json(c, task) : NULL, ok ? NULL : &op->failure,
+                               op->outcome);
+    else if (!ok)
+        fprintf(stderr, "ide-kmd: %s: %s\n", operation_name(op->kind), op->failure.message);
+    if (op->stream && op->stream->state == STREAM_OFF)
+        stream_remove(&c->streams, op->stream);
+    task_free(task);
+}
+
+/* Something kept it from starting. */
+static void refuse_task(struct controller *c, struct task *task, enum ide_err err, const char *message)
+{
+    failure_device(&task->op.failure, err, operation_name(task->op.kind), &task->op.ends.bdf[END_ROOT_PORT],
+                   "stream %u: %s", task->stream_id, message);
+    if (task->op.kind == OPERATION_ESTABLISH)
+        task->op.stream->state = STREAM_OFF;
+    end_task(c, task);
+}
+
+/* ---- hooks of operation.h ------------------------------------------------ */
+
+static void on_dispatch(void *context, struct operation *op, struct job *job)
+{
+    (void)context;
+    worker_send(task_of(op)->worker[job->end], job);
+}
+
+static void on_progress(void *context, const struct operation *op, const struct job *job, enum step_progress progress)
+{
+    publish_step(context, (const struct task *)op, job, progress);
+}
+
+static void tell_stream(struct controller *c, const struct task *task)
+{
+    const struct operation *op = &task->op;
+    if (op->stream->state == STREAM_UP && op->failure.err == IDE_OK)
+        publish_stream(c, task, op->kind == OPERATION_REKEY ? "rekeyed" : "secure");
+    else if (op->stream->state == STREAM_OFF)
+        publish_stream(c, task, "off");
+    else if (op->stream->state == STREAM_HALF_OFF)
+        publish_stream(c, task, "half_off");
+}
+
+static void on_finished(void *context, struct operation *op)
+{
+    struct controller *c = context;
+    struct task *task = task_of(op);
+    for (enum stream_end end = 0; end < END_COUNT; end++)
+        if (task->worker[end])
+            task->worker[end]->busy = NULL;
+    c->running--;
+    if (op->stream)
+        tell_stream(c, task);
+    end_task(c, task);
+}
+
+static bool on_is_shared(void *context, const struct operation *op, enum stream_end end)
+{
+    const struct controller *c = context;
+    return stream_uses_port(&c->streams, &op->ends.bdf[end], op->stream);
+}
+
+/* ---- scheduling ---------------------------------------------------------- */
+
+static int on_worker(zloop_t *loop, zsock_t *pipe, void *argument);
+
+static bool need_workers(struct controller *c, struct task *task)
+{
+    for (enum stream_end end = 0; end < END_COUNT; end++) {
+        if (!uses_end(task, end) || task->worker[end])
+            continue;
+        const struct worker *newest = c->workers.first;
+        struct worker *worker = worker_of(&c->workers, &task->op.ends.bdf[end]);
+        if (!worker)
+            return false;
+        if (c->workers.first != newest)
+            zloop_reader(c->loop, zactor_sock(worker->actor), on_worker, worker);
+        task->worker[end] = worker;
+    }
+    return true;
+}
+
+static bool ports_are_free(const struct task *task)
+{
+    for (enum stream_end end = 0; end < END_COUNT; end++)
+        if (task->worker[end] && (task->worker[end]->busy || task->worker[end]->reserved))
+            return false;
+    return true;
+}
+
+static void reserve_ports(struct task *task)
+{
+    for (enum stream_end end = 0; end < END_COUNT; end++)
+        if (task->worker[end])
+            task->worker[end]->reserved = true;
+}
+
+/* The stream may have gone, or not have come, while the task waited. */
+static bool stream_is_there(struct controller *c, struct task *task)
+{
+    enum operation_kind kind = task->op.kind;
+    if (kind == OPERATION_ATTEST || kind == OPERATION_ESTABLISH)
+        return true;
+    task->op.stream = stream_find(&c->streams, &task->op.ends.bdf[END_ROOT_PORT], task->stream_id);
+    return task->op.stream && (kind == OPERATION_STOP || task->op.stream->state == STREAM_UP);
+}
+
+static void start_task(struct controller *c, struct task *task)
+{
+    if (!stream_is_there(c, task)) {
+        refuse_task(c, task, IDE_E_NO_STREAM, "it is not up");
+        return;
+    }
+    for (enum stream_end end = 0; end < END_COUNT; end++)
+        if (task->worker[end])
+            task->worker[end]->busy = &task->op;
+    c->running++;
+    publish_operation(c, task, "started");
+    operation_start(&task->op);
+}
+
+/* Starts every waiting task whose ports are free and not awaited by an earlier one. */
+static void schedule(struct controller *c)
+{
+    for (struct worker *w = c->workers.first; w; w = w->next)
+        w->reserved = false;
+    struct task **at = &c->queue;
+    while (*at) {
+        struct task *task = *at;
+        bool served = need_workers(c, task);
+        if (served && !ports_are_free(task)) {
+            reserve_ports(task);
+            at = &task->next;
+            continue;
+        }
+        *at = task->next;
+        task->next = NULL;
+        if (served)
+            start_task(c, task);
+        else
+            refuse_task(c, task, IDE_E_RESOURCES, "no thread could be started for its ports");
+    }
+}
+
+static bool is_delicate(const struct controller *c)
+{
+    for (const struct worker *w = c->workers.first; w; w = w->next)
+        if (w->busy && operation_is_delicate(w->busy))
+            return true;
+    return false;
+}
+
+/* ---- requests ------------------------------------------------------------ */
+
+static void handle(struct controller *c, struct client *client, zframe_t *payload)
+{
+    struct request request;
+    struct failure failure;
+    enum ide_err err = request_decode(zframe_data(payload), zframe_size(payload), &request, &failure);
+    if (err == IDE_OK && c->closing)
+        err = failure_set(&failure, IDE_E_CANCELLED, "request", NULL, "the controller is ending");
+    struct ticket *ticket = ticket_new(client, &request);
+    if (ticket && err == IDE_OK)
+        verb_run(c, &request, ticket);
+    else if (ticket)
+        ticket_refuse(ticket, &c->front, &failure);
+    request_release(&request);
+    zframe_destroy(&payload);
+}
+
+static void defer(struct controller *c, struct client *client, zframe_t *payload)
+{
+    struct deferred **last = &c->deferred, *entry = calloc(1, sizeof *entry);
+    if (!entry) {
+        client_release(client);
+        zframe_destroy(&payload);
+        return;
+    }
+    *entry = (struct deferred){.client = *client, .payload = payload};
+    while (*last)
+        last = &(*last)->next;
+    *last = entry;
+}
+
+static void handle_deferred(struct controller *c)
+{
+    while (c->deferred && !is_delicate(c)) {
+        struct deferred *entry = c->deferred;
+        c->deferred = entry->next;
+        handle(c, &entry->client, entry->payload);
+        free(entry);
+        schedule(c);
+    }
+}
+
+/* ---- the end ------------------------------------------------------------- */
+
+static void refuse_queue(struct controller *c)
+{
+    while (c->queue) {
+        struct task *task = c->queue;
+        c->queue = task->next;
+        refuse_task(c, task, IDE_E_CANCELLED, "the controller is ending");
+    }
+}
+
+/* The sessions die with this process, and the ports would fall to Insecure when they notice: better in order, and now. */
+static void queue_stops(struct controller *c)
+{
+    c->stops_queued = true;
+    for (struct stream *s = c->streams.first; s; s = s->next) {
+        struct task *task = task_new(c, OPERATION_STOP, &s->ends, s->id, NULL);
+        if (task)
+            controller_submit(c, task);
+    }
+}
+
+/* After each event: what can start now, starts. -1 when all is over, which ends the loop. */
+static int settle(struct controller *c)
+{
+    schedule(c);
+    handle_deferred(c);
+    if (c->closing && c->running == 0 && !c->stops_queued) {
+        queue_stops(c);
+        schedule(c);
+    }
+    return c->closing && c->running == 0 && !c->queue ? -1 : 0;
+}
+
+/* ---- the loop ------------------------------------------------------------ */
+
+static int on_worker(zloop_t *loop, zsock_t *pipe, void *argument)
+{
+    struct job *job = worker_receive(argument);
+    (void)loop;
+    (void)pipe;
+    if (!job)
+        return 0;
+    struct operation *op = job->owner;
+    struct controller *c = op->hooks->context;
+    operation_reply(op, job);
+    return settle(c);
+}
+
+static int on_request(zloop_t *loop, zsock_t *socket, void *argument)
+{
+    struct controller *c = argument;
+    struct client client;
+    zframe_t *payload;
+    (void)loop;
+    (void)socket;
+    if (!front_receive(&c->front, &client, &payload))
+        return 0;
+    if (c->deferred || is_delicate(c))
+        defer(c, &client, payload);
+    else
+        handle(c, &client, payload);
+    return settle(c);
+}
+
+static int on_subscription(zloop_t *loop, zsock_t *socket, void *argument)
+{
+    struct controller *c = argument;
+    (void)loop;
+    (void)socket;
+    front_drain_subscriptions(&c->front);
+    return 0;
+}
+
+static int on_stop(zloop_t *loop, zmq_pollitem_t *item, void *argument)
+{
+    struct controller *c = argument;
+    zloop_poller_end(loop, item);
+    c->closing = true;
+    refuse_queue(c);
+    for (struct worker *w = c->workers.first; w; w = w->next)
+        if (w->busy && operation_cancel(w->busy))
+            worker_cancel(w);
+    return settle(c);
+}
+
+enum ide_err controller_open(struct controller *c, const struct controller_settings *settings, struct failure *failure)
+{
+    *c = (struct controller){.settings = settings, .front.lock = -1};
+    c->agent = (struct agent_settings){.sysfs = settings->sysfs, .timeout_ms = settings->timeout_ms};
+    c->workers.settings = &c->agent;
+    c->hooks = (struct operation_hooks){.dispatch = on_dispatch,
+                                        .progress = on_progress,
+                                        .finished = on_finished,
+                                        .is_shared = on_is_shared,
+                                        .context = c};
+    enum ide_err err = drbg_open(&c->drbg);
+    if (err != IDE_OK)
+        return failure_set(failure, err, "start", NULL, "there are no random numbers for keys");
+    c->rng = drbg_rng(&c->drbg);
+    err = survey_open(&c->survey, settings->sysfs, &c->streams, failure);
+    if (err == IDE_OK)
+        err = front_open(&c->front, settings->listen, failure);
+    if (err == IDE_OK && !(c->loop = zloop_new()))
+        err = failure_set(failure, IDE_E_MEMORY, "start", NULL, "out of memory");
+    return err;
+}
+
+void controller_run(struct controller *c, int stop_fd)
+{
+    zmq_pollitem_t stop = {.fd = stop_fd, .events = ZMQ_POLLIN};
+    zloop_set_nonstop(c->loop, true); /* signals come through stop_fd */
+    zloop_reader(c->loop, c->front.requests, on_request, c);
+    zloop_reader(c->loop, c->front.events, on_subscription, c);
+    zloop_poller(c->loop, &stop, on_stop, c);
+    zloop_start(c->loop);
+}
+
+void controller_close(struct controller *c)
+{
+    zloop_destroy(&c->loop);
+    worker_pool_clear(&c->workers);
+    for (struct stream *s = c->streams.first; s; s = s->next)
+        registers_discard(&s->registers);
+    stream_table_clear(&c->streams);
+    front_close(&c->front);
+    survey_close(&c->survey);
+    drbg_close(&c->drbg);
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The controller: one loop in the main thread that takes requests, hands steps
+ * to the workers and publishes what happens. All state is its own; workers have
+ * only what a job gives them.
+ */
+#ifndef IDE_KMD_CONTROLLER_H
+#define IDE_KMD_CONTROLLER_H
+
+#include <czmq.h>
+
+#include "spdm/crypto.h"
+#include "tools/ide-kmd/front.h"
+#include "tools/ide-kmd/operation.h"
+#include "tools/ide-kmd/stream.h"
+#include "tools/ide-kmd/survey.h"
+#include "tools/ide-kmd/ticket.h"
+#include "tools/ide-kmd/trust_store.h"
+#include "tools/ide-kmd/worker.h"
+
+struct controller_settings {
+    const char *sysfs;              /* NULL: the machine's */
+    const char *listen;
+    const char *trust;
+    enum cma_name_rule name_rule;
+    uint32_t timeout_ms;
+};
+
+/* One operation with all that it needs as long as it lives. */
+struct task {
+    struct operation op;            /* first: an operation's task is found by it */
+    struct task *next;              /* in the queue */
+    uint8_t stream_id;
+    struct trust_store trust;
+    struct ticket *ticket;          /* NULL: nobody waits for it */
+    struct worker *worker[END_COUNT];
+};
+
+/* A request that came while the platform must not be looked at. */
+struct deferred {
+    struct deferred *next;
+    struct client client;
+    zframe_t *payload;
+};
+
+struct controller {
+    const struct controller_settings *settings;
+    struct agent_settings agent;
+    struct drbg drbg;
+    struct rng rng;
+    struct survey survey;
+    struct stream_table streams;
+    struct worker_pool workers;
+    struct front front;
+    struct operation_hooks hooks;
+    zloop_t *loop;
+    struct task *queue;             /* waiting for their ports, first come first served */
+    struct deferred *deferred;
+    unsigned running;
+    bool closing, stops_queued;     /* ending: no new requests; every stream's stop is on its way */
+};
+
+/* Opens the platform, the random numbers and the sockets; says what fails. controller_close() also after a failure. */
+enum ide_err controller_open(struct controller *c, const struct controller_settings *settings,
+                             struct failure *failure) MUST_USE;
+
+/* Serves until stop_fd can be read; then ends what runs, turns all streams off, and returns. */
+void controller_run(struct controller *c, int stop_fd);
+
+void controller_close(struct controller *c);
+
+/* ---- for verbs.c -------------------------------------------------------- */
+
+/* Does what the request asks; takes the ticket over. */
+void verb_run(struct controller *c, const struct request *request, struct ticket *ticket);
+
+/* A new task for the ends; ticket->pending counts it. NULL without memory. */
+struct task *task_new(struct controller *c, enum operation_kind kind, const struct stream_ends *ends, uint8_t stream_id,
+                      struct ticket *ticket);
+void task_free(struct task *task);
+
+/* Queues it; it starts when its ports are free. */
+void controller_submit(struct controller *c, struct task *task);
+
+/* ---- for events.c ------------------------------------------------------- */
+
+void publish_step(struct controller *c, const struct task *task, const struct job *job, enum step_progress progress);
+void publish_operation(struct controller *c, const struct task *task, const char *state);
+void publish_stream(struct controller *c, const struct task *task, const char *state);
+
+#endif

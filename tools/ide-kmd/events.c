@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is published while operations run. docs/api.md says what each event is for. */
+#include "tools/ide-kmd/controller.h"
+
+static json_t *bdf_json(const struct pcie_bdf *bdf)
+{
+    char text[PCIE_BDF_TEXT];
+    return json_string(pcie_bdf_format(bdf, text));
+}
+
+/* What every event about an operation begins with. */
+static json_t *event_of(const struct task *task, const char *event)
+{
+    const struct operation *op = &task->op;
+    bool attest = op->kind == OPERATION_ATTEST;
+    bool has_root = !attest || op->attested == END_ROOT_PORT, has_endpoint = !attest || op->attested == END_ENDPOINT;
+    return json_pack("{s:s, s:O?, s:s, s:o, s:o, s:o}", "event", event, "request",
+                     task->ticket ? task->ticket->id : NULL, "operation", operation_name(op->kind), "root_port",
+                     has_root ? bdf_json(&op->ends.bdf[END_ROOT_PORT]) : json_null(), "endpoint",
+                     has_endpoint ? bdf_json(&op->ends.bdf[END_ENDPOINT]) : json_null(), "stream",
+                     attest ? json_null() : json_integer(task->stream_id));
+}
+
+static const char *progress_text(enum step_progress progress)
+{
+    switch (progress) {
+    case PROGRESS_STARTED:
+        return "started";
+    case PROGRESS_DONE:
+        return "done";
+    case PROGRESS_FAILED:
+        return "failed";
+    }
+    return "";
+}
+
+void publish_step(struct controller *c, const struct task *task, const struct job *job, enum step_progress progress)
+{
+    char text[FAILURE_MESSAGE_MAX];
+    enum stream_end end = progress == PROGRESS_FAILED ? job->failed_end : job->end;
+    bool both = step_is_for_both(job->action) && progress != PROGRESS_FAILED;
+    json_t *event = event_of(task, "step");
+    json_object_set_new(event, "step", json_string(step_name(job->action)));
+    json_object_set_new(event, "text", json_string(step_text(job->action)));
+    json_object_set_new(event, "device", both ? json_null() : bdf_json(&job->ends.bdf[end]));
+    json_object_set_new(event, "state", json_string(progress_text(progress)));
+    json_object_set_new(event, "undo", json_boolean(task->op.undoing));
+    json_object_set_new(event, "message",
+                        progress == PROGRESS_FAILED ? json_string(ide_fault_text(&job->fault, text, sizeof text))
+                                                    : json_null());
+    front_publish(&c->front, event);
+}
+
+void publish_operation(struct controller *c, const struct task *task, const char *state)
+{
+    json_t *event = event_of(task, "operation");
+    json_object_set_new(event, "state", json_string(state));
+    json_object_set_new(event, "error",
+                        task->op.failure.err == IDE_OK ? json_null() : failure_json(&task->op.failure));
+    front_publish(&c->front, event);
+}
+
+void publish_stream(struct controller *c, const struct task *task, const char *state)
+{
+    json_t *event = event_of(task, "stream");
+    json_object_set_new(event, "state", json_string(state));
+    json_object_set_new(event, "key_set", json_integer(task->op.stream->key_set));
+    front_publish(&c->front, event);
+}

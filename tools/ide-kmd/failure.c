@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tools/ide-kmd/failure.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void start(struct failure *f, enum ide_err err, const char *step, const char *field)
+{
+    *f = (struct failure){.err = err, .step = step};
+    f->fault.err = err;
+    snprintf(f->field, sizeof f->field, "%s", field ? field : "");
+}
+
+enum ide_err failure_set(struct failure *f, enum ide_err err, const char *step, const char *field, const char *format,
+                         ...)
+{
+    va_list args;
+    start(f, err, step, field);
+    va_start(args, format);
+    vsnprintf(f->message, sizeof f->message, format, args);
+    va_end(args);
+    return err;
+}
+
+enum ide_err failure_device(struct failure *f, enum ide_err err, const char *step, const struct pcie_bdf *device,
+                            const char *format, ...)
+{
+    va_list args;
+    start(f, err, step, NULL);
+    f->has_device = true;
+    f->device = *device;
+    va_start(args, format);
+    vsnprintf(f->message, sizeof f->message, format, args);
+    va_end(args);
+    return err;
+}
+
+enum ide_err failure_fault(struct failure *f, const char *step, const struct pcie_bdf *device,
+                           const struct ide_fault *fault)
+{
+    start(f, fault->err, step, fault->field);
+    f->fault = *fault;
+    if (device) {
+        f->has_device = true;
+        f->device = *device;
+    }
+    ide_fault_text(fault, f->message, sizeof f->message);
+    return fault->err;
+}
+
+/* What to do next, by error. The first row that fits; step NULL fits all. */
+static const struct hint {
+    enum ide_err err;
+    const char *step;
+    const char *text;
+} hints[] = {
+    {IDE_E_ARGUMENT, "request", "see docs/api.md for what a request looks like"},
+    {IDE_E_LONG, "request", "see docs/api.md for what a request looks like"},
+    {IDE_E_UNSUPPORTED, "request", "see docs/api.md for the verbs, and whether client and controller are of one version"},
+    {IDE_E_VERSION, "request", "use a client of the controller's version"},
+    {IDE_E_STREAM_RANGE, NULL, "choose a stream number from 0 to 254"},
+    {IDE_E_NO_DEVICE, NULL, "`ide-ctl list` shows the functions there are"},
+    {IDE_E_NOT_PORT, NULL, "name a root port or an endpoint: `ide-ctl list` shows which there are"},
+    {IDE_E_AMBIGUOUS, NULL, "name the endpoint instead of the root port"},
+    {IDE_E_NO_PARTNER, NULL, "a stream needs an endpoint below a root port: `ide-ctl list` shows what hangs where"},
+    {IDE_E_NO_DOE, NULL, "without a DOE mailbox that carries CMA/SPDM and secured messages the port can be given no keys; "
+                         "`lspci -vvv` shows what it has, and its firmware may have to turn them on"},
+    {IDE_E_NO_IDE, NULL, "both ends need the IDE extended capability; firmware may have to turn it on"},
+    {IDE_E_STREAM_USED, NULL, "choose another number with --stream, or stop the stream first"},
+    {IDE_E_NO_STREAM, NULL, "`ide-ctl show` lists the streams there are"},
+    {IDE_E_FOREIGN, NULL, "whoever set the stream up, the kernel or an earlier controller, has to turn it off; a reset of "
+                          "the ports does too"},
+    {IDE_E_RESOURCES, NULL, "stop another stream of this port first"},
+    {IDE_E_NO_TRUST, NULL, "put the root certificates of the devices' makers (PEM or DER: *.pem, *.crt, *.cer, *.der) into "
+                           "the folder that ide-kmd was given with --trust"},
+    {IDE_E_UNTRUSTED, NULL, "if this device is to be trusted, put its root certificate into the folder that ide-kmd was "
+                            "given with --trust"},
+    {IDE_E_CHAIN, NULL, "the device's certificate chain has to be provisioned anew"},
+    {IDE_E_NO_CERT, NULL, "the device has to be provisioned with a certificate chain in slot 0"},
+    {IDE_E_EXPIRED, NULL, "check this machine's clock; if it is right, the device needs a new certificate"},
+    {IDE_E_USAGE, NULL, "the device's certificate was not made for this; it has to be provisioned anew"},
+    {IDE_E_NAME, NULL, "a certificate that names another device may mean that the device is not what it says it is; for "
+                       "devices without any CMA name there is ide-kmd --allow-unnamed"},
+    {IDE_E_SIGNATURE, NULL, "the device did not prove its identity: do not trust it; try again after a reset"},
+    {IDE_E_HMAC, NULL, "the device did not prove that it shares the secret: do not trust it; try again after a reset"},
+    {IDE_E_RECORD, NULL, "someone may be altering the messages, or the device lost its session: try again"},
+    {IDE_E_SESSION, "program_keys", "the session that keyed the stream is gone: stop the stream and establish it again"},
+    {IDE_E_SESSION, NULL, "the device ended its session: try again"},
+    {IDE_E_TIMEOUT, NULL, "the device may hang: try again, with a longer ide-kmd --timeout if it is slow, or reset it"},
+    {IDE_E_BUSY, NULL, "try again later"},
+    {IDE_E_DOE_BUSY, NULL, "someone else, firmware or the kernel, keeps the mailbox: try again later"},
+    {IDE_E_DOE_ERROR, NULL, "try again; if it stays so, reset the device"},
+    {IDE_E_DOE_ABORT, NULL, "reset the device"},
+    {IDE_E_DOE_LENGTH, NULL, "the device does not follow the DOE specification: look for a firmware update"},
+    {IDE_E_DOE_TYPE, NULL, "the device does not follow the DOE specification: look for a firmware update"},
+    {IDE_E_VERSION, NULL, "the device speaks no SPDM version that this controller speaks: look for a firmware update"},
+    {IDE_E_NO_COMMON, NULL, "the device has none of the algorithms of this controller"},
+    {IDE_E_NOT_OFFERED, NULL, "the device does not follow the specification: do not trust it"},
+    {IDE_E_CAPABILITY, NULL, "the device cannot do this: look for a firmware update or a setting that turns it on"},
+    {IDE_E_PEER_ERROR, NULL, "the code says why the device refused; try again after a reset if it makes no sense"},
+    {IDE_E_KM_REFUSED, NULL, "the port refused the key: see the status; a reset of the port frees what is in use"},
+    {IDE_E_KM_MISMATCH, NULL, "the device does not follow the IDE_KM specification: look for a firmware update"},
+    {IDE_E_INSECURE, NULL, "both ports took their keys, and the stream did not come up: look for what is between them; "
+                           "`lspci -vvv` shows errors that the ports have logged"},
+    {IDE_E_REGISTER, NULL, "the port does not take a setting that it says it supports: look for a firmware update"},
+    {IDE_E_IO, NULL, "the device may be gone: `ide-ctl list` shows whether it is there"},
+    {IDE_E_ACCESS, NULL, "configuration space beyond the header is for root only; check --sysfs"},
+    {IDE_E_SHORT, NULL, "the device does not follow the specification: look for a firmware update"},
+    {IDE_E_LONG, NULL, "the device does not follow the specification: look for a firmware update"},
+    {IDE_E_FIELD, NULL, "the device does not follow the specification: look for a firmware update"},
+    {IDE_E_UNEXPECTED, NULL, "the device does not follow the specification: try again after a reset"},
+    {IDE_E_CANCELLED, NULL, "try again when the controller runs again"},
+};
+
+const char *failure_hint(const struct failure *f)
+{
+    for (size_t i = 0; i < sizeof hints / sizeof *hints; i++)
+        if (hints[i].err == f->err && (!hints[i].step || (f->step && strcmp(hints[i].step, f->step) == 0)))
+            return hints[i].text;
+    return "";
+}
+
+static void set_text(json_t *object, const char *name, const char *text)
+{
+    json_object_set_new(object, name, text && *text ? json_string(text) : json_null());
+}
+
+json_t *failure_json(const struct failure *f)
+{
+    char bdf[PCIE_BDF_TEXT];
+    json_t *object = json_object();
+    set_text(object, "code", ide_err_name(f->err));
+    set_text(object, "step", f->step);
+    set_text(object, "device", f->has_device ? pcie_bdf_format(&f->device, bdf) : NULL);
+    set_text(object, "field", f->field);
+    set_text(object, "message", f->message);
+    set_text(object, "hint", failure_hint(f));
+    set_text(object, "exchange", f->fault.step);
+    if (f->fault.has_values) {
+        json_object_set_new(object, "got", json_integer((json_int_t)f->fault.got));
+        json_object_set_new(object, "want", json_integer((json_int_t)f->fault.want));
+    }
+    if (f->fault.peer_code) {
+        json_object_set_new(object, "peer_code", json_integer(f->fault.peer_code));
+        json_object_set_new(object, "peer_data", json_integer(f->fault.peer_data));
+    }
+    return object;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One step on its way to a worker and back. It is passed by pointer and belongs
+ * to one thread at a time: to the worker from dispatch until the reply. So keys
+ * are never copied into a message.
+ */
+#ifndef IDE_KMD_JOB_H
+#define IDE_KMD_JOB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ide_km/ide_km.h"
+#include "tools/ide-kmd/plan.h"
+#include "tools/ide-kmd/stream.h"
+
+struct job {
+    /* what to do */
+    enum step_action action;
+    enum stream_end end;                /* whose port the worker is */
+    struct stream_ends ends;
+    uint8_t stream_id;
+    uint8_t key_set;                    /* of keys and go */
+    uint8_t stop_sets;                  /* of stop_keys: bit 0 and 1 */
+    uint32_t session;                   /* the session that keyed the stream, 0 if any will do */
+    const struct ide_key_set *keys;     /* as this end sees them */
+    const struct trust *trust;
+    bool in_use;                        /* other streams live on this port's keys */
+    struct registers **registers;
+
+    /* what came of it */
+    enum ide_err err;
+    enum stream_end failed_end;
+    struct ide_fault fault;             /* if err is set */
+    bool has_note;
+    struct ide_fault note;              /* something that did not work and need not */
+    struct key_provider_status provider;
+    const char *provider_name;
+    struct ide_block block[END_COUNT];  /* of setup */
+    struct identity peer;               /* of attest */
+    struct cma_ids ids;
+
+    /* whom it belongs to; not the worker's business */
+    void *owner;
+    const struct plan_step *step;
+};
+
+#endif

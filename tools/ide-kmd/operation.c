@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tools/ide-kmd/operation.h"
+
+static void pump(struct operation *op);
+
+const char *operation_name(enum operation_kind kind)
+{
+    switch (kind) {
+    case OPERATION_ATTEST:
+        return "attest";
+    case OPERATION_ESTABLISH:
+        return "establish";
+    case OPERATION_REKEY:
+        return "rekey";
+    case OPERATION_STOP:
+        return "stop";
+    }
+    return "";
+}
+
+bool operation_is_delicate(const struct operation *op)
+{
+    return coordinator_is_running(&op->run, STEP_ENABLE) || coordinator_is_running(&op->run, STEP_DISABLE);
+}
+
+bool operation_cancel(struct operation *op)
+{
+    if (op->undoing || op->kind == OPERATION_STOP || op->failure.err != IDE_OK)
+        return false;
+    failure_device(&op->failure, IDE_E_CANCELLED, operation_name(op->kind), &op->ends.bdf[END_ROOT_PORT],
+                   "the controller is ending");
+    op->run.failed = true;
+    return true;
+}
+
+static void add_note(struct operation *op, const struct job *job, const struct ide_fault *fault)
+{
+    if (op->note_count == OPERATION_NOTES_MAX)
+        return;
+    failure_fault(&op->note[op->note_count++], step_name(job->action), &op->ends.bdf[job->failed_end], fault);
+}
+
+/* The first failure is the one to tell; what goes wrong while undoing is noted. */
+static void take_failure(struct operation *op, const struct job *job)
+{
+    if (op->failure.err == IDE_OK)
+        failure_fault(&op->failure, step_name(job->action), &op->ends.bdf[job->failed_end], &job->fault);
+    else
+        add_note(op, job, &job->fault);
+}
+
+/* The key set that a re-key is about; for all else the one in use. */
+static uint8_t working_set(const struct operation *op)
+{
+    if (!op->stream)
+        return 0;
+    return op->kind == OPERATION_REKEY ? !op->stream->key_set : op->stream->key_set;
+}
+
+static uint8_t sets_to_stop(const struct operation *op)
+{
+    uint8_t in_use = (uint8_t)(1u << op->stream->key_set);
+    if (op->kind != OPERATION_REKEY)
+        return op->stream->both_sets ? 3 : in_use;
+    return op->undoing ? in_use ^ 3u : in_use;
+}
+
+/* Keys exist from the first step that needs them to the last. */
+static enum ide_err need_keys(struct operation *op)
+{
+    enum ide_err err = IDE_OK;
+    if (!op->keys)
+        op->keys = key_memory_generate(op->rng, &err);
+    return err;
+}
+
+static void drop_keys(struct operation *op)
+{
+    key_memory_wipe(op->keys);
+    op->keys = NULL;
+}
+
+static void fill_job(struct operation *op, const struct plan_step *step, struct job *job)
+{
+    *job = (struct job){
+        .action = step->action,
+        .end = step->end,
+        .failed_end = step->end,
+        .ends = op->ends,
+        .trust = op->trust,
+        .in_use = op->hooks->is_shared(op->hooks->context, op, step->end),
+        .key_set = working_set(op),
+        .owner = op,
+        .step = step,
+    };
+    if (!op->stream)
+        return;
+    job->stream_id = op->stream->id;
+    job->registers = &op->stream->registers;
+    job->session = op->stream->provider[step->end].session;
+    if (step->action == STEP_STOP_KEYS)
+        job->stop_sets = sets_to_stop(op);
+    if (op->keys)
+        job->keys = &op->keys->end[step->end];
+}
+
+static void begin(struct operation *op, const struct plan_step *step)
+{
+    struct job *job = &op->job[step->end];
+    enum ide_err err = step->action == STEP_PROGRAM_KEYS ? need_keys(op) : IDE_OK;
+    fill_job(op, step, job);
+    op->hooks->progress(op->hooks->context, op, job, PROGRESS_STARTED);
+    if (err == IDE_OK) {
+        op->hooks->dispatch(op->hooks->context, op, job);
+        return;
+    }
+    job->err = ide_fail(&job->fault, err, "key generation", NULL);
+    take_failure(op, job);
+    coordinator_ended(&op->run, step, false);
+    op->hooks->progress(op->hooks->context, op, job, PROGRESS_FAILED);
+}
+
+/* What a step has found out and the stream has to remember. */
+static void remember(struct operation *op, const struct job *job)
+{
+    struct stream *stream = op->stream;
+    if (!stream || job->err != IDE_OK)
+        return;
+    if (job->action == STEP_SESSION) {
+        stream->provider[job->end] = job->provider;
+        stream->provider_name[job->end] = job->provider_name;
+    }
+    if (job->action == STEP_SETUP)
+        for (enum stream_end end = 0; end < END_COUNT; end++)
+            stream->block[end] = job->block[end];
+}
+
+/* Undoing an establish is stopping what it had started. */
+static bool was_not_started(const void *context, const struct plan_step *step)
+{
+    const struct operation *op = context;
+    switch (step->action) {
+    case STEP_DISABLE:
+        return !coordinator_has_started(&op->run, STEP_ENABLE, step->end);
+    case STEP_STOP_KEYS:
+        return !coordinator_has_started(&op->run, STEP_PROGRAM_KEYS, step->end);
+    case STEP_RELEASE:
+        return !coordinator_has_started(&op->run, STEP_SETUP, step->end);
+    case STEP_END_SESSION:
+        return !coordinator_has_started(&op->run, STEP_AUTHENTICATE, step->end) ||
+               op->hooks->is_shared(op->hooks->context, op, step->end);
+    case STEP_ATTEST:
+    case STEP_AUTHENTICATE:
+    case STEP_SESSION:
+    case STEP_QUERY:
+    case STEP_SETUP:
+    case STEP_PROGRAM_KEYS:
+    case STEP_GO_RECEIVE:
+    case STEP_GO_TRANSMIT:
+    case STEP_ENABLE:
+    case STEP_AWAIT_SECURE:
+    case STEP_COUNT:
+        return true;
+    }
+    return true;
+}
+
+static bool is_needed_by_others(const void *context, const struct plan_step *step)
+{
+    const struct operation *op = context;
+    return step->action == STEP_END_SESSION && op->hooks->is_shared(op->hooks->context, op, step->end);
+}
+
+static bool transmitters_were_told(const struct operation *op)
+{
+    return coordinator_has_started(&op->run, STEP_GO_TRANSMIT, END_ENDPOINT) ||
+           coordinator_has_started(&op->run, STEP_GO_TRANSMIT, END_ROOT_PORT);
+}
+
+/* The plan that takes back what the failed one did; NULL if there is nothing to take back. */
+static const struct plan *undo_plan(const struct operation *op)
+{
+    switch (op->kind) {
+    case OPERATION_ESTABLISH:
+        return &plan_stop;
+    case OPERATION_REKEY:
+        /* A transmitter may use the new keys by now, and taking them from its receiver would lose what it sends. Both sets
+         * stay, every receiver reads both, and the next re-key begins with completing this one. */
+        return transmitters_were_told(op) ? NULL : &plan_rekey_undo;
+    case OPERATION_ATTEST:
+    case OPERATION_STOP:
+        return NULL;
+    }
+    return NULL;
+}
+
+static void undo(struct operation *op, const struct plan *plan)
+{
+    struct coordinator back;
+    coordinator_start(&back, plan, was_not_started, op);
+    op->run = back;
+    op->undoing = true;
+    pump(op);
+}
+
+static void conclude_off(struct operation *op, bool turned_off)
+{
+    op->stream->state = turned_off ? STREAM_OFF : STREAM_HALF_OFF;
+    op->outcome = turned_off ? "the stream is off at both ports" : "the stream could not be turned off: try stop again";
+}
+
+static void conclude_rekey(struct operation *op)
+{
+    struct stream *stream = op->stream;
+    if (op->failure.err == IDE_OK) {
+        stream->key_set = !stream->key_set;
+        stream->both_sets = false;
+        stream->rekeys++;
+    } else if (!op->undoing) {
+        stream->both_sets = true;
+        op->outcome = "both ports keep the old keys and the new ones, and the next rekey completes this one";
+    } else {
+        op->outcome = "the stream goes on with its old keys";
+    }
+}
+
+static void conclude(struct operation *op)
+{
+    drop_keys(op);
+    switch (op->kind) {
+    case OPERATION_ATTEST:
+        break;
+    case OPERATION_ESTABLISH:
+        if (op->failure.err == IDE_OK)
+            op->stream->state = STREAM_UP;
+        else
+            conclude_off(op, !op->run.failed);
+        break;
+    case OPERATION_REKEY:
+        conclude_rekey(op);
+        break;
+    case OPERATION_STOP:
+        conclude_off(op, !op->run.failed);
+        break;
+    }
+    op->hooks->finished(op->hooks->context, op);
+}
+
+/* Hands out all that may start now; when nothing is left, undoes or concludes. */
+static void pump(struct operation *op)
+{
+    const struct plan_step *step;
+    while ((step = coordinator_next(&op->run)))
+        begin(op, step);
+    if (!coordinator_finished(&op->run))
+        return;
+    const struct plan *plan = op->run.failed && !op->undoing ? undo_plan(op) : NULL;
+    if (plan)
+        undo(op, plan);
+    else
+        conclude(op);
+}
+
+void operation_start(struct operation *op)
+{
+    const struct plan *plan = NULL;
+    switch (op->kind) {
+    case OPERATION_ATTEST:
+        plan = op->attested == END_ROOT_PORT ? &plan_attest_root_port : &plan_attest_endpoint;
+        break;
+    case OPERATION_ESTABLISH:
+        plan = &plan_establish;
+        break;
+    case OPERATION_REKEY:
+        plan = op->stream->both_sets ? &plan_rekey_complete : &plan_rekey;
+        break;
+    case OPERATION_STOP:
+        plan = &plan_stop;
+        break;
+    }
+    coordinator_start(&op->run, plan, is_needed_by_others, op);
+    pump(op);
+}
+
+static bool keys_are_given(const struct operation *op)
+{
+    return !coordinator_is_running(&op->run, STEP_PROGRAM_KEYS) &&
+           (op->run.failed || (coordinator_has_started(&op->run, STEP_PROGRAM_KEYS, END_ENDPOINT) &&
+                               coordinator_has_started(&op->run, STEP_PROGRAM_KEYS, END_ROOT_PORT)));
+}
+
+void operation_reply(struct operation *op, struct job *job)
+{
+    bool ok = job->err == IDE_OK;
+    if (!ok)
+        take_failure(op, job);
+    if (job->has_note)
+        add_note(op, job, &job->note);
+    remember(op, job);
+    coordinator_ended(&op->run, job->step, ok);
+    if (op->keys && keys_are_given(op))
+        drop_keys(op);
+    op->hooks->progress(op->hooks->context, op, job, ok ? PROGRESS_DONE : PROGRESS_FAILED);
+    pump(op);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tools/ide-kmd/options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+
+#include "root_port/doe_mailbox.h"
+#include "tools/common/duration.h"
+
+#define TRUST_DEFAULT "/etc/ide-kmd/trust"
+
+static const char help[] =
+    "usage: ide-kmd [OPTION...]\n"
+    "\n"
+    "Controls IDE streams: authenticates both ends over CMA/SPDM, gives them keys,\n"
+    "and turns link encryption on and off. Serves ide-ctl; needs root.\n"
+    "\n"
+    "  --sysfs DIR        the tree that libpci reads (default: /sys/bus/pci)\n"
+    "  --listen ENDPOINT  where ide-ctl connects: ipc://PATH, or tcp://127.0.0.1:PORT\n"
+    "                     (default: " API_ENDPOINT_DEFAULT ")\n"
+    "  --trust DIR        folder of the root certificates that are trusted, *.pem, *.crt,\n"
+    "                     *.cer or *.der (default: " TRUST_DEFAULT ")\n"
+    "  --allow-unnamed    accept a certificate without any CMA name; one that names\n"
+    "                     another device is never accepted\n"
+    "  --timeout TIME     the most that a device may take for one answer, and a stream\n"
+    "                     for becoming Secure: 2, 0.5, 500ms (default: 1)\n"
+    "  --help, --version\n"
+    "\n"
+    "Prints `ready` when it serves. On SIGTERM and SIGINT it turns all its streams off\n"
+    "and exits 0; 1 says that it could not start, 2 that the command line is wrong.\n";
+
+enum { OPTION_SYSFS = 256, OPTION_LISTEN, OPTION_TRUST, OPTION_UNNAMED, OPTION_TIMEOUT, OPTION_HELP, OPTION_VERSION };
+
+static const struct option long_options[] = {
+    {"sysfs", required_argument, NULL, OPTION_SYSFS},
+    {"listen", required_argument, NULL, OPTION_LISTEN},
+    {"trust", required_argument, NULL, OPTION_TRUST},
+    {"allow-unnamed", no_argument, NULL, OPTION_UNNAMED},
+    {"timeout", required_argument, NULL, OPTION_TIMEOUT},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {"version", no_argument, NULL, OPTION_VERSION},
+    {0},
+};
+
+static enum options_result usage_error(const char *message, const char *argument)
+{
+    fprintf(stderr, "ide-kmd: %s%s\nTry `ide-kmd --help`.\n", message, argument);
+    return OPTIONS_USAGE;
+}
+
+static enum options_result take(int option, struct controller_settings *settings)
+{
+    switch (option) {
+    case OPTION_SYSFS:
+        settings->sysfs = optarg;
+        return OPTIONS_RUN;
+    case OPTION_LISTEN:
+        settings->listen = optarg;
+        return OPTIONS_RUN;
+    case OPTION_TRUST:
+        settings->trust = optarg;
+        return OPTIONS_RUN;
+    case OPTION_UNNAMED:
+        settings->name_rule = CMA_NAME_IF_PRESENT;
+        return OPTIONS_RUN;
+    case OPTION_TIMEOUT:
+        if (duration_parse(optarg, &settings->timeout_ms))
+            return OPTIONS_RUN;
+        return usage_error("--timeout is no time between 1 ms and an hour: ", optarg);
+    case OPTION_HELP:
+        fputs(help, stdout);
+        return OPTIONS_EXIT;
+    case OPTION_VERSION:
+        puts("ide-kmd " IDE_KM_VERSION);
+        return OPTIONS_EXIT;
+    default:
+        fputs("Try `ide-kmd --help`.\n", stderr); /* getopt has said what is wrong */
+        return OPTIONS_USAGE;
+    }
+}
+
+enum options_result options_parse(int argc, char **argv, struct controller_settings *settings)
+{
+    int option;
+    *settings = (struct controller_settings){
+        .listen = API_ENDPOINT_DEFAULT,
+        .trust = TRUST_DEFAULT,
+        .name_rule = CMA_NAME_REQUIRED,
+        .timeout_ms = DOE_TIMEOUT_MS,
+    };
+    optind = 1;
+    while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+        enum options_result result = take(option, settings);
+        if (result != OPTIONS_RUN)
+            return result;
+    }
+    if (optind < argc)
+        return usage_error("an argument that means nothing: ", argv[optind]);
+    return OPTIONS_RUN;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The streams that this controller has set up or is setting up: what it has to know of each, and never a key. */
+#ifndef IDE_KMD_STREAM_H
+#define IDE_KMD_STREAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "root_port/ide_stream.h"
+#include "root_port/key_provider.h"
+#include "tools/ide-kmd/plan.h"
+
+enum stream_state {
+    STREAM_OFF,        /* gone: to be forgotten */
+    STREAM_STARTING,
+    STREAM_UP,
+    STREAM_HALF_OFF,   /* could not be turned off: stop may be tried again */
+};
+
+struct stream_ends {
+    struct pcie_bdf bdf[END_COUNT];
+    struct pcie_bdf above;   /* the port right above the endpoint; its windows are the endpoint's addresses */
+};
+
+struct registers;   /* registers.h */
+
+struct stream {
+    struct stream *next;
+    struct stream_ends ends;
+    uint8_t id;
+    enum stream_state state;
+    uint8_t key_set;         /* 0 or 1: the one in use */
+    bool both_sets;          /* a re-key stopped midway: the other set is in use too, or may be */
+    unsigned rekeys;
+    /* as of establish */
+    struct key_provider_status provider[END_COUNT];
+    const char *provider_name[END_COUNT];
+    struct ide_block block[END_COUNT];
+    /* made by setup, gone after release; touched by the root port's worker only */
+    struct registers *registers;
+};
+
+struct stream_table {
+    struct stream *first;    /* in the order they were made */
+};
+
+/* NULL without memory. */
+struct stream *stream_add(struct stream_table *table, const struct stream_ends *ends, uint8_t id);
+void stream_remove(struct stream_table *table, struct stream *stream);
+void stream_table_clear(struct stream_table *table);
+
+/* The stream with this number one of whose ends is the port; NULL if there is none. */
+struct stream *stream_find(const struct stream_table *table, const struct pcie_bdf *port, uint8_t id);
+
+/* Whether any stream other than except uses the port. */
+bool stream_uses_port(const struct stream_table *table, const struct pcie_bdf *port, const struct stream *except);
+
+/* Stream IDs are unique under a host bridge, which is where root ports share domain and bus. */
+bool stream_id_is_taken(const struct stream_table *table, const struct pcie_bdf *root_port, uint8_t id);
+
+bool stream_has_end(const struct stream *stream, const struct pcie_bdf *port);
+
+/* "root_port" or "endpoint" */
+const char *stream_end_name(enum stream_end end);
+
+#endif

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the platform looks like, as the objects of docs/api.md. */
+#include <stdio.h>
+
+#include "tools/ide-kmd/survey.h"
+
+/* One end of a stream as its registers tell it. */
+struct end_view {
+    enum stream_end end;
+    struct pcie_bdf bdf;
+    unsigned block;
+    struct ide_block_state state;
+    bool readable;
+};
+
+static const char *state_text(const struct end_view *view)
+{
+    if (!view->readable)
+        return "unreadable";
+    if (view->state.state == PCIE_IDE_STATE_SECURE)
+        return "secure";
+    return view->state.state == PCIE_IDE_STATE_INSECURE ? "insecure" : "reserved";
+}
+
+static json_t *bdf_json(const struct pcie_bdf *bdf)
+{
+    char text[PCIE_BDF_TEXT];
+    return json_string(pcie_bdf_format(bdf, text));
+}
+
+static json_t *hex_json(unsigned digits, unsigned value)
+{
+    char text[12];
+    snprintf(text, sizeof text, "%0*x", (int)digits, value);
+    return json_string(text);
+}
+
+json_t *version_json(const struct spdm_params *params)
+{
+    char text[8];
+    if (params->version == 0)
+        return json_null();
+    snprintf(text, sizeof text, "%u.%u", params->version >> 4, params->version & 15);
+    return json_string(text);
+}
+
+json_t *algorithms_json(const struct spdm_params *params)
+{
+    if (params->version == 0)
+        return json_null();
+    return json_pack("{s:s?, s:s?, s:s?, s:s?}", "hash", params->hash ? params->hash->name : NULL, "asym",
+                     params->asym ? params->asym->name : NULL, "dhe", params->dhe ? params->dhe->name : NULL, "aead",
+                     params->aead ? params->aead->name : NULL);
+}
+
+static json_t *end_json(const struct end_view *view)
+{
+    return json_pack("{s:s, s:o, s:i, s:b, s:s, s:b}", "role", stream_end_name(view->end), "bdf",
+                     bdf_json(&view->bdf), "block", (int)view->block, "enabled",
+                     view->readable && view->state.use == IDE_USE_ENABLED, "state", state_text(view), "ide_fail",
+                     view->readable && view->state.fail_received);
+}
+
+static bool open_port(struct survey *survey, const struct pcie_bdf *bdf, struct pcie_function *function,
+                      struct ide_port *port)
+{
+    struct ide_fault fault;
+    return pcie_function_open(function, &survey->access, bdf, &fault) == IDE_OK &&
+           ide_port_open(port, bdf, &function->config, &fault) == IDE_OK;
+}
+
+static void view_end(struct survey *survey, const struct stream *stream, enum stream_end end, struct end_view *view)
+{
+    struct ide_fault fault;
+    struct pcie_function function = {0};
+    struct ide_port port;
+    *view = (struct end_view){.end = end, .bdf = stream->ends.bdf[end], .block = stream->block[end].index};
+    if (open_port(survey, &view->bdf, &function, &port))
+        view->readable = ide_block_read(&port, stream->block[end], &view->state, &fault) == IDE_OK &&
+                         (view->state.stream_id == stream->id || view->state.use == IDE_USE_IDLE);
+    pcie_function_close(&function);
+}
+
+/* Secure is a stream that both ends say is so; anything else is one word about what it is instead. */
+static const char *overall(const struct stream *stream, const struct end_view view[END_COUNT])
+{
+    if (stream->state == STREAM_STARTING)
+        return "starting";
+    for (enum stream_end end = 0; end < END_COUNT; end++)
+        if (!view[end].readable || view[end].state.use != IDE_USE_ENABLED ||
+            view[end].state.state != PCIE_IDE_STATE_SECURE)
+            return "insecure";
+    return "secure";
+}
+
+json_t *survey_stream_json(struct survey *survey, const struct stream *stream)
+{
+    struct end_view view[END_COUNT];
+    for (enum stream_end end = 0; end < END_COUNT; end++)
+        view_end(survey, stream, end, &view[end]);
+    const struct spdm_params *params = &stream->provider[END_ENDPOINT].params;
+    return json_pack("{s:i, s:o, s:o, s:s, s:s, s:i, s:b, s:i, s:s?, s:o, s:o, s:[o, o]}", "stream", (int)stream->id,
+                     "root_port", bdf_json(&stream->ends.bdf[END_ROOT_PORT]), "endpoint",
+                     bdf_json(&stream->ends.bdf[END_ENDPOINT]), "owner", "controller", "state",
+                     overall(stream, view), "key_set", (int)stream->key_set, "both_key_sets", stream->both_sets,
+                     "rekeys", (int)stream->rekeys, "provider", stream->provider_name[END_ROOT_PORT], "spdm_version",
+                     version_json(params), "algorithms", algorithms_json(params), "ends",
+                     end_json(&view[END_ROOT_PORT]), end_json(&view[END_ENDPOINT]));
+}
+
+/* A block in use that this controller has not set up: only its own end is known. */
+static json_t *foreign_json(const struct topology_node *node, unsigned block, const struct ide_block_state *state)
+{
+    bool root = node->type == PCIE_TYPE_ROOT_PORT;
+    struct end_view view = {.end = root ? END_ROOT_PORT : END_ENDPOINT, .bdf = node->bdf, .block = block,
+                            .state = *state, .readable = true};
+    bool secure = state->use == IDE_USE_ENABLED && state->state == PCIE_IDE_STATE_SECURE;
+    return json_pack("{s:i, s:o, s:o, s:s, s:s, s:n, s:b, s:i, s:n, s:n, s:n, s:[o]}", "stream",
+                     (int)state->stream_id, "root_port", root ? bdf_json(&node->bdf) : json_null(), "endpoint",
+                     root ? json_null() : bdf_json(&node->bdf), "owner", "other", "state",
+                     secure ? "secure" : "insecure", "key_set", "both_key_sets", 0, "rekeys", 0, "provider",
+                     "spdm_version", "algorithms", "ends", end_json(&view));
+}
+
+static void add_foreign(struct survey *survey, const struct topology_node *node, const struct ide_port *port,
+                        json_t *list)
+{
+    for (unsigned i = 0; i < port->cap.selective_count; i++) {
+        struct ide_fault fault;
+        struct ide_block_state state;
+        struct ide_block block = {.kind = IDE_SELECTIVE, .index = (uint8_t)i};
+        if (ide_block_read(port, block, &state, &fault) != IDE_OK)
+            return;
+        if (state.use != IDE_USE_IDLE && !stream_find(survey->streams, &node->bdf, state.stream_id))
+            json_array_append_new(list, foreign_json(node, i, &state));
+    }
+}
+
+static json_t *ide_json(const struct ide_cap *cap)
+{
+    return json_pack("{s:i, s:i, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:s}", "selective_streams",
+                     (int)cap->selective_count, "link_streams", (int)cap->link_count, "ide_km", cap->ide_km,
+                     "flow_through", cap->flow_through, "partial_header", cap->partial_header, "aggregation",
+                     cap->aggregation, "pcrc", cap->pcrc, "config_requests", cap->config_requests, "tee_limited",
+                     cap->tee_limited, "algorithm",
+                     cap->algorithm == PCIE_IDE_ALG_AES_GCM_256 ? "AES-GCM-256" : "reserved");
+}
+
+/* The streams that end at the node; port is NULL if it has no IDE. */
+static json_t *node_streams(struct survey *survey, const struct topology_node *node, const struct ide_port *port)
+{
+    json_t *list = json_array();
+    for (const struct stream *s = survey->streams->first; s; s = s->next)
+        if (stream_has_end(s, &node->bdf))
+            json_array_append_new(list, survey_stream_json(survey, s));
+    if (port)
+        add_foreign(survey, node, port, list);
+    return list;
+}
+
+static json_t *node_json(struct survey *survey, const struct topology_node *node)
+{
+    struct pcie_function function = {0};
+    struct ide_port port;
+    bool has_ide = node->ide != 0 && open_port(survey, &node->bdf, &function, &port);
+    const struct topology_node *parent =
+        node->parent == TOPOLOGY_NONE ? NULL : &survey->topology.nodes[node->parent];
+    json_t *object = json_pack(
+        "{s:o, s:o, s:s, s:o, s:o, s:o, s:i, s:o, s:o}", "bdf", bdf_json(&node->bdf), "parent",
+        parent ? bdf_json(&parent->bdf) : json_null(), "type", pcie_port_type_name(node->type), "vendor",
+        hex_json(4, node->ids.vendor), "device", hex_json(4, node->ids.device), "class",
+        hex_json(6, node->ids.class_code), "doe", (int)node->doe_count, "ide", has_ide ? ide_json(&port.cap) : json_null(),
+        "streams", node_streams(survey, node, has_ide ? &port : NULL));
+    pcie_function_close(&function);
+    return object;
+}
+
+json_t *survey_ports_json(struct survey *survey)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < survey->topology.count; i++)
+        if (survey->topology.nodes[i].type != PCIE_TYPE_NONE)
+            json_array_append_new(list, node_json(survey, &survey->topology.nodes[i]));
+    return list;
+}
+
+json_t *survey_port_json(struct survey *survey, const struct pcie_bdf *bdf)
+{
+    size_t index = topology_find(&survey->topology, bdf);
+    return index == TOPOLOGY_NONE ? json_null() : node_json(survey, &survey->topology.nodes[index]);
+}
+
+json_t *survey_streams_json(struct survey *survey)
+{
+    json_t *list = json_array();
+    for (const struct stream *s = survey->streams->first; s; s = s->next)
+        json_array_append_new(list, survey_stream_json(survey, s));
+    for (size_t i = 0; i < survey->topology.count; i++) {
+        const struct topology_node *node = &survey->topology.nodes[i];
+        struct pcie_function function = {0};
+        struct ide_port port;
+        if (node->ide != 0 && open_port(survey, &node->bdf, &function, &port))
+            add_foreign(survey, node, &port, list);
+        pcie_function_close(&function);
+    }
+    return list;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The certificates that the operator trusts: a folder of PEM and DER files. */
+#ifndef IDE_KMD_TRUST_STORE_H
+#define IDE_KMD_TRUST_STORE_H
+
+#include "spdm/identity.h"
+#include "tools/ide-kmd/failure.h"
+
+#define TRUST_ANCHORS_MAX 256u
+#define TRUST_FILE_MAX 262144u /* bytes */
+
+struct trust_store {
+    struct trust trust;                             /* its anchors are below */
+    struct trust_anchor anchors[TRUST_ANCHORS_MAX];
+};
+
+/*
+ * Reads *.pem, *.crt, *.cer and *.der of the folder; a PEM file may hold several certificates. It is read for each
+ * operation, so that what is put there or taken away counts at once. Fails closed: a folder that is not there, has no
+ * certificate, or has one that cannot be read, is IDE_E_NO_TRUST and says which file. Close with trust_store_close(), also
+ * after a failure.
+ */
+enum ide_err trust_store_load(struct trust_store *store, const char *folder, enum cma_name_rule rule,
+                              struct failure *failure) MUST_USE;
+void trust_store_close(struct trust_store *store);
+
+#endif

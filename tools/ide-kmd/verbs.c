@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What each verb does: look, check, and hand an operation over. */
+#include "tools/ide-kmd/controller.h"
+
+static void refuse(struct controller *c, struct ticket *ticket, const struct failure *failure)
+{
+    ticket_refuse(ticket, &c->front, failure);
+}
+
+static void refuse_memory(struct controller *c, struct ticket *ticket)
+{
+    struct failure failure;
+    failure_set(&failure, IDE_E_MEMORY, "request", NULL, "out of memory");
+    ticket_refuse(ticket, &c->front, &failure);
+}
+
+static void run_ping(struct controller *c, const struct request *request, struct ticket *ticket)
+{
+    (void)request;
+    ticket_answer(ticket, &c->front,
+                  json_pack("{s:s, s:i, s:s}", "version", IDE_KM_VERSION, "api", API_VERSION, "events",
+                            c->front.events_endpoint));
+}
+
+static void run_list(struct controller *c, const struct request *request, struct ticket *ticket)
+{
+    struct failure failure;
+    (void)request;
+    if (survey_refresh(&c->survey, &failure) != IDE_OK)
+        refuse(c, ticket, &failure);
+    else
+        ticket_answer(ticket, &c->front, json_pack("{s:o}", "ports", survey_ports_json(&c->survey)));
+}
+
+/* The function must be there and have a PCI Express capability; switch ports may be looked at too. */
+static enum ide_err find_function(const struct controller *c, const struct pcie_bdf *bdf, size_t *index,
+                                  struct failure *failure)
+{
+    *index = topology_find(&c->survey.topology, bdf);
+    if (*index == TOPOLOGY_NONE)
+        return failure_device(failure, IDE_E_NO_DEVICE, "survey", bdf, "there is no such function");
+    if (c->survey.topology.nodes[*index].type == PCIE_TYPE_NONE)
+        return failure_device(failure, IDE_E_NOT_PORT, "survey", bdf, "the function is no PCI Express function");
+    return IDE_OK;
+}
+
+static void run_show(struct controller *c, const struct request *request, struct ticket *ticket)
+{
+    struct failure failure;
+    size_t index;
+    enum ide_err err = survey_refresh(&c->survey, &failure);
+    if (err == IDE_OK && request->has_bdf)
+        err = find_function(c, &request->bdf, &index, &failure);
+    if (err != IDE_OK)
+        refuse(c, ticket, &failure);
+    else if (request->has_bdf)
+        ticket_answer(ticket, &c->front, survey_port_json(&c->survey, &request->bdf));
+    else
+        ticket_answer(ticket, &c->front, json_pack("{s:o}", "streams", survey_streams_json(&c->survey)));
+}
+
+/* Takes the task's trust from the folder and hands it over; the ticket is answered in any case. */
+static void submit_with_trust(struct controller *c, struct task *task)
+{
+    struct failure failure;
+    struct ticket *ticket = task->ticket;
+    if (trust_store_load(&task->trust, c->settings->trust, c->settings->name_rule, &failure) == IDE_OK) {
+        controller_submit(c, task);
+        return;
+    }
+    if (task->op.stream)
+        stream_remove(&c->streams, task->op.stream);
+    task_free(task);
+    refuse(c, ticket, &failure);
+}
+
+static void run_attest(struct controller *c, const struct request *request, struct ticket *ticket)
+{
+    struct failure failure;
+    size_t index = TOPOLOGY_NONE;
+    enum ide_err err = survey_refresh(&c->survey, &failure);
+    if (err == IDE_OK)
+        err = find_function(c, &request->bdf, &index, &failure);
+    if (err == IDE_OK && c->survey.topology.nodes[index].doe_count == 0)
+        err = failure_device(&failure, IDE_E_NO_DOE, "survey", &request->bdf, "the function has no DOE mailbox");
+    if (err != IDE_OK) {
+        refuse(c, ticket, &failure);
+        return;
+    }
+    bool root = c->survey.topology.nodes[index].type == PCIE_TYPE_ROOT_PORT;
+    struct stream_ends ends = {.bdf = {request->bdf, request->bdf}};
+    struct task *task = task_new(c, OPERATION_ATTEST, &ends, 0, ticket);
+    if (!task) {
+        refuse_memory(c, ticket);
+        return;
+    }
+    task->op.attested = root ? END_ROOT_PORT : END_ENDPOINT;
+    submit_with_trust(c, task);
+}
+
+static enum ide_err check_establish(struct controller *c, const struct request *request, struct stream_ends *ends,
+                                    uint8_t *id, struct failure *failure)
+{
+    enum ide_err err = survey_refresh(&c->survey, failure);
+    if (err == IDE_OK)
+        err = survey_ends(&c->survey, &request->bdf, ends, failure);
+    if (err != IDE_OK)
+        return err;
+    if (!request->has_stream)
+        return survey_choose_stream(&c->survey, ends, id, failure);
+    *id = request->stream;
+    return survey_stream_free(&c->survey, ends, *id, failure);
+}
+
+static void run_establish(struct controller *c, const struct request *request, struct ticket *ticket)
+{
+    struct failure failure;
+    struct stream_ends ends;
+    uint8_t id = 0;
+    if (check_establish(c, request, &ends, &id, &failure) != IDE_OK) {
+        refuse(c, ticket, &failure);
+        return;
+    }
+    struct task *task = task_new(c, OPERATION_ESTABLISH, &ends, id, ticket);
+    struct stream *stream = task ? stream_add(&c->streams, &ends, id) : NULL;
+    if (!stream) {
+        if (task)
+            task_free(task);
+        refuse_memory(c, ticket);
+        return;
+    }
+    task->op.stream = stream;
+    submit_with_trust(c, task);
+}
+
+/* Why there is no such stream: the port is wrong, or someone else's stream is meant, or there is none. */
+static void refuse_no_stream(struct controller *c, const struct request *request, struct ticket *ticket)
+{
+    struct failure failure;
+    enum ide_err err = survey_refresh(&c->survey, &failure);
+    if (err == IDE_OK)
+        err = survey_port(&c->survey, &request->bdf, &failure);
+    if (err == IDE_OK && !request->has_stream)
+        failure_device(&failure, IDE_E_NO_STREAM, "survey", &request->bdf, "the port has no stream of this controller");
+    else if (err == IDE_OK && survey_is_foreign(&c->survey, &request->bdf, request->stream))
+        failure_device(&failure, IDE_E_FOREIGN, "survey", &request->bdf, "stream %u was set up by someone else",
+                       request->stream);
+    else if (err == IDE_OK)
+        failure_device(&failure, IDE_E_NO_STREAM, "survey", &request->bdf, "the port has no stream %u",
+                       request->stream);
+    refuse(c, ticket, &failure);
+}
+
+static bool is_asked_for(const struct request *request, const struct stream *stream)
+{
+    return (!request->has_bdf || stream_has_end(stream, &request->bdf)) &&
+           (!request->has_stream || stream->id == request->stream);
+}
+
+/* One operation for each stream that the request is about. Counted first: a ticket is gone with its last operation. */
+static void submit_for_streams(struct controller *c, const struct request *request, struct ticket *ticket,
+                               enum operation_kind kind)
+{
+    unsigned made = 0;
+    for (struct stream *s = c->streams.first; s; s = s->next) {
+        if (!is_asked_for(request, s))
+            continue;
+        struct task *task = task_new(c, kind, &s->ends, s->id, ticket);
+        if (!task)
+            break;
+        controller_submit(c, task);
+        made++;
+    }
+    if (made > 0)
+        return;
+    if (request->has_bdf)
+        refuse_no_stream(c, request, ticket);
+    else
+        ticket_answer(ticket, &c->front, json_pack("{s:[]}", "streams"));
+}
+
+static void run_rekey(struct controller *c, const struct request *request, struct ticket *ticket)
+{
+    ticket->is_list = true;
+    submit_for_streams(c, request, ticket, OPERATION_REKEY);
+}
+
+static void run_stop(struct controller *c, const struct request *request, struct ticket *ticket)
+{
+    submit_for_streams(c, request, ticket, OPERATION_STOP);
+}
+
+void verb_run(struct controller *c, const struct request *request, struct ticket *ticket)
+{
+    switch (request->verb->verb) {
+    case API_PING:
+        run_ping(c, request, ticket);
+        break;
+    case API_LIST:
+        run_list(c, request, ticket);
+        break;
+    case API_SHOW:
+        run_show(c, request, ticket);
+        break;
+    case API_ATTEST:
+        run_attest(c, request, ticket);
+        break;
+    case API_ESTABLISH:
+        run_establish(c, request, ticket);
+        break;
+    case API_REKEY:
+        run_rekey(c, request, ticket);
+        break;
+    case API_STOP:
+        run_stop(c, request, ticket);
+        break;
+    }
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tools/ide-kmd/worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * A job crosses threads as a pointer in a frame. The release and acquire say to the compiler and to
+ * ThreadSanitizer what libzmq's own barriers do already: all that was written to it before is seen after.
+ */
+static atomic_uint handover;
+
+static void send_pointer(zsock_t *pipe, struct job *job)
+{
+    atomic_fetch_add_explicit(&handover, 1, memory_order_release);
+    zmq_send(zsock_resolve(pipe), &job, sizeof job, 0);
+}
+
+/* The pointer, or NULL for anything else: zactor's "$TERM", or an interrupted call. */
+static struct job *receive_pointer(zsock_t *pipe, bool *end)
+{
+    char frame[sizeof(struct job *)];
+    struct job *job = NULL;
+    int n;
+    do {
+        n = zmq_recv(zsock_resolve(pipe), frame, sizeof frame, 0);
+    } while (n < 0 && errno == EINTR);
+    atomic_fetch_add_explicit(&handover, 1, memory_order_acquire);
+    if (n == (int)sizeof job)
+        memcpy(&job, frame, sizeof job);
+    *end = n != (int)sizeof job;
+    return job;
+}
+
+static void serve(zsock_t *pipe, void *argument)
+{
+    struct worker *worker = argument;
+    bool end = false;
+    zsock_signal(pipe, 0);
+    for (;;) {
+        struct job *job = receive_pointer(pipe, &end);
+        if (end)
+            break;
+        agent_run(&worker->agent, job);
+        send_pointer(pipe, job);
+    }
+    agent_close(&worker->agent);
+}
+
+static struct worker *start(struct worker_pool *pool, const struct pcie_bdf *bdf)
+{
+    struct worker *worker = calloc(1, sizeof *worker);
+    if (!worker)
+        return NULL;
+    worker->bdf = *bdf;
+    agent_init(&worker->agent, pool->settings, bdf);
+    worker->actor = zactor_new(serve, worker);
+    if (!worker->actor) {
+        free(worker);
+        return NULL;
+    }
+    worker->next = pool->first;
+    pool->first = worker;
+    return worker;
+}
+
+struct worker *worker_of(struct worker_pool *pool, const struct pcie_bdf *bdf)
+{
+    for (struct worker *w = pool->first; w; w = w->next)
+        if (pcie_bdf_compare(&w->bdf, bdf) == 0)
+            return w;
+    return start(pool, bdf);
+}
+
+void worker_pool_clear(struct worker_pool *pool)
+{
+    while (pool->first) {
+        struct worker *worker = pool->first;
+        pool->first = worker->next;
+        worker_cancel(worker);
+        zactor_destroy(&worker->actor);
+        free(worker);
+    }
+}
+
+void worker_send(struct worker *worker, struct job *job)
+{
+    atomic_store(&worker->agent.cancel, false);
+    send_pointer(zactor_sock(worker->actor), job);
+}
+
+struct job *worker_receive(struct worker *worker)
+{
+    bool end;
+    return receive_pointer(zactor_sock(worker->actor), &end);
+}
+
+void worker_cancel(struct worker *worker)
+{
+    atomic_store(&worker->agent.cancel, true);
+}
