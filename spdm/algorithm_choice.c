@@ -201,8 +201,7 @@ enum ide_err spdm_handle_negotiate_algorithms(struct spdm_responder *r, struct s
         return err;
     struct spdm_algorithms out = select_from(c, &in);
     err = check_selection(&c->params, &in, &out, step, &c->fault);
-    if (err != IDE_OK)
-        return err;
-    spdm_write(&spdm_msg_algorithms, &c->params, &out, w);
-    return adopt(c, &in, &out, step);
+    if (err == IDE_OK)
+        err = spdm_reply(&spdm_msg_algorithms, &c->params, &out, w);
+    return err == IDE_OK ? adopt(c, &in, &out, step) : err;
 }

@@ -198,7 +198,9 @@ enum ide_err spdm_handle_get_capabilities(struct spdm_responder *r, struct spdm_
     if (err != IDE_OK)
         return err;
     struct spdm_capabilities out = own_capabilities(c, chosen.version);
-    spdm_write(&spdm_msg_capabilities, &chosen, &out, w);
+    err = spdm_reply(&spdm_msg_capabilities, &chosen, &out, w);
+    if (err != IDE_OK)
+        return err;
     c->params.version = chosen.version;
     adopt(c, &out, &in);
     return IDE_OK;

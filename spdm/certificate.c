@@ -179,6 +179,5 @@ enum ide_err spdm_handle_get_certificate(struct spdm_responder *r, struct spdm_r
                                    .portion_length = (uint16_t)length};
     out.portion = read_bytes(&chain, length, "Length");
     out.remainder_length = (uint16_t)read_left(&chain);
-    spdm_write(&spdm_msg_certificate, &r->connection.params, &out, w);
-    return IDE_OK;
+    return spdm_reply(&spdm_msg_certificate, &r->connection.params, &out, w);
 }

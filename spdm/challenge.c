@@ -139,7 +139,7 @@ static enum ide_err sign_response(struct spdm_responder *r, const struct spdm_sl
     struct spdm_connection *c = &r->connection;
     struct hash m1m2;
     uint8_t digest[HASH_SIZE_MAX];
-    enum ide_err err = hash_copy(&m1m2, &c->m1m2);
+    enum ide_err err = slot->key ? hash_copy(&m1m2, &c->m1m2) : IDE_E_INTERNAL;
     if (err == IDE_OK)
         err = spdm_responder_note(&m1m2, request, w);
     if (err == IDE_OK)
@@ -186,7 +186,7 @@ enum ide_err spdm_handle_challenge(struct spdm_responder *r, struct spdm_request
         .context = in.context,
     };
     if (err == IDE_OK)
-        spdm_write(&spdm_msg_challenge_auth, &c->params, &out, w);
+        err = spdm_reply(&spdm_msg_challenge_auth, &c->params, &out, w);
     if (err == IDE_OK)
         err = sign_response(r, slot, request, w);
     if (err == IDE_OK)

@@ -91,7 +91,5 @@ enum ide_err spdm_handle_get_digests(struct spdm_responder *r, struct spdm_reque
     }
     if (p->version >= SPDM_VERSION_13)
         out.header.param1 = out.header.param2;   /* SupportedSlotMask */
-    if (err == IDE_OK)
-        spdm_write(&spdm_msg_digests, p, &out, w);
-    return err;
+    return err == IDE_OK ? spdm_reply(&spdm_msg_digests, p, &out, w) : err;
 }

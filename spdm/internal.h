@@ -46,6 +46,10 @@ void spdm_responder_forget(struct spdm_responder *r);
 enum ide_err spdm_request_decode(struct spdm_responder *r, const struct spdm_message *m, struct spdm_request *request,
                                  void *message) MUST_USE;
 
+/* Writes a response; says at once whether it fits, so that a handler can stop before it changes anything. */
+enum ide_err spdm_reply(const struct spdm_message *m, const struct spdm_params *p, const void *message,
+                        struct writer *w) MUST_USE;
+
 /* The slot, if it holds a chain, else NULL with the fault set. */
 const struct spdm_slot *spdm_responder_slot(struct spdm_responder *r, uint8_t slot, const char *step);
 

@@ -59,9 +59,16 @@ enum ide_err spdm_request_decode(struct spdm_responder *r, const struct spdm_mes
                        &r->connection.fault);
 }
 
+enum ide_err spdm_reply(const struct spdm_message *m, const struct spdm_params *p, const void *message,
+                        struct writer *w)
+{
+    spdm_write(m, p, message, w);
+    return write_done(w);
+}
+
 const struct spdm_slot *spdm_responder_slot(struct spdm_responder *r, uint8_t slot, const char *step)
 {
-    if (slot < SPDM_SLOTS && r->slots[slot].chain)
+    if (slot < SPDM_SLOTS && r->slots[slot].chain && r->slots[slot].chain_len <= SPDM_CHAIN_MAX)
         return &r->slots[slot];
     ide_fail_value(&r->connection.fault, IDE_E_NO_CERT, step, "SlotID", slot, 0);
     return NULL;

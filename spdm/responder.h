@@ -14,8 +14,8 @@ struct spdm_responder;
 /* One certificate slot of a device. Everything is borrowed. */
 struct spdm_slot {
     const uint8_t *chain;          /* as GET_CERTIFICATE gives it: Length, Reserved, RootHash, certificates */
-    size_t chain_len;
-    const struct private_key *key;
+    size_t chain_len;              /* at most SPDM_CHAIN_MAX */
+    const struct private_key *key; /* of the leaf; the configuration offers only algorithms that it can sign with */
 };
 
 /* A request as a handler sees it. */
@@ -37,7 +37,7 @@ enum spdm_noted {
  * One row of the table. The handler decodes request->data, acts, and writes its response to w.
  * It appends to the transcript through spdm_responder_note() only. On failure it returns an error:
  * the gate answers with the SPDM ERROR that belongs to it (spdm_error_for()) and undoes nothing, so
- * a handler changes state only when it cannot fail any more.
+ * a handler changes state only when it cannot fail any more, which includes that write_done(w) says that all fits.
  */
 struct spdm_handler {
     uint8_t code;

@@ -76,12 +76,13 @@ enum ide_err spdm_handle_get_version(struct spdm_responder *r, struct spdm_reque
     struct writer list = writer_of(entries, sizeof entries);
     for (unsigned v = config->version_min; v <= config->version_max; v++)
         write_u16(&list, (uint16_t)(v << 8));
+    struct spdm_version out = {.count = (uint8_t)(list.pos / ENTRY_SIZE), .entries = entries};
     err = write_done(&list);
+    if (err == IDE_OK)
+        err = spdm_reply(&spdm_msg_version, &r->connection.params, &out, w);
     if (err != IDE_OK)
         return err;
     spdm_responder_forget(r);
     r->connection.state = SPDM_AFTER_VERSION;
-    struct spdm_version out = {.count = (uint8_t)(list.pos / ENTRY_SIZE), .entries = entries};
-    spdm_write(&spdm_msg_version, &r->connection.params, &out, w);
     return IDE_OK;
 }
