@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tools/ide-emu/device.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "spdm/cursor.h"
+#include "tools/ide-emu/ide_link.h"
+#include "tools/ide-emu/misbehave.h"
+#include "tools/ide-emu/spdm_socket.h"
+
+#define TICK_MS 500u
+#define FAULT_TEXT_MAX 256u
+
+/* --- IDE_KM: the model's streams ---------------------------------------------------------------------------------- */
+
+static bool km_query(void *context, uint8_t port_index, struct ide_km_query_resp *out)
+{
+    struct emu_function *f = context;
+    size_t len = (size_t)f->ide.end - f->ide.cap - PCIE_IDE_CAP;
+    if (!f->ide.cap || port_index != 0 || len > sizeof out->blocks)
+        return false;
+    emu_lock(f->emu);
+    out->max_port_index = 0;
+    out->devfn = (uint8_t)pcie_bdf_rid(&f->desc.bdf);
+    out->bus = f->desc.bdf.bus;
+    out->segment = 0; /* a segment is captured in Flit Mode only (PCIe 6.x §2.2.6.2), and these links are not in it */
+    out->block_len = (uint16_t)len;
+    memcpy(out->blocks, f->config.value + f->ide.cap + PCIE_IDE_CAP, len);
+    if (fault_use(&f->faults, FAULT_WRONG_BDF))
+        out->bus ^= 0x01;
+    emu_unlock(f->emu);
+    return true;
+}
+
+static enum kp_ack_status km_key_prog(void *context, uint32_t session, const struct ide_km_target *target,
+                                      const struct ide_key *key)
+{
+    struct emu_function *f = context;
+    emu_lock(f->emu);
+    enum kp_ack_status status = (enum kp_ack_status)f->faults.value[FAULT_KM_REFUSE];
+    if (!fault_use(&f->faults, FAULT_KM_REFUSE))
+        status = ide_link_key_prog(f, session, target, key);
+    emu_unlock(f->emu);
+    return status;
+}
+
+static bool km_set_go(void *context, uint32_t session, const struct ide_km_target *target)
+{
+    struct emu_function *f = context;
+    emu_lock(f->emu);
+    bool ok = !fault_use(&f->faults, FAULT_GO_REFUSE) && ide_link_set_go(f, session, target);
+    emu_unlock(f->emu);
+    return ok;
+}
+
+static bool km_set_stop(void *context, uint32_t session, const struct ide_km_target *target)
+{
+    struct emu_function *f = context;
+    emu_lock(f->emu);
+    bool ok = !fault_use(&f->faults, FAULT_STOP_REFUSE) && ide_link_set_stop(f, session, target);
+    emu_unlock(f->emu);
+    return ok;
+}
+
+static void km_session_end(void *context, uint32_t session)
+{
+    struct emu_function *f = context;
+    emu_lock(f->emu);
+    ide_link_session_end(f, session);
+    emu_unlock(f->emu);
+}
+
+static const struct ide_km_port_ops km_ops = {km_query, km_key_prog, km_set_go, km_set_stop, km_session_end};
+
+/* --- Time --------------------------------------------------------------------------------------------------------- */
+
+static uint64_t clock_monotonic_ms(void *context)
+{
+    (void)context;
+    return monotonic_ms();
+}
+
+static int64_t clock_unix_seconds(void *context)
+{
+    (void)context;
+    return time(NULL);
+}
+
+static void clock_sleep_ms(void *context, uint32_t ms)
+{
+    (void)context;
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000}, NULL);
+}
+
+static const struct clock system_clock = {clock_monotonic_ms, clock_unix_seconds, clock_sleep_ms, NULL};
+
+/* --- One object --------------------------------------------------------------------------------------------------- */
+
+static enum identity_kind wanted_identity(const struct fault_set *faults)
+{
+    static const struct {
+        enum fault_id fault;
+        enum identity_kind kind;
+    } faulty[] = {
+        {FAULT_BAD_CHAIN, IDENTITY_DEFORMED},   {FAULT_EXPIRED_CHAIN, IDENTITY_EXPIRED},
+        {FAULT_FOREIGN_CHAIN, IDENTITY_FOREIGN}, {FAULT_WRONG_NAME, IDENTITY_WRONG_NAME},
+        {FAULT_NO_NAME, IDENTITY_NO_NAME},
+    };
+    enum identity_kind kind = IDENTITY_OWN;
+    for (size_t i = 0; i < sizeof faulty / sizeof faulty[0]; i++)
+        if (fault_is_on(faults, faulty[i].fault))
+            kind = faulty[i].kind;
+    return kind;
+}
+
+/* Before each object: what the model wants of the responder since the last one. */
+static void follow_model(struct device *d)
+{
+    struct emu_function *f = d->function;
+    emu_lock(f->emu);
+    bool reset = f->reset_wanted;
+    f->reset_wanted = false;
+    const struct credential *c = &d->credentials[wanted_identity(&f->faults)];
+    emu_unlock(f->emu);
+
+    d->responder.spdm.slots[0] = (struct spdm_slot){.chain = c->chain, .chain_len = c->len, .key = &c->key};
+    if (reset)
+        session_responder_reset(&d->responder);
+}
+
+static void tell(const struct device *d, const char *what)
+{
+    if (d->verbose)
+        fprintf(stderr, "ide-emu: %s: %s\n", d->function->name, what);
+}
+
+static void answer_bridged(struct exchange *e)
+{
+    struct device *d = e->device;
+    const char *why;
+    if (bridge_exchange(d->bridge, e->request, e->request_len, e->response, e->cap, &e->answer.len, &why))
+        return;
+    fprintf(stderr, "ide-emu: %s: bridge: %s\n", d->function->name, why);
+    e->answer = (struct answer){.kind = ANSWER_ERROR};
+}
+
+static void answer_here(struct exchange *e)
+{
+    struct device *d = e->device;
+    enum ide_err err = session_respond_object(&d->responder, e->request, e->request_len, e->response,
+                                              e->cap < SPDM_BUFFER_SIZE ? e->cap : SPDM_BUFFER_SIZE, &e->answer.len);
+    if (err != IDE_OK) {
+        char text[FAULT_TEXT_MAX];
+        tell(d, ide_fault_text(&d->responder.spdm.connection.fault, text, sizeof text));
+    }
+    if (e->answer.len == 0)
+        e->answer.kind = ANSWER_NONE;
+}
+
+static bool is_discovery(const uint8_t *object, size_t len)
+{
+    return len < DOE_HEADER_SIZE || object[2] == DOE_TYPE_DISCOVERY;
+}
+
+struct answer device_answer(struct device *d, const uint8_t *request, size_t len, uint8_t *response, size_t cap)
+{
+    struct exchange e = {.device = d, .request = request, .request_len = len, .response = response, .cap = cap};
+    pthread_mutex_lock(&d->lock);
+    follow_model(d);
+    if (!misbehave_before(&e)) {
+        if (d->bridge && !is_discovery(request, len))
+            answer_bridged(&e);
+        else
+            answer_here(&e);
+        misbehave_after(&e);
+    }
+    pthread_mutex_unlock(&d->lock);
+    return e.answer;
+}
+
+/* --- The mailbox's worker ----------------------------------------------------------------------------------------- */
+
+static struct timespec after_ms(uint32_t ms)
+{
+    uint64_t at = monotonic_ms() + ms;
+    return (struct timespec){.tv_sec = (time_t)(at / 1000), .tv_nsec = (long)(at % 1000) * 1000000};
+}
+
+/* Waits for the answer's time, unless it is not wanted any more. Model's lock held. */
+static void wait_delay(struct device *d, const struct doe_object *object, uint32_t delay_ms)
+{
+    struct emu_function *f = d->function;
+    struct timespec until = after_ms(delay_ms);
+    while (!d->stopping && mailbox_wants(&f->mailbox, object))
+        if (pthread_cond_timedwait(&f->mailbox_changed, &f->emu->lock, &until) != 0)
+            return;
+}
+
+static void serve_object(struct device *d, struct doe_object *object)
+{
+    struct emu_function *f = d->function;
+    emu_unlock(f->emu);
+    struct answer a = device_answer(d, object->data, object->len, d->answer, sizeof d->answer);
+    emu_lock(f->emu);
+    if (a.delay_ms)
+        wait_delay(d, object, a.delay_ms);
+    switch (a.kind) {
+    case ANSWER_OBJECT:
+        mailbox_answer(&f->mailbox, object, d->answer, a.len);
+        break;
+    case ANSWER_NONE:
+        mailbox_discard(&f->mailbox, object);
+        break;
+    case ANSWER_ERROR:
+        mailbox_fail(&f->mailbox, object);
+        break;
+    }
+    emu_mailbox_show(f);
+    wipe(object->data, object->len); /* a KEY_PROG is encrypted, but one never knows who sends what */
+    free(object->data);
+}
+
+/* Nothing waits: sessions may have to end, for lack of heartbeats or after a reset. */
+static void serve_time(struct device *d)
+{
+    emu_unlock(d->function->emu);
+    pthread_mutex_lock(&d->lock);
+    follow_model(d);
+    session_responder_tick(&d->responder);
+    pthread_mutex_unlock(&d->lock);
+    emu_lock(d->function->emu);
+}
+
+static void *work(void *context)
+{
+    struct device *d = context;
+    struct emu_function *f = d->function;
+    emu_lock(f->emu);
+    while (!d->stopping) {
+        struct doe_object object;
+        if (mailbox_take(&f->mailbox, &object)) {
+            serve_object(d, &object);
+            continue;
+        }
+        struct timespec until = after_ms(TICK_MS);
+        if (f->reset_wanted || pthread_cond_timedwait(&f->mailbox_changed, &f->emu->lock, &until) != 0)
+            serve_time(d);
+    }
+    emu_unlock(f->emu);
+    return NULL;
+}
+
+/* --- Life --------------------------------------------------------------------------------------------------------- */
+
+static void init_responder(struct device *d)
+{
+    const struct platform_spdm *spdm = &d->function->desc.spdm;
+    d->config = spdm_config_responder;
+    d->config.base_asym = spdm->base_asym;
+    d->config.base_hash = spdm->base_hash;
+    struct rng rng = drbg_rng(&d->drbg);
+    session_responder_init(&d->responder, &d->config, &rng, &system_clock, d->sessions, DEVICE_SESSIONS);
+    d->responder.heartbeat_period = spdm->heartbeat;
+    d->ide_km.ops = &km_ops;
+    d->ide_km.context = d->function;
+    if (d->function->ide.cap)
+        ide_km_responder_attach(&d->ide_km, &d->responder);
+}
+
+static void free_device(struct device *d)
+{
+    for (size_t i = 0; i < IDENTITY_KINDS; i++)
+        credential_clear(&d->credentials[i]);
+    session_responder_reset(&d->responder);
+    drbg_close(&d->drbg);
+    bridge_free(d->bridge);
+    pthread_mutex_destroy(&d->lock);
+    wipe(d, sizeof *d);
+    free(d);
+}
+
+struct device *device_open(struct emu_function *f, const struct identities *identities, struct bridge *bridge,
+                           bool verbose, char *error, size_t size)
+{
+    struct device *d = calloc(1, sizeof *d);
+    snprintf(error, size, "%s: out of memory or random numbers", f->name);
+    if (!d || drbg_open(&d->drbg) != IDE_OK) {
+        free(d);
+        bridge_free(bridge);
+        return NULL;
+    }
+    pthread_mutex_init(&d->lock, NULL);
+    d->function = f;
+    d->bridge = bridge;
+    d->verbose = verbose;
+    init_responder(d);
+    if (!identities_load(identities, &f->desc, IDENTITY_OWN, &d->credentials[IDENTITY_OWN], error, size)) {
+        free_device(d);
+        return NULL;
+    }
+    if (pthread_create(&d->worker, NULL, work, d) != 0) {
+        snprintf(error, size, "%s: no thread for its mailbox", f->name);
+        free_device(d);
+        return NULL;
+    }
+    f->device = d;
+    f->bridged = bridge != NULL;
+    return d;
+}
+
+void device_close(struct device *d)
+{
+    if (!d)
+        return;
+    struct emu_function *f = d->function;
+    emu_lock(f->emu);
+    d->stopping = true;
+    f->device = NULL;
+    pthread_cond_broadcast(&f->mailbox_changed);
+    emu_unlock(f->emu);
+    pthread_join(d->worker, NULL);
+    free_device(d);
+}
+
+bool device_prepare_fault(struct device *d, const struct identities *identities, enum fault_id fault, char *error,
+                          size_t size)
+{
+    struct fault_set only = {0};
+    only.left[fault] = 1;
+    enum identity_kind kind = wanted_identity(&only);
+    pthread_mutex_lock(&d->lock);
+    bool ok = d->credentials[kind].chain ||
+              identities_load(identities, &d->function->desc, kind, &d->credentials[kind], error, size);
+    pthread_mutex_unlock(&d->lock);
+    return ok;
+}

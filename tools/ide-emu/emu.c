@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tools/ide-emu/emu.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/ide-emu/function_config.h"
+#include "tools/ide-emu/ide_link.h"
+
+void emu_lock(struct emu *emu)
+{
+    pthread_mutex_lock(&emu->lock);
+}
+
+void emu_unlock(struct emu *emu)
+{
+    pthread_mutex_unlock(&emu->lock);
+}
+
+static bool build_function(struct emu_function *f, const struct function_resources *resources)
+{
+    f->exp_cap = function_config_build(&f->config, &f->desc, resources);
+    if (f->desc.doe && (f->doe_cap = function_config_add_doe(&f->config)) == 0)
+        return false;
+    if (f->desc.ide.present && !stream_port_build(&f->ide, &f->desc.ide, &f->config))
+        return false;
+    mailbox_init(&f->mailbox);
+    return true;
+}
+
+/* Waits on it are until a monotonic time. */
+static void init_condition(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+static bool build_all(struct emu *emu, const struct platform *platform, struct function_resources *resources,
+                      char *error, size_t size)
+{
+    function_assign_resources(platform, resources);
+    for (size_t i = 0; i < platform->count; i++) {
+        struct emu_function *f = &emu->functions[i];
+        f->emu = emu;
+        f->desc = platform->functions[i];
+        f->parent = f->desc.parent == PLATFORM_NO_PARENT ? NULL : &emu->functions[f->desc.parent];
+        pcie_bdf_format(&f->desc.bdf, f->name);
+        init_condition(&f->mailbox_changed);
+        emu->count = i + 1;
+        if (!build_function(f, &resources[i])) {
+            snprintf(error, size, "%s: its capabilities do not fit into configuration space", f->name);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool emu_init(struct emu *emu, const struct platform *platform, char *error, size_t size)
+{
+    memset(emu, 0, sizeof *emu);
+    pthread_mutex_init(&emu->lock, NULL);
+    emu->functions = calloc(platform->count + 1, sizeof *emu->functions);
+    struct function_resources *resources = calloc(platform->count + 1, sizeof *resources);
+    bool ok = emu->functions && resources;
+    if (!ok)
+        snprintf(error, size, "out of memory");
+    else
+        ok = build_all(emu, platform, resources, error, size);
+    free(resources);
+    if (!ok)
+        emu_free(emu);
+    return ok;
+}
+
+void emu_free(struct emu *emu)
+{
+    for (size_t i = 0; i < emu->count; i++) {
+        struct emu_function *f = &emu->functions[i];
+        mailbox_free(&f->mailbox);
+        stream_port_free(&f->ide);
+        pthread_cond_destroy(&f->mailbox_changed);
+    }
+    free(emu->functions);
+    pthread_mutex_destroy(&emu->lock);
+    memset(emu, 0, sizeof *emu);
+}
+
+struct emu_function *emu_find(struct emu *emu, const struct pcie_bdf *bdf)
+{
+    for (size_t i = 0; i < emu->count; i++)
+        if (pcie_bdf_compare(&emu->functions[i].desc.bdf, bdf) == 0)
+            return &emu->functions[i];
+    return NULL;
+}
+
+void emu_mailbox_show(struct emu_function *f)
+{
+    config_put32(&f->config, f->doe_cap + PCIE_DOE_STATUS, mailbox_status(&f->mailbox));
+    config_put32(&f->config, f->doe_cap + PCIE_DOE_READ, mailbox_read(&f->mailbox));
+}
+
+/* The mailbox registers are written as whole dwords; another access is an error of the requester's (§7.9.24.5). */
+static void write_mailbox(struct emu_function *f, unsigned at, uint32_t value, uint32_t enabled)
+{
+    struct mailbox *m = &f->mailbox;
+    bool whole = enabled == UINT32_MAX;
+    if (at == PCIE_DOE_CTRL) {
+        if (value & enabled & PCIE_DOE_CTRL_ABORT)
+            mailbox_abort(m);
+        else if (value & enabled & PCIE_DOE_CTRL_GO)
+            mailbox_go(m);
+    } else if ((at == PCIE_DOE_WRITE || at == PCIE_DOE_READ) && !whole) {
+        mailbox_error(m);
+    } else if (at == PCIE_DOE_WRITE) {
+        mailbox_write(m, value);
+    } else if (at == PCIE_DOE_READ) {
+        mailbox_ack(m);
+    }
+    emu_mailbox_show(f);
+    if (at == PCIE_DOE_CTRL)
+        pthread_cond_broadcast(&f->mailbox_changed);
+}
+
+static void write_device_control(struct emu_function *f, unsigned offset, uint32_t value, uint32_t enabled)
+{
+    config_write(&f->config, offset, value, enabled);
+    if ((value & enabled & EXP_DEVCTL_FLR) && f->desc.type == PCIE_TYPE_ENDPOINT)
+        emu_function_reset(f);
+}
+
+/* One naturally aligned access: the dword at offset, and which of its bytes. */
+static void write_dword(struct emu_function *f, unsigned offset, uint32_t value, uint32_t enabled)
+{
+    if (f->doe_cap && offset >= f->doe_cap + PCIE_DOE_CAP && offset < f->doe_cap + PCIE_DOE_SIZE) {
+        write_mailbox(f, offset - f->doe_cap, value, enabled);
+    } else if (f->ide.cap && offset >= f->ide.cap && offset < f->ide.end) {
+        stream_port_write(&f->ide, &f->config, offset, value, enabled);
+        ide_link_settle(f->emu);
+    } else if (offset == f->exp_cap + EXP_DEVCTL) {
+        write_device_control(f, offset, value, enabled);
+    } else {
+        config_write(&f->config, offset, value, enabled);
+    }
+}
+
+/* How many bytes the host's next access takes: it is naturally aligned and at most a dword. */
+static unsigned access_size(unsigned offset, size_t n)
+{
+    if (offset % 4 == 0 && n >= 4)
+        return 4;
+    return offset % 2 == 0 && n >= 2 ? 2 : 1;
+}
+
+void emu_config_write(struct emu_function *f, unsigned offset, const uint8_t *data, size_t n)
+{
+    emu_lock(f->emu);
+    while (n > 0) {
+        unsigned size = access_size(offset, n), shift = 8 * (offset % 4);
+        uint32_t value = 0, enabled = 0;
+        for (unsigned i = 0; i < size; i++) {
+            value |= (uint32_t)data[i] << (8 * i);
+            enabled |= UINT32_C(0xff) << (8 * i);
+        }
+        write_dword(f, offset & ~3u, value << shift, enabled << shift);
+        offset += size;
+        data += size;
+        n -= size;
+    }
+    emu_unlock(f->emu);
+}
+
+void emu_config_read(struct emu_function *f, unsigned offset, uint8_t *data, size_t n)
+{
+    emu_lock(f->emu);
+    memcpy(data, f->config.value + offset, n);
+    emu_unlock(f->emu);
+}
+
+void emu_function_reset(struct emu_function *f)
+{
+    if (f->ide.cap) {
+        stream_port_reset(&f->ide, &f->config);
+        ide_link_settle(f->emu);
+    }
+    if (f->doe_cap) {
+        mailbox_abort(&f->mailbox);
+        emu_mailbox_show(f);
+        f->reset_wanted = true;
+        pthread_cond_broadcast(&f->mailbox_changed);
+    }
+}

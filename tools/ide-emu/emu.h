@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The model: all functions of a platform and what connects them. No I/O. Doors
+ * (fuse_door.h, spdm_door.h, control_door.h) and the devices' workers come in
+ * from several threads; emu->lock guards everything in here and is never held
+ * while a message is computed. A device's own lock (device.h) is taken before it.
+ */
+#ifndef IDE_EMU_EMU_H
+#define IDE_EMU_EMU_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tools/ide-emu/config_space.h"
+#include "tools/ide-emu/mailbox.h"
+#include "tools/ide-emu/fault.h"
+#include "tools/ide-emu/stream_port.h"
+#include "tools/ide-emu/platform.h"
+
+struct emu;
+struct device;
+
+struct emu_function {
+    struct emu *emu;
+    struct platform_function desc;
+    char name[PCIE_BDF_TEXT];
+    struct emu_function *parent;      /* the port above; NULL for a root port */
+    struct config_space config;
+    uint16_t exp_cap, doe_cap;        /* offsets; doe_cap 0: no mailbox */
+    struct mailbox mailbox;
+    pthread_cond_t mailbox_changed;   /* an object waits, or was aborted; with emu->lock */
+    struct stream_port ide;              /* ide.cap 0: no IDE */
+    struct fault_set faults;
+    bool bridged;                     /* its keys are an external responder's, and unknown here */
+    bool reset_wanted;                /* the responder behind the mailbox has to follow a reset */
+    struct device *device;            /* NULL without a mailbox */
+};
+
+struct emu {
+    pthread_mutex_t lock;
+    struct emu_function *functions;
+    size_t count;
+};
+
+/* Builds the functions; on failure says why in error[size]. Devices are added by device.h. */
+bool emu_init(struct emu *emu, const struct platform *platform, char *error, size_t size);
+void emu_free(struct emu *emu);
+
+struct emu_function *emu_find(struct emu *emu, const struct pcie_bdf *bdf);
+
+void emu_lock(struct emu *emu);
+void emu_unlock(struct emu *emu);
+
+/*
+ * Configuration accesses of any size and alignment inside the space, as a host would split them: naturally aligned
+ * accesses of at most a dword. The lock is taken in here.
+ */
+void emu_config_read(struct emu_function *f, unsigned offset, uint8_t *data, size_t n);
+void emu_config_write(struct emu_function *f, unsigned offset, const uint8_t *data, size_t n);
+
+/*
+ * A function-level reset: mailbox, IDE capability and keys as at the start, and the responder forgets its sessions. The
+ * header and other capabilities stay: as the function looks once the operating system has restored them. Lock held.
+ */
+void emu_function_reset(struct emu_function *f);
+
+/* Refreshes the registers that show the mailbox's state. Lock held. */
+void emu_mailbox_show(struct emu_function *f);
+
+#endif

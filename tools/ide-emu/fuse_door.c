@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tools/ide-emu/fuse_door.h"
+
+#define FUSE_USE_VERSION 35
+#include <fuse_lowlevel.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tools/ide-emu/sysfs_text.h"
+
+/* Names and kinds never change while it is mounted. */
+#define CACHE_SECONDS 86400.0
+
+/* Wakes the thread that runs the session loop: it looks whether it shall end only after a signal. */
+#define WAKE_SIGNAL SIGUSR1
+#define WAKE_PAUSE_NS 2000000
+
+struct node {
+    size_t parent;                    /* index; the root is its own */
+    const char *name;
+    struct emu_function *function;    /* NULL above the functions' directories */
+    const struct sysfs_file *file;    /* NULL: a directory */
+};
+
+struct fuse_door {
+    struct node *nodes;               /* inode number minus FUSE_ROOT_ID */
+    size_t count;
+    struct fuse_session *session;
+    pthread_t thread;
+    atomic_bool closing;
+    void (*on_unmount)(void);
+};
+
+/* --- The tree ----------------------------------------------------------------------------------------------------- */
+
+static size_t add_node(struct fuse_door *d, struct node node)
+{
+    d->nodes[d->count] = node;
+    return d->count++;
+}
+
+static bool make_tree(struct fuse_door *d, struct emu *emu)
+{
+    d->nodes = calloc(3 + emu->count * (1 + sysfs_file_count), sizeof *d->nodes);
+    if (!d->nodes)
+        return false;
+    add_node(d, (struct node){.name = ""});
+    size_t devices = add_node(d, (struct node){.name = "devices"});
+    add_node(d, (struct node){.name = "slots"});
+    for (size_t i = 0; i < emu->count; i++) {
+        struct emu_function *f = &emu->functions[i];
+        size_t dir = add_node(d, (struct node){.parent = devices, .name = f->name, .function = f});
+        for (size_t k = 0; k < sysfs_file_count; k++)
+            add_node(d, (struct node){dir, sysfs_files[k].name, f, &sysfs_files[k]});
+    }
+    return true;
+}
+
+static const struct node *node_of(fuse_req_t req, fuse_ino_t ino)
+{
+    const struct fuse_door *d = fuse_req_userdata(req);
+    return ino - FUSE_ROOT_ID < d->count ? &d->nodes[ino - FUSE_ROOT_ID] : NULL;
+}
+
+static struct stat attributes(const struct node *n, fuse_ino_t ino)
+{
+    struct stat st = {.st_ino = ino, .st_mode = S_IFDIR | 0755, .st_nlink = 2};
+    if (n->file) {
+        st.st_mode = S_IFREG | n->file->mode;
+        st.st_nlink = 1;
+        st.st_size = 4096; /* what sysfs says of every text file, and the size of configuration space */
+    }
+    return st;
+}
+
+static void do_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+    const struct fuse_door *d = fuse_req_userdata(req);
+    for (size_t i = 1; i < d->count; i++) {
+        if (d->nodes[i].parent != parent - FUSE_ROOT_ID || strcmp(d->nodes[i].name, name) != 0)
+            continue;
+        struct fuse_entry_param entry = {.ino = i + FUSE_ROOT_ID,
+                                         .attr_timeout = CACHE_SECONDS,
+                                         .entry_timeout = CACHE_SECONDS,
+                                         .attr = attributes(&d->nodes[i], i + FUSE_ROOT_ID)};
+        fuse_reply_entry(req, &entry);
+        return;
+    }
+    fuse_reply_err(req, ENOENT);
+}
+
+static void do_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+    (void)fi;
+    const struct node *n = node_of(req, ino);
+    if (!n) {
+        fuse_reply_err(req, ENOENT);
+        return;
+    }
+    struct stat st = attributes(n, ino);
+    fuse_reply_attr(req, &st, CACHE_SECONDS);
+}
+
+/* A shell's `>` truncates before it writes; in sysfs that does nothing, and so it does here. */
+static void do_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *fi)
+{
+    (void)attr;
+    if (to_set & ~(FUSE_SET_ATTR_SIZE | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW | FUSE_SET_ATTR_CTIME))
+        fuse_reply_err(req, EPERM);
+    else
+        do_getattr(req, ino, fi);
+}
+
+static bool list(fuse_req_t req, char *buffer, size_t size, size_t *used, const char *name, size_t node, off_t next)
+{
+    const struct fuse_door *d = fuse_req_userdata(req);
+    struct stat st = attributes(&d->nodes[node], node + FUSE_ROOT_ID);
+    size_t need = fuse_add_direntry(req, buffer + *used, size - *used, name, &st, next);
+    if (need > size - *used)
+        return false;
+    *used += need;
+    return true;
+}
+
+/* Offsets: 1 is ".", 2 is "..", 2 + n is the node n. */
+static void do_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+    (void)fi;
+    const struct fuse_door *d = fuse_req_userdata(req);
+    size_t self = ino - FUSE_ROOT_ID, used = 0;
+    char buffer[4096];
+    if (size > sizeof buffer)
+        size = sizeof buffer;
+    if (off < 1 && !list(req, buffer, size, &used, ".", self, 1))
+        goto full;
+    if (off < 2 && !list(req, buffer, size, &used, "..", d->nodes[self].parent, 2))
+        goto full;
+    for (size_t i = off > 2 ? (size_t)off - 1 : 1; i < d->count; i++)
+        if (d->nodes[i].parent == self && !list(req, buffer, size, &used, d->nodes[i].name, i, (off_t)i + 2))
+            break;
+full:
+    fuse_reply_buf(req, buffer, used);
+}
+
+/* --- Files -------------------------------------------------------------------------------------------------------- */
+
+static void do_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+    const struct node *n = node_of(req, ino);
+    if (!n || !n->file) {
+        fuse_reply_err(req, n ? EISDIR : ENOENT);
+        return;
+    }
+    fi->direct_io = 1;
+    fuse_reply_open(req, fi);
+}
+
+static void do_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+    (void)fi;
+    const struct node *n = node_of(req, ino);
+    char data[PCIE_CONFIG_SIZE];
+    size_t len = n->file->text ? n->file->text(n->function, data) : PCIE_CONFIG_SIZE;
+    size_t at = (size_t)off < len ? (size_t)off : len;
+    size_t count = size < len - at ? size : len - at;
+    if (!n->file->text)
+        emu_config_read(n->function, (unsigned)at, (uint8_t *)data + at, count);
+    fuse_reply_buf(req, data + at, count);
+}
+
+static void do_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t off,
+                     struct fuse_file_info *fi)
+{
+    (void)fi;
+    const struct node *n = node_of(req, ino);
+    if (n->file->text || off >= (off_t)PCIE_CONFIG_SIZE) {
+        fuse_reply_err(req, n->file->text ? EACCES : EFBIG);
+        return;
+    }
+    if (size > PCIE_CONFIG_SIZE - (size_t)off)
+        size = PCIE_CONFIG_SIZE - (size_t)off;
+    emu_config_write(n->function, (unsigned)off, (const uint8_t *)data, size);
+    fuse_reply_write(req, size);
+}
+
+static const struct fuse_lowlevel_ops operations = {
+    .lookup = do_lookup,
+    .getattr = do_getattr,
+    .setattr = do_setattr,
+    .readdir = do_readdir,
+    .open = do_open,
+    .read = do_read,
+    .write = do_write,
+};
+
+/* --- The mount ---------------------------------------------------------------------------------------------------- */
+
+/* A directory whose server died answers ENOTCONN to everything until it is unmounted. */
+static bool prepare_directory(const char *directory, char *error, size_t size)
+{
+    struct stat st;
+    if (stat(directory, &st) != 0 && errno == ENOTCONN)
+        umount2(directory, MNT_DETACH);
+    if (mkdir(directory, 0755) != 0 && errno != EEXIST) {
+        snprintf(error, size, "%s: %s", directory, strerror(errno));
+        return false;
+    }
+    char parent[4096];
+    struct stat above;
+    snprintf(parent, sizeof parent, "%s/..", directory);
+    if (stat(directory, &st) != 0 || !S_ISDIR(st.st_mode) || stat(parent, &above) != 0) {
+        snprintf(error, size, "%s: %s", directory, strerror(errno ? errno : ENOTDIR));
+        return false;
+    }
+    if (st.st_dev != above.st_dev) {
+        snprintf(error, size, "%s: something is mounted there already", directory);
+        return false;
+    }
+    return true;
+}
+
+static void on_wake(int sig)
+{
+    (void)sig;
+}
+
+static void *serve(void *context)
+{
+    struct fuse_door *d = context;
+    sigset_t wake;
+    sigemptyset(&wake);
+    sigaddset(&wake, WAKE_SIGNAL);
+    pthread_sigmask(SIG_UNBLOCK, &wake, NULL);
+    struct fuse_loop_config config = {.clone_fd = 0, .max_idle_threads = 4};
+    fuse_session_loop_mt(d->session, &config);
+    if (!d->closing)
+        d->on_unmount();
+    return NULL;
+}
+
+static bool mount_session(struct fuse_door *d, const char *directory, char *error, size_t size)
+{
+    /* Root shares the tree with everybody, as sysfs does: read for all, write for root. */
+    char options[64];
+    snprintf(options, sizeof options, "fsname=ide-emu,default_permissions%s", geteuid() == 0 ? ",allow_other" : "");
+    char *argv[] = {"ide-emu", "-o", options, NULL};
+    struct fuse_args args = FUSE_ARGS_INIT(3, argv);
+    d->session = fuse_session_new(&args, &operations, sizeof operations, d);
+    fuse_opt_free_args(&args);
+    if (!d->session || fuse_session_mount(d->session, directory) != 0) {
+        snprintf(error, size, "%s: FUSE cannot mount there (is /dev/fuse usable?)", directory);
+        return false;
+    }
+    struct sigaction action = {.sa_handler = on_wake};
+    sigaction(WAKE_SIGNAL, &action, NULL);
+    if (pthread_create(&d->thread, NULL, serve, d) != 0) {
+        snprintf(error, size, "%s: no thread to serve it", directory);
+        fuse_session_unmount(d->session);
+        return false;
+    }
+    return true;
+}
+
+static void destroy(struct fuse_door *d)
+{
+    if (d->session)
+        fuse_session_destroy(d->session);
+    free(d->nodes);
+    free(d);
+}
+
+struct fuse_door *fuse_door_open(struct emu *emu, const char *directory, void (*on_unmount)(void), char *error,
+                                 size_t size)
+{
+    struct fuse_door *d = calloc(1, sizeof *d);
+    if (!d || !make_tree(d, emu)) {
+        snprintf(error, size, "out of memory");
+        free(d);
+        return NULL;
+    }
+    d->on_unmount = on_unmount;
+    if (!prepare_directory(directory, error, size) || !mount_session(d, directory, error, size)) {
+        destroy(d);
+        return NULL;
+    }
+    return d;
+}
+
+void fuse_door_close(struct fuse_door *door)
+{
+    if (!door)
+        return;
+    door->closing = true;
+    fuse_session_exit(door->session);
+    while (pthread_tryjoin_np(door->thread, NULL) != 0) {
+        pthread_kill(door->thread, WAKE_SIGNAL);
+        nanosleep(&(struct timespec){.tv_nsec = WAKE_PAUSE_NS}, NULL);
+    }
+    fuse_session_unmount(door->session);
+    destroy(door);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tools/ide-emu/platform.h"
+
+#include <string.h>
+
+#define ENDPOINT_IDE_ABILITIES                                                                               \
+    (PCIE_IDE_CAP_LINK | PCIE_IDE_CAP_SELECTIVE | PCIE_IDE_CAP_IDE_KM | PCIE_IDE_CAP_SEL_CFG |               \
+     PCIE_IDE_CAP_AGGREGATION | PCIE_IDE_CAP_PCRC | PCIE_IDE_CAP_TEE_LIMITED)
+
+/* Names as in pci.ids, so that lspci says what the function stands for. */
+static const struct {
+    enum pcie_port_type type;
+    struct pcie_ids ids;
+    bool has_subsystem, doe;
+    uint64_t bar_size;
+    struct platform_ide ide;
+} defaults[] = {
+    /* Red Hat QEMU PCIe Root port */
+    {PCIE_TYPE_ROOT_PORT,
+     {.vendor = 0x1b36, .device = 0x000c, .class_code = 0x060400, .subsystem_vendor = 0x1b36},
+     true,
+     true,
+     0,
+     {true, 1, 4, 3, ENDPOINT_IDE_ABILITIES}},
+    /* Texas Instruments XIO3130 PCI Express Switch */
+    {PCIE_TYPE_UPSTREAM,
+     {.vendor = 0x104c, .device = 0x8232, .class_code = 0x060400, .revision = 2},
+     false,
+     false,
+     0,
+     {true, 0, 0, 0, PCIE_IDE_CAP_FLOWTHROUGH}},
+    {PCIE_TYPE_DOWNSTREAM,
+     {.vendor = 0x104c, .device = 0x8233, .class_code = 0x060400, .revision = 1},
+     false,
+     false,
+     0,
+     {true, 0, 0, 0, PCIE_IDE_CAP_FLOWTHROUGH}},
+    /* Red Hat QEMU NVM Express Controller */
+    {PCIE_TYPE_ENDPOINT,
+     {.vendor = 0x1b36,
+      .device = 0x0010,
+      .class_code = 0x010802,
+      .revision = 2,
+      .subsystem_vendor = 0x1af4,
+      .subsystem = 0x1100},
+     true,
+     true,
+     0x4000,
+     {true, 1, 2, 1, ENDPOINT_IDE_ABILITIES}},
+};
+
+struct platform_function platform_function_default(enum pcie_port_type type)
+{
+    struct platform_function f = {.type = type, .parent = PLATFORM_NO_PARENT};
+    for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++) {
+        if (defaults[i].type != type)
+            continue;
+        f.ids = defaults[i].ids;
+        f.has_subsystem = defaults[i].has_subsystem;
+        f.doe = defaults[i].doe;
+        f.bar_size = defaults[i].bar_size;
+        f.ide = defaults[i].ide;
+    }
+    f.spdm = (struct platform_spdm){.base_asym = SPDM_ASYM_ECDSA_P384, .base_hash = SPDM_HASH_SHA384};
+    return f;
+}
+
+static struct platform_function *add(struct platform *p, enum pcie_port_type type, uint8_t bus, uint8_t device,
+                                     size_t parent)
+{
+    struct platform_function *f = &p->functions[p->count++];
+    *f = platform_function_default(type);
+    f->bdf = (struct pcie_bdf){.bus = bus, .device = device};
+    f->parent = parent;
+    return f;
+}
+
+static void set_buses(struct platform_function *f, uint8_t secondary, uint8_t subordinate)
+{
+    f->secondary = secondary;
+    f->subordinate = subordinate;
+}
+
+void platform_default(struct platform *p)
+{
+    memset(p, 0, sizeof *p);
+    set_buses(add(p, PCIE_TYPE_ROOT_PORT, 0x00, 3, PLATFORM_NO_PARENT), 1, 1);
+    add(p, PCIE_TYPE_ENDPOINT, 0x01, 0, 0);
+    set_buses(add(p, PCIE_TYPE_ROOT_PORT, 0x00, 4, PLATFORM_NO_PARENT), 2, 5);
+    set_buses(add(p, PCIE_TYPE_UPSTREAM, 0x02, 0, 2), 3, 5);
+    set_buses(add(p, PCIE_TYPE_DOWNSTREAM, 0x03, 0, 3), 4, 4);
+    add(p, PCIE_TYPE_ENDPOINT, 0x04, 0, 4);
+    set_buses(add(p, PCIE_TYPE_DOWNSTREAM, 0x03, 1, 3), 5, 5);
+
+    /* The one that differs: QEMU's educational device, with the smaller curve and no link stream. */
+    struct platform_function *edu = add(p, PCIE_TYPE_ENDPOINT, 0x05, 0, 6);
+    edu->ids.vendor = 0x1234;
+    edu->ids.device = 0x11e8;
+    edu->ids.class_code = 0x00ff00;
+    edu->ids.revision = 0x10;
+    edu->ide.link_streams = 0;
+    edu->ide.abilities &= ~PCIE_IDE_CAP_LINK;
+    edu->spdm = (struct platform_spdm){.base_asym = SPDM_ASYM_ECDSA_P256, .base_hash = SPDM_HASH_SHA256};
+    edu->bar_size = 0x100000;
+}
+
+struct cma_ids platform_cma_ids(const struct platform_function *f)
+{
+    return (struct cma_ids){
+        .vendor = f->ids.vendor,
+        .device = f->ids.device,
+        .class_code = f->ids.class_code,
+        .revision = f->ids.revision,
+        .subsystem_vendor = f->ids.subsystem_vendor,
+        .subsystem = f->ids.subsystem,
+        .has_subsystem = f->has_subsystem,
+    };
+}

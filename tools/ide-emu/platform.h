@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is emulated: functions with their ids, place and abilities. Pure data,
+ * from the built-in default or from a JSON file (ide-emu(1), "PLATFORM FILE").
+ */
+#ifndef IDE_EMU_PLATFORM_H
+#define IDE_EMU_PLATFORM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "root_port/pcie_bdf.h"
+#include "root_port/pcie_config.h"
+#include "spdm/identity.h"
+
+#define PLATFORM_FUNCTIONS_MAX 256u
+#define PLATFORM_LINK_STREAMS_MAX 8u
+#define PLATFORM_SELECTIVE_STREAMS_MAX 256u
+#define PLATFORM_ADDRESS_BLOCKS_MAX 15u
+
+/* The IDE extended capability of a function. */
+struct platform_ide {
+    bool present;
+    unsigned link_streams, selective_streams;
+    unsigned address_blocks;     /* of each selective stream */
+    uint32_t abilities;          /* of PCIE_IDE_CAP_*: flow-through, partial header, aggregation, PCRC, ... */
+};
+
+/* The SPDM responder behind a DOE mailbox. */
+struct platform_spdm {
+    uint32_t base_asym, base_hash;    /* one bit each of SPDM_ASYM_*, SPDM_HASH_* */
+    uint8_t heartbeat;                /* seconds, 0: none */
+};
+
+struct platform_function {
+    struct pcie_bdf bdf;
+    enum pcie_port_type type;         /* root port, upstream, downstream, endpoint */
+    size_t parent;                    /* index of the port above; PLATFORM_NO_PARENT for a root port */
+    uint8_t secondary, subordinate;   /* bus numbers of a port */
+    struct pcie_ids ids;
+    bool has_subsystem;               /* a port may have none */
+    bool doe;
+    struct platform_ide ide;
+    struct platform_spdm spdm;
+    uint64_t bar_size;                /* of BAR 0, a power of two; 0: none */
+};
+#define PLATFORM_NO_PARENT SIZE_MAX
+
+/* A parent stands before its children. */
+struct platform {
+    struct platform_function functions[PLATFORM_FUNCTIONS_MAX];
+    size_t count;
+};
+
+/* A function of a type as the default platform and a file without further words have it: ids, abilities, algorithms. */
+struct platform_function platform_function_default(enum pcie_port_type type);
+
+/* Two root ports, an NVMe drive, a switch with a drive and another endpoint. */
+void platform_default(struct platform *p);
+
+/*
+ * Reads a file, or says in error[size] what is wrong and where: "x.json:3:7: ..." for what is no JSON,
+ * "x.json: functions[1].ide.link_streams: 9 is not 0 to 8" for what is no platform. *p is only written on success.
+ */
+bool platform_load(struct platform *p, const char *path, char *error, size_t size);
+bool platform_parse(struct platform *p, const char *text, size_t len, const char *name, char *error, size_t size);
+
+/* The ids that a certificate must carry to be the function's own (PCIe 6.x §6.31.3). */
+struct cma_ids platform_cma_ids(const struct platform_function *f);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * TCP ports of 127.0.0.1, one a function, that speak the protocol of
+ * spdm_socket.h: QEMU's `spdm_port=` and DMTF's spdm_requester_emu connect here.
+ */
+#ifndef IDE_EMU_SPDM_DOOR_H
+#define IDE_EMU_SPDM_DOOR_H
+
+#include "tools/ide-emu/emu.h"
+
+struct spdm_door;
+
+/* Listens for the function, which has a device; port 0: any. *chosen is the port. NULL on failure, with error[size]. */
+struct spdm_door *spdm_door_open(struct emu_function *f, uint16_t port, uint16_t *chosen, char *error, size_t size);
+void spdm_door_close(struct spdm_door *door);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tools/ide-emu/state_json.h"
+
+#include <jansson.h>
+
+#include "tools/ide-emu/ide_link.h"
+
+/* "rx" and "tx": for each sub-stream what its key is. */
+static json_t *keys_json(const struct port_stream *s, unsigned set, enum ide_direction direction)
+{
+    json_t *list = json_array();
+    for (unsigned sub = 0; sub < IDE_SUBSTREAMS; sub++) {
+        const struct ide_key_slot *slot = &s->key[set][direction][sub];
+        json_array_append_new(list, json_string(slot->started ? "started" : slot->programmed ? "programmed" : "none"));
+    }
+    return list;
+}
+
+static json_t *key_sets_json(const struct port_stream *s)
+{
+    json_t *sets = json_array();
+    for (unsigned set = 0; set < IDE_KEY_SETS; set++)
+        json_array_append_new(sets, json_pack("{s:o, s:o}", "rx", keys_json(s, set, IDE_RX), "tx",
+                                              keys_json(s, set, IDE_TX)));
+    return sets;
+}
+
+static json_t *transmit_json(const struct port_stream *s)
+{
+    json_t *list = json_array();
+    for (unsigned sub = 0; sub < IDE_SUBSTREAMS; sub++)
+        json_array_append_new(list, s->transmit_set[sub] == IDE_TX_NONE ? json_null()
+                                                                        : json_integer(s->transmit_set[sub]));
+    return list;
+}
+
+static json_t *stream_json(struct emu_function *f, struct port_stream *s)
+{
+    struct ide_end partner = ide_link_partner((struct ide_end){f, s});
+    uint32_t status = config_get32(&f->config, s->status);
+    return json_pack("{s:s, s:i, s:i, s:b, s:s, s:b, s:s?, s:o, s:o}", "kind", s->selective ? "selective" : "link",
+                     "index", (int)s->index, "stream_id", (int)port_stream_id(s, &f->config), "enabled",
+                     port_stream_enabled(s, &f->config), "state", s->reported ? "secure" : "insecure",
+                     "fail_message", (int)((status & PCIE_IDE_STREAM_STS_FAIL) != 0), "partner",
+                     partner.function ? partner.function->name : NULL, "transmit_key_set", transmit_json(s),
+                     "key_sets", key_sets_json(s));
+}
+
+static json_t *faults_json(const struct emu_function *f)
+{
+    json_t *faults = json_array();
+    for (int i = 0; i < FAULT_COUNT; i++)
+        if (fault_is_on(&f->faults, (enum fault_id)i))
+            json_array_append_new(faults, json_string(fault_table[i].name));
+    return faults;
+}
+
+static json_t *function_json(struct emu_function *f)
+{
+    json_t *streams = json_array();
+    for (size_t i = 0; i < f->ide.count; i++)
+        json_array_append_new(streams, stream_json(f, &f->ide.streams[i]));
+    return json_pack("{s:s, s:s, s:s?, s:b, s:b, s:b, s:o, s:o}", "bdf", f->name, "type",
+                     pcie_port_type_name(f->desc.type), "parent", f->parent ? f->parent->name : NULL, "doe",
+                     f->doe_cap != 0, "ide", f->ide.cap != 0, "bridged", (int)f->bridged, "faults", faults_json(f),
+                     "streams", streams);
+}
+
+char *state_json(struct emu *emu)
+{
+    json_t *functions = json_array();
+    emu_lock(emu);
+    for (size_t i = 0; i < emu->count; i++)
+        json_array_append_new(functions, function_json(&emu->functions[i]));
+    emu_unlock(emu);
+    json_t *state = json_pack("{s:o}", "functions", functions);
+    char *text = state ? json_dumps(state, JSON_COMPACT) : NULL;
+    json_decref(state);
+    return text;
+}

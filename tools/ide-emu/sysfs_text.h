@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The files of a function's directory in /sys/bus/pci/devices. */
+#ifndef IDE_EMU_SYSFS_TEXT_H
+#define IDE_EMU_SYSFS_TEXT_H
+
+#include "tools/ide-emu/emu.h"
+
+#define SYSFS_TEXT_MAX 1024u
+
+struct sysfs_file {
+    const char *name;
+    unsigned mode;
+    /* Writes the content; NULL for config, which is no text. Takes the model's lock itself. */
+    size_t (*text)(struct emu_function *f, char text[static SYSFS_TEXT_MAX]);
+};
+
+extern const struct sysfs_file sysfs_files[];
+extern const size_t sysfs_file_count;
+
+#endif
