@@ -2,6 +2,7 @@
 #include "loopback.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "session/messages.h"
 #include "spdm/cursor.h"
@@ -15,7 +16,7 @@ static uint64_t monotonic_ms(void *context)
 static int64_t unix_seconds(void *context)
 {
     (void)context;
-    return 1750000000;
+    return time(NULL);
 }
 
 static void sleep_ms(void *context, uint32_t ms)
@@ -82,8 +83,11 @@ static size_t write_ec_key(uint8_t *der, size_t cap, const struct dhe_key *key, 
     uint8_t oid_len = small ? sizeof p256 : sizeof p384;
     uint8_t n = (uint8_t)key->private_len;
     struct writer w = writer_of(der, cap);
-    write_bytes(&w, "\x30\x81", 2);
-    write_u8(&w, (uint8_t)(3 + 2 + n + 4 + oid_len + 6 + 2 * n));
+    uint8_t len = (uint8_t)(3 + 2 + n + 4 + oid_len + 6 + 2 * n);
+    write_u8(&w, 0x30);
+    if (len >= 0x80)
+        write_u8(&w, 0x81);
+    write_u8(&w, len);
     write_bytes(&w, "\x02\x01\x01\x04", 4);
     write_u8(&w, n);
     write_bytes(&w, key->private_key, n);
