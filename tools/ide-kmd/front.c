@@ -62,8 +62,12 @@ static enum ide_err take_lock(struct front *front, const char *path, struct fail
     front->lock = open(name, O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (front->lock < 0)
         return failure_set(failure, IDE_E_IO, STEP, "listen", "%s: %s", name, strerror(errno));
-    if (flock(front->lock, LOCK_EX | LOCK_NB) != 0)
+    if (flock(front->lock, LOCK_EX | LOCK_NB) != 0) {
+        close(front->lock);
+        front->lock = -1;
         return failure_set(failure, IDE_E_BUSY, STEP, "listen", "another ide-kmd listens at %.120s", path);
+    }
+    snprintf(front->path, sizeof front->path, "%s", path);
     return IDE_OK;
 }
 
@@ -108,8 +112,12 @@ void front_close(struct front *front)
 {
     zsock_destroy(&front->requests);
     zsock_destroy(&front->events);
-    if (front->lock >= 0)
-        close(front->lock);
+    if (front->lock < 0)
+        return;
+    /* Nobody connects to a controller that is gone. While the lock is held these are ours. */
+    unlink(front->path);
+    unlink(front->events_endpoint + 6);
+    close(front->lock);
     front->lock = -1;
 }
 

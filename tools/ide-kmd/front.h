@@ -12,6 +12,7 @@
 struct front {
     zsock_t *requests, *events;
     char events_endpoint[API_ENDPOINT_MAX];
+    char path[API_ENDPOINT_MAX];   /* of the ipc socket, once the lock is held */
     int lock;                /* keeps a second controller away from the socket; -1 if none */
     uint64_t sequence;       /* of the last event */
 };

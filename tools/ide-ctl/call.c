@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One request and what is said about it. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tools/ide-ctl/client.h"
+#include "tools/ide-ctl/ctl.h"
+#include "tools/ide-ctl/print.h"
+
+static json_t *request_of(const struct ctl *ctl, enum api_verb verb)
+{
+    json_t *request = json_pack("{s:s}", "verb", api_verb_row(verb)->name);
+    if (ctl->has_bdf)
+        json_object_set_new(request, "bdf", json_string(ctl->bdf));
+    if (ctl->has_stream)
+        json_object_set_new(request, "stream", json_integer(ctl->stream));
+    return request;
+}
+
+/* An error of our own, in the form of the controller's. */
+static json_t *own_error(const char *code, const char *format, const char *argument, const char *hint)
+{
+    return json_pack("{s:s, s:n, s:n, s:n, s:o, s:s}", "code", code, "step", "device", "field", "message",
+                     json_sprintf(format, argument), "hint", hint);
+}
+
+static json_t *client_error(const struct ctl *ctl, enum client_result result)
+{
+    switch (result) {
+    case CLIENT_OK:
+        break;
+    case CLIENT_ABSENT:
+        return own_error("no_controller", "no controller answers at %s", ctl->endpoint,
+                         "start it, `sudo ide-kmd`, or say where it is with --connect");
+    case CLIENT_DENIED:
+        return own_error("no_controller", "the socket %s is not for you", ctl->endpoint,
+                         "be root: the socket is for root alone");
+    case CLIENT_TIMEOUT:
+        return own_error("timeout", "the controller at %s does not reply in time", ctl->endpoint,
+                         "`ide-ctl show` tells how far it came; give it longer with --timeout");
+    case CLIENT_BROKEN:
+        return own_error("internal", "what answers at %s is no ide-kmd of this version", ctl->endpoint,
+                         "use an ide-ctl of the controller's version");
+    }
+    return NULL;
+}
+
+static void print_failure(const struct ctl *ctl, const json_t *reply)
+{
+    if (ctl->json)
+        print_json(reply);
+    else
+        print_error(stderr, json_object_get(reply, "error"));
+}
+
+enum ctl_status ctl_client_failed(const struct ctl *ctl, enum client_result result)
+{
+    json_t *reply = json_pack("{s:o}", "error", client_error(ctl, result));
+    print_failure(ctl, reply);
+    json_decref(reply);
+    return result == CLIENT_ABSENT || result == CLIENT_DENIED ? CTL_NO_CONTROLLER : CTL_FAILED;
+}
+
+static enum ctl_status print_reply(const struct ctl *ctl, json_t *reply, void (*print)(const json_t *result))
+{
+    const json_t *result = json_object_get(reply, "result");
+    bool failed = json_object_get(reply, "error") != NULL;
+    if (failed) {
+        json_object_del(reply, "v");
+        json_object_del(reply, "id");
+    }
+    if (ctl->json)
+        print_json(failed ? reply : result);
+    else if (result)
+        print(result);
+    if (failed && !ctl->json)
+        print_error(stderr, json_object_get(reply, "error"));
+    return failed ? CTL_FAILED : CTL_DONE;
+}
+
+enum ctl_status ctl_call(const struct ctl *ctl, enum api_verb verb, bool show_steps,
+                         void (*print)(const json_t *result))
+{
+    struct client client;
+    json_t *reply = NULL;
+    bool steps = show_steps && isatty(STDERR_FILENO);
+    enum client_result result = client_open(&client, ctl->endpoint, steps);
+    if (result == CLIENT_OK)
+        result = client_call(&client, request_of(ctl, verb), ctl->timeout_ms, steps ? print_step : NULL, &reply);
+    client_close(&client);
+    if (result != CLIENT_OK)
+        return ctl_client_failed(ctl, result);
+    enum ctl_status status = print_reply(ctl, reply, print);
+    json_decref(reply);
+    return status;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ide-ctl show: one port with its streams, or all streams. */
+#include <stdio.h>
+
+#include "tools/ide-ctl/ctl.h"
+#include "tools/ide-ctl/print.h"
+
+static void print_abilities(const json_t *ide)
+{
+    static const char *const abilities[] = {"ide_km",      "flow_through",    "partial_header", "aggregation", "pcrc",
+                                            "config_requests", "tee_limited", NULL};
+    printf("  IDE: %lld selective and %lld link streams, %s", number_of(ide, "selective_streams"),
+           number_of(ide, "link_streams"), text_of(ide, "algorithm"));
+    for (size_t i = 0; abilities[i]; i++)
+        if (json_is_true(json_object_get(ide, abilities[i])))
+            printf(", %s", abilities[i]);
+    putchar('\n');
+}
+
+static void print_port(const json_t *port)
+{
+    const json_t *ide = json_object_get(port, "ide"), *streams = json_object_get(port, "streams");
+    printf("%s  %s, %s:%s, class %s\n", text_of(port, "bdf"), text_of(port, "type"), text_of(port, "vendor"),
+           text_of(port, "device"), text_of(port, "class"));
+    if (json_is_string(json_object_get(port, "parent")))
+        printf("  Below: %s\n", text_of(port, "parent"));
+    printf("  DOE mailboxes: %lld\n", number_of(port, "doe"));
+    if (json_is_object(ide))
+        print_abilities(ide);
+    else
+        printf("  IDE: none\n");
+    if (json_array_size(streams) > 0)
+        print_streams(streams);
+    else
+        printf("  No stream is set up.\n");
+}
+
+static void print_all(const json_t *result)
+{
+    const json_t *streams = json_object_get(result, "streams");
+    if (json_array_size(streams) > 0)
+        print_streams(streams);
+    else
+        printf("No stream is set up.\n");
+}
+
+enum ctl_status command_show(const struct ctl *ctl)
+{
+    return ctl_call(ctl, API_SHOW, false, ctl->has_bdf ? print_port : print_all);
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ide-ctl: the command line of ide-kmd. A command is a row here and a file. */
+#include <errno.h>
+#include <getopt.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/common/duration.h"
+#include "tools/ide-ctl/ctl.h"
+
+#define TIMEOUT_DEFAULT_MS 60000u
+
+static const struct ctl_command commands[] = {
+    {"list", command_list, CTL_NOTHING, CTL_NOTHING, "", "the ports, what they can do, their streams"},
+    {"show", command_show, CTL_MAY, CTL_NOTHING, "[BDF]", "one port, or all streams"},
+    {"attest", command_attest, CTL_MUST, CTL_NOTHING, "BDF", "have a device prove who it is"},
+    {"establish", command_establish, CTL_MUST, CTL_MAY, "BDF [--stream N]", "bring a stream up"},
+    {"rekey", command_rekey, CTL_MAY, CTL_MAY, "[BDF [--stream N]]", "new keys; for all streams if none is named"},
+    {"stop", command_stop, CTL_MUST, CTL_MUST, "BDF --stream N", "turn a stream off"},
+    {"monitor", command_monitor, CTL_NOTHING, CTL_NOTHING, "", "events as they come"},
+};
+
+enum { OPTION_CONNECT = 256, OPTION_JSON, OPTION_STREAM, OPTION_TIMEOUT, OPTION_HELP, OPTION_VERSION };
+
+static const struct option long_options[] = {
+    {"connect", required_argument, NULL, OPTION_CONNECT}, {"json", no_argument, NULL, OPTION_JSON},
+    {"stream", required_argument, NULL, OPTION_STREAM},   {"timeout", required_argument, NULL, OPTION_TIMEOUT},
+    {"help", no_argument, NULL, OPTION_HELP},             {"version", no_argument, NULL, OPTION_VERSION},
+    {0},
+};
+
+static void print_help(void)
+{
+    printf("usage: ide-ctl [OPTION...] COMMAND\n\n"
+           "Controls IDE streams, the link encryption of PCI Express, through ide-kmd.\n\n");
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        printf("  %-9s %-19s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
+    printf("\n"
+           "BDF is a root port or an endpoint, such as 0000:00:03.0 or 01:00.0.\n\n"
+           "  --connect ENDPOINT  where ide-kmd listens (default: " API_ENDPOINT_DEFAULT ")\n"
+           "  --json              JSON on stdout, results and errors alike\n"
+           "  --stream N          the stream's number, 0 to 254; establish takes the first free one\n"
+           "  --timeout TIME      the most to wait for the controller: 5, 0.5, 500ms (default: 60)\n"
+           "  --help, --version\n\n"
+           "Exit status: 0 done, 1 failed, 2 wrong command line, 3 no controller.\n");
+}
+
+static int usage_error(const char *message, const char *argument)
+{
+    fprintf(stderr, "ide-ctl: %s%s\nTry `ide-ctl --help`.\n", message, argument);
+    return CTL_USAGE;
+}
+
+/* Any whole number: which ones are allowed is the controller's to say. */
+static bool parse_stream(const char *text, struct ctl *ctl)
+{
+    char *end;
+    errno = 0;
+    long long number = strtoll(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0')
+        return false;
+    ctl->stream = number;
+    ctl->has_stream = true;
+    return true;
+}
+
+/* As lspci prints it, with or without the domain. */
+static bool parse_bdf(const char *text, struct ctl *ctl)
+{
+    char full[32];
+    struct pcie_bdf bdf;
+    const char *colon = strchr(text, ':');
+    int n = snprintf(full, sizeof full, "%s%s", colon && !strchr(colon + 1, ':') ? "0000:" : "", text);
+    if (n < 0 || (size_t)n >= sizeof full || pcie_bdf_parse(full, &bdf) != IDE_OK)
+        return false;
+    pcie_bdf_format(&bdf, ctl->bdf);
+    ctl->has_bdf = true;
+    return true;
+}
+
+/* CTL_DONE to go on; -1 if the option was answered and all is done. */
+static int take_option(int option, struct ctl *ctl)
+{
+    switch (option) {
+    case OPTION_CONNECT:
+        ctl->endpoint = optarg;
+        return CTL_DONE;
+    case OPTION_JSON:
+        ctl->json = true;
+        return CTL_DONE;
+    case OPTION_STREAM:
+        return parse_stream(optarg, ctl) ? CTL_DONE : usage_error("--stream is no number: ", optarg);
+    case OPTION_TIMEOUT:
+        return duration_parse(optarg, &ctl->timeout_ms)
+                   ? CTL_DONE
+                   : usage_error("--timeout is no time between 1 ms and an hour: ", optarg);
+    case OPTION_HELP:
+        print_help();
+        return -1;
+    case OPTION_VERSION:
+        puts("ide-ctl " IDE_KM_VERSION);
+        return -1;
+    default:
+        fputs("Try `ide-ctl --help`.\n", stderr); /* getopt has said what is wrong */
+        return CTL_USAGE;
+    }
+}
+
+static const struct ctl_command *find_command(const char *name)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static int check_arguments(const struct ctl_command *command, const struct ctl *ctl)
+{
+    if (command->bdf == CTL_MUST && !ctl->has_bdf)
+        return usage_error("which port? usage: ide-ctl ", command->name);
+    if (command->bdf == CTL_NOTHING && ctl->has_bdf)
+        return usage_error("no port is taken by ", command->name);
+    if (command->stream == CTL_MUST && !ctl->has_stream)
+        return usage_error("which stream? --stream N is needed by ", command->name);
+    if (command->stream == CTL_NOTHING && ctl->has_stream)
+        return usage_error("no --stream is taken by ", command->name);
+    if (ctl->has_stream && !ctl->has_bdf)
+        return usage_error("--stream needs a port: ", command->name);
+    return CTL_DONE;
+}
+
+static int run_command(int argc, char **argv, struct ctl *ctl)
+{
+    if (argc == 0)
+        return usage_error("no command is given", "");
+    const struct ctl_command *command = find_command(argv[0]);
+    if (!command)
+        return usage_error("no such command: ", argv[0]);
+    if (argc > 1 && !parse_bdf(argv[1], ctl))
+        return usage_error("no address of a PCI function, such as 0000:00:03.0: ", argv[1]);
+    if (argc > 2)
+        return usage_error("an argument too many: ", argv[2]);
+    int status = check_arguments(command, ctl);
+    return status == CTL_DONE ? (int)command->run(ctl) : status;
+}
+
+int main(int argc, char **argv)
+{
+    struct ctl ctl = {.endpoint = API_ENDPOINT_DEFAULT, .timeout_ms = TIMEOUT_DEFAULT_MS};
+    int option;
+    setlocale(LC_ALL, ""); /* for the tree's lines */
+    while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+        int status = take_option(option, &ctl);
+        if (status != CTL_DONE)
+            return status < 0 ? CTL_DONE : status;
+    }
+    return run_command(argc - optind, argv + optind, &ctl);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tools/ide-ctl/print.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *text_of(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text ? text : "-";
+}
+
+long long number_of(const json_t *object, const char *name)
+{
+    return json_integer_value(json_object_get(object, name));
+}
+
+const char *state_text(const char *state)
+{
+    if (strcmp(state, "secure") == 0)
+        return "Secure";
+    return strcmp(state, "insecure") == 0 ? "Insecure" : state;
+}
+
+const char *end_text(const json_t *stream, const char *role, char *out, size_t size)
+{
+    size_t i;
+    json_t *end;
+    json_array_foreach(json_object_get(stream, "ends"), i, end)
+    {
+        if (strcmp(text_of(end, "role"), role) != 0)
+            continue;
+        snprintf(out, size, "%s%s%s", state_text(text_of(end, "state")),
+                 json_is_true(json_object_get(end, "enabled")) ? "" : ", disabled",
+                 json_is_true(json_object_get(end, "ide_fail")) ? ", IDE fail received" : "");
+        return out;
+    }
+    return "-";
+}
+
+void print_algorithms(FILE *out, const json_t *object)
+{
+    const json_t *algorithms = json_object_get(object, "algorithms");
+    static const char *const names[] = {"asym", "hash", "dhe", "aead"};
+    fprintf(out, "SPDM %s", text_of(object, "spdm_version"));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (json_is_string(json_object_get(algorithms, names[i])))
+            fprintf(out, ", %s", text_of(algorithms, names[i]));
+}
+
+/* "0000:01:00.0: authenticate: CERTIFICATE: ..." and below it what became of the stream and what to do. */
+void print_error(FILE *out, const json_t *error)
+{
+    fprintf(out, "ide-ctl: ");
+    if (json_is_string(json_object_get(error, "device")))
+        fprintf(out, "%s: ", text_of(error, "device"));
+    if (json_is_string(json_object_get(error, "step")) && strcmp(text_of(error, "step"), "survey") != 0)
+        fprintf(out, "%s: ", text_of(error, "step"));
+    fprintf(out, "%s\n", text_of(error, "message"));
+    if (json_is_string(json_object_get(error, "outcome")))
+        fprintf(out, "  Now: %s.\n", text_of(error, "outcome"));
+    if (json_is_string(json_object_get(error, "hint")))
+        fprintf(out, "  Try: %s.\n", text_of(error, "hint"));
+}
+
+void print_notes(FILE *out, const json_t *result)
+{
+    size_t i;
+    json_t *note;
+    json_array_foreach(json_object_get(result, "notes"), i, note)
+    {
+        fprintf(out, "Note: %s: %s: %s\n", text_of(note, "device"), text_of(note, "step"), text_of(note, "message"));
+    }
+}
+
+void print_step(const json_t *event)
+{
+    const char *device = text_of(event, "device"), *state = text_of(event, "state");
+    bool undo = json_is_true(json_object_get(event, "undo"));
+    if (strcmp(text_of(event, "event"), "step") != 0 || strcmp(state, "done") == 0)
+        return;
+    if (strcmp(device, "-") == 0)
+        device = "both ports  "; /* as long as a BDF */
+    if (strcmp(state, "started") == 0)
+        fprintf(stderr, "  %s  %s%s\n", device, undo ? "undo: " : "", text_of(event, "text"));
+    else
+        fprintf(stderr, "  %s  failed: %s\n", device, text_of(event, "message"));
+}
+
+void print_json(const json_t *value)
+{
+    json_dumpf(value, stdout, JSON_INDENT(2));
+    putchar('\n');
+}
+
+struct libscols_table *table_new(const char *const *columns)
+{
+    struct libscols_table *table = scols_new_table();
+    if (!table)
+        return NULL;
+    for (; *columns; columns++) {
+        bool tree = **columns == '+';
+        if (!scols_table_new_column(table, *columns + tree, 0, tree ? SCOLS_FL_TREE : 0)) {
+            scols_unref_table(table);
+            return NULL;
+        }
+    }
+    return table;
+}
+
+void table_print(struct libscols_table *table)
+{
+    scols_print_table(table);
+    scols_unref_table(table);
+}
+
+static void add_stream(struct libscols_table *table, const json_t *stream)
+{
+    char text[64];
+    struct libscols_line *line = scols_table_new_line(table, NULL);
+    if (!line)
+        return;
+    snprintf(text, sizeof text, "%lld", number_of(stream, "stream"));
+    scols_line_set_data(line, 0, text);
+    scols_line_set_data(line, 1, state_text(text_of(stream, "state")));
+    scols_line_set_data(line, 2, text_of(stream, "root_port"));
+    scols_line_set_data(line, 3, end_text(stream, "root_port", text, sizeof text));
+    scols_line_set_data(line, 4, text_of(stream, "endpoint"));
+    scols_line_set_data(line, 5, end_text(stream, "endpoint", text, sizeof text));
+    snprintf(text, sizeof text, "%lld", number_of(stream, "key_set"));
+    scols_line_set_data(line, 6, json_is_integer(json_object_get(stream, "key_set")) ? text : "-");
+    snprintf(text, sizeof text, "%lld", number_of(stream, "rekeys"));
+    scols_line_set_data(line, 7, text);
+    scols_line_set_data(line, 8, text_of(stream, "owner"));
+}
+
+void print_streams(const json_t *streams)
+{
+    static const char *const columns[] = {"STREAM",   "STATE",   "ROOT PORT", "ITS STATE", "ENDPOINT",
+                                          "ITS STATE", "KEY SET", "REKEYS",    "OWNER",     NULL};
+    size_t i;
+    json_t *stream;
+    struct libscols_table *table = table_new(columns);
+    if (!table)
+        return;
+    json_array_foreach(streams, i, stream)
+    {
+        add_stream(table, stream);
+    }
+    table_print(table);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a person reads: errors, steps, tables. */
+#ifndef IDE_CTL_PRINT_H
+#define IDE_CTL_PRINT_H
+
+#include <jansson.h>
+#include <libsmartcols/libsmartcols.h>
+#include <stdio.h>
+
+/* The member's string, or "-" for null, what is missing and what is no string. Borrowed. */
+const char *text_of(const json_t *object, const char *name);
+long long number_of(const json_t *object, const char *name);
+
+/* "secure" -> "Secure": states as the specification writes them. */
+const char *state_text(const char *state);
+
+/* The state of a stream's end: "Secure", "Insecure, disabled", ... into out. */
+const char *end_text(const json_t *stream, const char *role, char *out, size_t size);
+
+/* "SPDM 1.2, ECDSA P-384, SHA-384, secp384r1, AES-256-GCM" */
+void print_algorithms(FILE *out, const json_t *object);
+
+void print_error(FILE *out, const json_t *error);
+void print_notes(FILE *out, const json_t *result);
+
+/* One line for an event of type "step". */
+void print_step(const json_t *event);
+
+void print_json(const json_t *value);
+
+/* A table that prints to stdout, with these column names; NULL ends them. A name that begins with '+' is the tree's. */
+struct libscols_table *table_new(const char *const *columns);
+void table_print(struct libscols_table *table);
+
+/* The lines of a table of streams. */
+void print_streams(const json_t *streams);
+
+#endif
