@@ -13,6 +13,8 @@ static const char *ide_text(const json_t *port, char *out, size_t size)
     const json_t *ide = json_object_get(port, "ide");
     if (!json_is_object(ide))
         return "-";
+    if (number_of(ide, "selective_streams") == 0)
+        return json_is_true(json_object_get(ide, "flow_through")) ? "flow-through" : "none";
     int n = snprintf(out, size, "%lld selective", number_of(ide, "selective_streams"));
     if (number_of(ide, "link_streams") > 0)
         snprintf(out + n, size - (size_t)n, ", %lld link", number_of(ide, "link_streams"));

@@ -37,12 +37,11 @@ static const char *progress_text(enum step_progress progress)
 void publish_step(struct controller *c, const struct task *task, const struct job *job, enum step_progress progress)
 {
     char text[FAILURE_MESSAGE_MAX];
-    enum stream_end end = progress == PROGRESS_FAILED ? job->failed_end : job->end;
     bool both = step_is_for_both(job->action) && progress != PROGRESS_FAILED;
     json_t *event = event_of(task, "step");
     json_object_set_new(event, "step", json_string(step_name(job->action)));
     json_object_set_new(event, "text", json_string(step_text(job->action)));
-    json_object_set_new(event, "device", both ? json_null() : bdf_json(&job->ends.bdf[end]));
+    json_object_set_new(event, "device", both ? json_null() : bdf_json(&job->device));
     json_object_set_new(event, "state", json_string(progress_text(progress)));
     json_object_set_new(event, "undo", json_boolean(task->op.undoing));
     json_object_set_new(event, "message",

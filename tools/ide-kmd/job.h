@@ -30,7 +30,7 @@ struct job {
 
     /* what came of it */
     enum ide_err err;
-    enum stream_end failed_end;
+    struct pcie_bdf device;             /* that fault or note is about; the end's own unless said otherwise */
     struct ide_fault fault;             /* if err is set */
     bool has_note;
     struct ide_fault note;              /* something that did not work and need not */

@@ -37,14 +37,14 @@ static void add_note(struct operation *op, const struct job *job, const struct i
 {
     if (op->note_count == OPERATION_NOTES_MAX)
         return;
-    failure_fault(&op->note[op->note_count++], step_name(job->action), &op->ends.bdf[job->failed_end], fault);
+    failure_fault(&op->note[op->note_count++], step_name(job->action), &job->device, fault);
 }
 
 /* The first failure is the one to tell; what goes wrong while undoing is noted. */
 static void take_failure(struct operation *op, const struct job *job)
 {
     if (op->failure.err == IDE_OK)
-        failure_fault(&op->failure, step_name(job->action), &op->ends.bdf[job->failed_end], &job->fault);
+        failure_fault(&op->failure, step_name(job->action), &job->device, &job->fault);
     else
         add_note(op, job, &job->fault);
 }
@@ -85,7 +85,7 @@ static void fill_job(struct operation *op, const struct plan_step *step, struct 
     *job = (struct job){
         .action = step->action,
         .end = step->end,
-        .failed_end = step->end,
+        .device = op->ends.bdf[step->end],
         .ends = op->ends,
         .trust = op->trust,
         .in_use = op->hooks->is_shared(op->hooks->context, op, step->end),

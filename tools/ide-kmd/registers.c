@@ -29,7 +29,7 @@ void registers_discard(struct registers **registers)
 static enum ide_err open_end(struct registers *r, enum stream_end end, struct job *job)
 {
     const struct pcie_bdf *bdf = &job->ends.bdf[end];
-    job->failed_end = end;
+    job->device = *bdf;
     enum ide_err err = pcie_function_open(&r->function[end], &r->access, bdf, &job->fault);
     if (err != IDE_OK)
         return err;
@@ -44,14 +44,14 @@ static enum ide_err open_all(struct registers *r, const char *sysfs, struct job 
     if (err == IDE_OK)
         err = open_end(r, END_ENDPOINT, job);
     if (err == IDE_OK)
-        err = pcie_function_open(&r->above, &r->access, &job->ends.above, &job->fault);
+        err = pcie_function_open(&r->above, &r->access, stream_port_above(&job->ends), &job->fault);
     return err;
 }
 
 static enum ide_err claim(struct registers *r, enum stream_end end, struct job *job,
                           struct ide_stream_settings settings[END_COUNT])
 {
-    job->failed_end = end;
+    job->device = job->ends.bdf[end];
     settings[end] = (struct ide_stream_settings){.stream_id = job->stream_id, .algorithm = PCIE_IDE_ALG_AES_GCM_256};
     enum ide_err err =
         ide_block_claim(&r->port[end], job->stream_id, IDE_SELECTIVE, &settings[end].block, &job->fault);
@@ -67,8 +67,32 @@ static struct ide_stream *stream_at(struct registers *r, enum stream_end end)
 static enum ide_err set_up_end(struct registers *r, enum stream_end end, struct job *job,
                                const struct ide_stream_settings settings[END_COUNT])
 {
-    job->failed_end = end;
+    job->device = job->ends.bdf[end];
     return ide_stream_setup(stream_at(r, end), &r->port[end], &settings[end], &job->fault);
+}
+
+static enum ide_err let_flow_through(struct registers *r, const struct pcie_bdf *bdf, struct job *job)
+{
+    struct pcie_function function = {0};
+    struct ide_port port;
+    job->device = *bdf;
+    enum ide_err err = pcie_function_open(&function, &r->access, bdf, &job->fault);
+    if (err == IDE_OK)
+        err = ide_port_open(&port, bdf, &function.config, &job->fault);
+    if (err == IDE_OK)
+        err = ide_flow_through(&port, true, &job->fault);
+    pcie_function_close(&function);
+    return err;
+}
+
+/* The switch ports between pass the stream's TLPs on as they are. It stays on when the stream goes: other streams may pass,
+ * and it lets nothing else through. */
+static enum ide_err set_up_path(struct registers *r, struct job *job)
+{
+    enum ide_err err = IDE_OK;
+    for (unsigned i = 0; i < job->ends.switch_ports && err == IDE_OK; i++)
+        err = let_flow_through(r, &job->ends.switch_port[i], job);
+    return err;
 }
 
 static enum ide_err set_up_pair(struct registers *r, struct job *job)
@@ -77,6 +101,8 @@ static enum ide_err set_up_pair(struct registers *r, struct job *job)
     enum ide_err err = claim(r, END_ROOT_PORT, job, settings);
     if (err == IDE_OK)
         err = claim(r, END_ENDPOINT, job, settings);
+    if (err == IDE_OK)
+        err = set_up_path(r, job);
     if (err != IDE_OK)
         return err;
     ide_stream_associate(&r->port[END_ROOT_PORT], &r->port[END_ENDPOINT], &r->above.config, &settings[END_ROOT_PORT],
@@ -105,10 +131,15 @@ static enum ide_err run_setup(const char *sysfs, struct job *job)
     return err;
 }
 
-static enum ide_err from_pair(const struct ide_pair *pair, enum ide_err err, struct job *job)
+static enum stream_end failed_end(const struct registers *r)
+{
+    return r->pair.failed == IDE_END_ROOT_PORT ? END_ROOT_PORT : END_ENDPOINT;
+}
+
+static enum ide_err from_pair(const struct registers *r, enum ide_err err, struct job *job)
 {
     if (err != IDE_OK)
-        job->failed_end = pair->failed == IDE_END_ROOT_PORT ? END_ROOT_PORT : END_ENDPOINT;
+        job->device = job->ends.bdf[failed_end(r)];
     return err;
 }
 
@@ -116,7 +147,7 @@ static enum ide_err from_pair(const struct ide_pair *pair, enum ide_err err, str
  * it off, only worth a note. */
 static enum ide_err forgive_gone(const struct registers *r, enum ide_err err, struct job *job)
 {
-    if (err != IDE_E_IO || pcie_read32(&r->function[job->failed_end].config, PCIE_VENDOR_ID) != PCIE_ALL_ONES)
+    if (err != IDE_E_IO || pcie_read32(&r->function[failed_end(r)].config, PCIE_VENDOR_ID) != PCIE_ALL_ONES)
         return err;
     job->has_note = true;
     job->note = job->fault;
@@ -126,7 +157,7 @@ static enum ide_err forgive_gone(const struct registers *r, enum ide_err err, st
 static enum ide_err run_release(struct job *job)
 {
     struct registers *r = *job->registers;
-    enum ide_err err = from_pair(&r->pair, ide_pair_release(&r->pair, &job->fault), job);
+    enum ide_err err = from_pair(r, ide_pair_release(&r->pair, &job->fault), job);
     err = forgive_gone(r, err, job);
     if (err == IDE_OK)
         registers_discard(job->registers);
@@ -141,11 +172,11 @@ static enum ide_err run(const char *sysfs, const struct wait_ops *wait, uint32_t
     if (!r) /* nothing is set up, so there is nothing to undo */
         return IDE_OK;
     if (job->action == STEP_ENABLE)
-        return from_pair(&r->pair, ide_pair_enable(&r->pair, &job->fault), job);
+        return from_pair(r, ide_pair_enable(&r->pair, &job->fault), job);
     if (job->action == STEP_AWAIT_SECURE)
-        return from_pair(&r->pair, ide_pair_wait_secure(&r->pair, wait, timeout_ms, &job->fault), job);
+        return from_pair(r, ide_pair_wait_secure(&r->pair, wait, timeout_ms, &job->fault), job);
     if (job->action == STEP_DISABLE)
-        return forgive_gone(r, from_pair(&r->pair, ide_pair_disable(&r->pair, &job->fault), job), job);
+        return forgive_gone(r, from_pair(r, ide_pair_disable(&r->pair, &job->fault), job), job);
     return run_release(job);
 }
 

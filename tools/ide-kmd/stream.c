@@ -66,6 +66,11 @@ bool stream_id_is_taken(const struct stream_table *table, const struct pcie_bdf 
     return false;
 }
 
+const struct pcie_bdf *stream_port_above(const struct stream_ends *ends)
+{
+    return ends->switch_ports > 0 ? &ends->switch_port[ends->switch_ports - 1] : &ends->bdf[END_ROOT_PORT];
+}
+
 const char *stream_end_name(enum stream_end end)
 {
     return end == END_ROOT_PORT ? "root_port" : "endpoint";

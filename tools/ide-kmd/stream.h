@@ -17,10 +17,16 @@ enum stream_state {
     STREAM_HALF_OFF,   /* could not be turned off: stop may be tried again */
 };
 
+#define STREAM_SWITCH_PORTS_MAX 32
+
 struct stream_ends {
     struct pcie_bdf bdf[END_COUNT];
-    struct pcie_bdf above;   /* the port right above the endpoint; its windows are the endpoint's addresses */
+    struct pcie_bdf switch_port[STREAM_SWITCH_PORTS_MAX];   /* between them, from the root port down */
+    unsigned switch_ports;
 };
+
+/* The port right above the endpoint: its windows are the endpoint's addresses. */
+const struct pcie_bdf *stream_port_above(const struct stream_ends *ends);
 
 struct registers;   /* registers.h */
 

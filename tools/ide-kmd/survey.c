@@ -91,6 +91,40 @@ static enum ide_err check_cap(const struct ide_cap *cap, struct ide_fault *fault
     return IDE_OK;
 }
 
+/* A switch port between must be able to pass IDE TLPs on as they are. */
+static enum ide_err check_switch_port(struct survey *survey, const struct pcie_bdf *bdf, struct failure *failure)
+{
+    struct ide_fault fault;
+    struct pcie_function function = {0};
+    struct ide_port port;
+    enum ide_err err = open_ide(survey, bdf, &function, &port, &fault);
+    if (err == IDE_OK && !port.cap.flow_through)
+        err = ide_fail(&fault, IDE_E_CAPABILITY, NULL, "Flow-Through IDE Stream Supported");
+    pcie_function_close(&function);
+    return err == IDE_OK ? IDE_OK : failure_fault(failure, STEP, bdf, &fault);
+}
+
+/* All between the two ends. */
+static enum ide_err take_path(struct survey *survey, const struct topology_pair *pair, struct stream_ends *ends,
+                              struct failure *failure)
+{
+    size_t path[TOPOLOGY_DEPTH_MAX], count;
+    struct ide_fault fault;
+    if (topology_path(&survey->topology, pair->endpoint, path, &count, &fault) != IDE_OK)
+        return failure_fault(failure, STEP, &ends->bdf[END_ENDPOINT], &fault);
+    if (count - 2 > STREAM_SWITCH_PORTS_MAX)
+        return failure_device(failure, IDE_E_RESOURCES, STEP, &ends->bdf[END_ENDPOINT],
+                              "there are %zu switch ports above the endpoint, and %u are allowed", count - 2,
+                              STREAM_SWITCH_PORTS_MAX);
+    enum ide_err err = IDE_OK;
+    for (size_t i = 1; i + 1 < count && err == IDE_OK; i++) {
+        const struct pcie_bdf *bdf = &survey->topology.nodes[path[i]].bdf;
+        ends->switch_port[ends->switch_ports++] = *bdf;
+        err = check_switch_port(survey, bdf, failure);
+    }
+    return err;
+}
+
 static enum ide_err check_end(struct survey *survey, const struct topology_node *node, struct failure *failure)
 {
     struct ide_fault fault;
@@ -116,11 +150,13 @@ enum ide_err survey_ends(struct survey *survey, const struct pcie_bdf *bdf, stru
     if (topology_pair(&survey->topology, bdf, &pair, &fault) != IDE_OK)
         return pair_failed(survey, bdf, &fault, failure);
     const struct topology_node *nodes = survey->topology.nodes;
+    *ends = (struct stream_ends){0};
     ends->bdf[END_ROOT_PORT] = nodes[pair.root_port].bdf;
     ends->bdf[END_ENDPOINT] = nodes[pair.endpoint].bdf;
-    ends->above = nodes[nodes[pair.endpoint].parent].bdf;
     err = check_end(survey, &nodes[pair.root_port], failure);
-    return err == IDE_OK ? check_end(survey, &nodes[pair.endpoint], failure) : err;
+    if (err == IDE_OK)
+        err = check_end(survey, &nodes[pair.endpoint], failure);
+    return err == IDE_OK ? take_path(survey, &pair, ends, failure) : err;
 }
 
 /* IDE_OK if some block of the port carries the number, IDE_E_NO_STREAM if none does. */
