@@ -278,6 +278,11 @@ static void a_bad_public_key_is_refused(void)
                         IDE_E_UNSUPPORTED);
         k.type = KEY_RSA;
         CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_X509, a->hash, digest.data, rs.data, rs.len), IDE_E_KEY);
+        k.len = sizeof(k.data) + 1;
+        CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_X509, a->hash, digest.data, rs.data, rs.len), IDE_E_ARGUMENT);
+        k = public_key_of(a);
+        CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_SPDM, HASH_NONE, digest.data, rs.data, rs.len),
+                        IDE_E_UNSUPPORTED);
     }
 }
 
