@@ -176,8 +176,8 @@ static bool signature(struct exchange *e)
 
 static bool signature_key_exchange(struct exchange *e)
 {
-    size_t verify_data = e->device->responder.spdm.connection.params.hash->size;
-    return flip_before_end(clear_response(e, SPDM_KEY_EXCHANGE_RSP), verify_data + 8);
+    const struct hash_info *hash = e->device->responder.spdm.connection.params.hash;   /* NULL before ALGORITHMS */
+    return hash && flip_before_end(clear_response(e, SPDM_KEY_EXCHANGE_RSP), hash->size + 8u);
 }
 
 static bool verify_data(struct exchange *e)
