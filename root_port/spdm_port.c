@@ -89,6 +89,8 @@ static enum ide_err discover(struct spdm_port *port, bool *cma, bool *secured, s
     *cma = *secured = false;
     enum ide_err err =
         doe_discover(&port->transport, port->settings.timeout_ms, protocols, PROTOCOLS_MAX, &count, fault);
+    if (err == IDE_E_SPACE) /* an answer to discovery is 3 dwords: the mistake is the device's */
+        err = fault->err = IDE_E_LONG;
     for (size_t i = 0; err == IDE_OK && i < count && i < PROTOCOLS_MAX; i++) {
         *cma |= protocols[i].vendor == DOE_VENDOR_PCISIG && protocols[i].type == DOE_TYPE_CMA;
         *secured |= protocols[i].vendor == DOE_VENDOR_PCISIG && protocols[i].type == DOE_TYPE_SECURED_CMA;

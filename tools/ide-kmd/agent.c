@@ -166,6 +166,8 @@ static enum ide_err run_stop_keys(struct agent *agent, struct job *job)
 
 static enum ide_err run(struct agent *agent, struct job *job)
 {
+    if (job->action == STEP_END_SESSION && !agent->is_open) /* there is none to end */
+        return IDE_OK;
     TRY(need_open(agent, &job->fault));
     switch (job->action) {
     case STEP_ATTEST:

@@ -3,6 +3,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 #include "tools/ide-kmd/registers.h"
 
@@ -354,6 +357,9 @@ static int on_subscription(zloop_t *loop, zsock_t *socket, void *argument)
 static int on_stop(zloop_t *loop, zmq_pollitem_t *item, void *argument)
 {
     struct controller *c = argument;
+    struct signalfd_siginfo info = {0};
+    if (read(item->fd, &info, sizeof info) == sizeof info)
+        fprintf(stderr, "ide-kmd: ending: %s from process %u\n", strsignal((int)info.ssi_signo), info.ssi_pid);
     zloop_poller_end(loop, item);
     c->closing = true;
     refuse_queue(c);
@@ -392,7 +398,8 @@ void controller_run(struct controller *c, int stop_fd)
     zloop_reader(c->loop, c->front.requests, on_request, c);
     zloop_reader(c->loop, c->front.events, on_subscription, c);
     zloop_poller(c->loop, &stop, on_stop, c);
-    zloop_start(c->loop);
+    while (zloop_start(c->loop) == 0)
+        ; /* 0: a system call was interrupted; only a handler that says so ends the loop */
 }
 
 void controller_close(struct controller *c)

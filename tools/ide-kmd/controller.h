@@ -64,7 +64,7 @@ struct controller {
 enum ide_err controller_open(struct controller *c, const struct controller_settings *settings,
                              struct failure *failure) MUST_USE;
 
-/* Serves until stop_fd can be read; then ends what runs, turns all streams off, and returns. */
+/* Serves until stop_fd, a signalfd, can be read; then ends what runs, turns all streams off, and returns. */
 void controller_run(struct controller *c, int stop_fd);
 
 void controller_close(struct controller *c);
