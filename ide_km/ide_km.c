@@ -35,6 +35,8 @@ static enum ide_err exchange(struct session *s, const struct writer *w, const ch
     err = session_vendor_exchange(s, &pci_sig, w->data, w->pos, &response, &response_len);
     if (err == IDE_OK)
         *answer = reader_of(response, response_len);
+    if (err == IDE_E_PEER_ERROR && s->connection)
+        s->connection->fault.step = step;   /* what was refused is this, not its envelope */
     return err;
 }
 

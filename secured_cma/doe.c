@@ -10,6 +10,7 @@
 
 #define DISCOVERY_REQUEST_SIZE  4u
 #define DISCOVERY_RESPONSE_SIZE 4u
+#define DISCOVERY_ROOM          64u   /* more than there may be, so that an answer that is too long is told as that */
 #define NO_VENDOR               0xffffu   /* the answer to an index that there is not */
 #define NO_TYPE                 0xffu
 
@@ -60,7 +61,7 @@ static enum ide_err discover_one(const struct doe_transport *transport, uint32_t
                                  struct doe_protocol *found, uint8_t *next, struct ide_fault *fault)
 {
     uint8_t request[DOE_HEADER_SIZE + DISCOVERY_REQUEST_SIZE] = {0};
-    uint8_t response[DOE_HEADER_SIZE + DISCOVERY_RESPONSE_SIZE];
+    uint8_t response[DOE_HEADER_SIZE + DISCOVERY_ROOM];
     request[DOE_HEADER_SIZE] = index;
     size_t request_len = doe_wrap(request, sizeof(request), DOE_TYPE_DISCOVERY, DISCOVERY_REQUEST_SIZE);
     size_t response_len = 0;
