@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tools/ide-emu/ide_link.h"
 
-static const struct ide_end NOWHERE = {NULL, NULL};
+static const struct link_end NOWHERE = {NULL, NULL};
 
 static bool is_port(const struct emu_function *f)
 {
@@ -42,32 +42,32 @@ static bool associates(const struct emu_function *root_port, const struct port_s
 }
 
 /* The stream of the same kind and Stream ID at f. */
-static struct ide_end same_stream(struct ide_end end, struct emu_function *f)
+static struct link_end same_stream(struct link_end end, struct emu_function *f)
 {
     if (!f->ide.cap)
         return NOWHERE;
     uint8_t id = port_stream_id(end.stream, &end.function->config);
     struct port_stream *s = stream_port_find(&f->ide, &f->config, id);
-    return s && s->selective == end.stream->selective ? (struct ide_end){f, s} : NOWHERE;
+    return s && s->selective == end.stream->selective ? (struct link_end){f, s} : NOWHERE;
 }
 
-static struct ide_end partner_above(struct ide_end end)
+static struct link_end partner_above(struct link_end end)
 {
     struct emu_function *root_port = root_port_of(end.function);
-    struct ide_end other = same_stream(end, root_port);
+    struct link_end other = same_stream(end, root_port);
     if (!other.stream || !associates(root_port, other.stream, end.function) || !passes_switches(end.function))
         return NOWHERE;
     return other;
 }
 
-static struct ide_end partner_below(struct ide_end end)
+static struct link_end partner_below(struct link_end end)
 {
     struct emu *emu = end.function->emu;
     for (size_t i = 0; i < emu->count; i++) {
         struct emu_function *f = &emu->functions[i];
         if (is_port(f) || !is_below(f, end.function) || !associates(end.function, end.stream, f))
             continue;
-        struct ide_end other = same_stream(end, f);
+        struct link_end other = same_stream(end, f);
         if (other.stream && passes_switches(f))
             return other;
     }
@@ -75,7 +75,7 @@ static struct ide_end partner_below(struct ide_end end)
 }
 
 /* A link's lower end is function 0 of what is below the port: it holds the link streams of a multi-function device. */
-static struct ide_end partner_on_link(struct ide_end end)
+static struct link_end partner_on_link(struct link_end end)
 {
     struct emu_function *f = end.function;
     if (f->desc.type == PCIE_TYPE_ENDPOINT || f->desc.type == PCIE_TYPE_UPSTREAM)
@@ -86,7 +86,7 @@ static struct ide_end partner_on_link(struct ide_end end)
     return NOWHERE;
 }
 
-struct ide_end ide_link_partner(struct ide_end end)
+struct link_end ide_link_partner(struct link_end end)
 {
     /* An aliased Stream ID names nobody, at this end as at the other. */
     if (stream_port_find(&end.function->ide, &end.function->config, port_stream_id(end.stream, &end.function->config)) !=
@@ -99,7 +99,7 @@ struct ide_end ide_link_partner(struct ide_end end)
     return end.function->desc.type == PCIE_TYPE_ENDPOINT ? partner_above(end) : NOWHERE;
 }
 
-static bool flows_between(struct ide_end tx, struct ide_end rx)
+static bool flows_between(struct link_end tx, struct link_end rx)
 {
     for (unsigned sub = 0; sub < IDE_SUBSTREAMS; sub++)
         if (!port_stream_flows(tx.stream, rx.stream, sub))
@@ -107,7 +107,7 @@ static bool flows_between(struct ide_end tx, struct ide_end rx)
     return true;
 }
 
-static bool keys_agree(struct ide_end a, struct ide_end b)
+static bool keys_agree(struct link_end a, struct link_end b)
 {
     if (a.function->bridged && b.function->bridged)
         return false;
@@ -116,11 +116,11 @@ static bool keys_agree(struct ide_end a, struct ide_end b)
     return flows_between(a, b) && flows_between(b, a);
 }
 
-static bool is_secure(struct ide_end end)
+static bool is_secure(struct link_end end)
 {
     if (!port_stream_enabled(end.stream, &end.function->config))
         return false;
-    struct ide_end other = ide_link_partner(end);
+    struct link_end other = ide_link_partner(end);
     return other.stream && port_stream_enabled(other.stream, &other.function->config) && keys_agree(end, other);
 }
 
@@ -130,15 +130,15 @@ void ide_link_settle(struct emu *emu)
         struct emu_function *f = &emu->functions[i];
         for (size_t k = 0; k < f->ide.count; k++) {
             struct port_stream *s = &f->ide.streams[k];
-            s->secure = is_secure((struct ide_end){f, s});
+            s->secure = is_secure((struct link_end){f, s});
             port_stream_report(s, &f->config, !fault_is_on(&f->faults, FAULT_STAYS_INSECURE));
         }
     }
 }
 
-void ide_link_fail(struct ide_end receiver)
+void ide_link_fail(struct link_end receiver)
 {
-    struct ide_end sender = ide_link_partner(receiver);
+    struct link_end sender = ide_link_partner(receiver);
     port_stream_wipe(receiver.stream);
     if (sender.stream) {
         port_stream_wipe(sender.stream);
@@ -166,9 +166,9 @@ enum kp_ack_status ide_link_key_prog(struct emu_function *f, uint32_t session, c
 }
 
 /* A transmitter went over to a key that the receiver does not have: the first TLP under it fails there. */
-static void check_switch(struct ide_end tx, const struct ide_km_target *target)
+static void check_switch(struct link_end tx, const struct ide_km_target *target)
 {
-    struct ide_end rx = ide_link_partner(tx);
+    struct link_end rx = ide_link_partner(tx);
     if (target->direction != IDE_TX || !tx.stream->secure || !rx.stream)
         return;
     if (tx.function->bridged || rx.function->bridged)
@@ -182,7 +182,7 @@ bool ide_link_set_go(struct emu_function *f, uint32_t session, const struct ide_
     struct port_stream *s = target_stream(f, target);
     if (!s || !port_stream_set_go(s, session, target))
         return false;
-    check_switch((struct ide_end){f, s}, target);
+    check_switch((struct link_end){f, s}, target);
     ide_link_settle(f->emu);
     return true;
 }

@@ -16,7 +16,7 @@
 
 #include "tools/ide-emu/emu.h"
 
-struct ide_end {
+struct link_end {
     struct emu_function *function;
     struct port_stream *stream;
 };
@@ -26,7 +26,7 @@ struct ide_end {
  * that its RID association covers, and the reverse. Same Stream ID, and for a selective stream through a switch
  * flow-through enabled in every port between. stream NULL: there is none.
  */
-struct ide_end ide_link_partner(struct ide_end end);
+struct link_end ide_link_partner(struct link_end end);
 
 /* Decides every stream's state anew and reports it. After any change of registers, keys or faults. */
 void ide_link_settle(struct emu *emu);
@@ -42,6 +42,6 @@ void ide_link_session_end(struct emu_function *f, uint32_t session);
  * The receiver got a TLP that it cannot authenticate: it sends an IDE fail message to the other end, and both are
  * Insecure without keys (PCIe 6.x §6.33.1).
  */
-void ide_link_fail(struct ide_end receiver);
+void ide_link_fail(struct link_end receiver);
 
 #endif

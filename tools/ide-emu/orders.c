@@ -96,7 +96,7 @@ static bool do_fail(struct order *o)
         struct port_stream *s = f->ide.cap ? stream_port_find(&f->ide, &f->config, (uint8_t)id) : NULL;
         found = s && s->secure;
         if (found)
-            ide_link_fail((struct ide_end){f, s});
+            ide_link_fail((struct link_end){f, s});
         emu_unlock(f->emu);
     }
     if (!found)

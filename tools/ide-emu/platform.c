@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+/* A session that nobody keeps alive ends after twice this, and its streams with it. */
+#define HEARTBEAT_SECONDS 255u
+
 #define ENDPOINT_IDE_ABILITIES                                                                               \
     (PCIE_IDE_CAP_LINK | PCIE_IDE_CAP_SELECTIVE | PCIE_IDE_CAP_IDE_KM | PCIE_IDE_CAP_SEL_CFG |               \
      PCIE_IDE_CAP_AGGREGATION | PCIE_IDE_CAP_PCRC | PCIE_IDE_CAP_TEE_LIMITED)
@@ -61,7 +64,8 @@ struct platform_function platform_function_default(enum pcie_port_type type)
         f.bar_size = defaults[i].bar_size;
         f.ide = defaults[i].ide;
     }
-    f.spdm = (struct platform_spdm){.base_asym = SPDM_ASYM_ECDSA_P384, .base_hash = SPDM_HASH_SHA384};
+    f.spdm = (struct platform_spdm){
+        .base_asym = SPDM_ASYM_ECDSA_P384, .base_hash = SPDM_HASH_SHA384, .heartbeat = HEARTBEAT_SECONDS};
     return f;
 }
 
@@ -100,7 +104,8 @@ void platform_default(struct platform *p)
     edu->ids.revision = 0x10;
     edu->ide.link_streams = 0;
     edu->ide.abilities &= ~PCIE_IDE_CAP_LINK;
-    edu->spdm = (struct platform_spdm){.base_asym = SPDM_ASYM_ECDSA_P256, .base_hash = SPDM_HASH_SHA256};
+    edu->spdm.base_asym = SPDM_ASYM_ECDSA_P256;
+    edu->spdm.base_hash = SPDM_HASH_SHA256;
     edu->bar_size = 0x100000;
 }
 

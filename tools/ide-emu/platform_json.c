@@ -1,9 +1,425 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tools/ide-emu/platform.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/ide-emu/stream_port.h"
+
+#define PATH_MAX_TEXT 256u
+#define DEPTH_MAX 32u
+#define BAR_SIZE_MAX 0x40000000u
+
+struct parser {
+    struct platform *platform;
+    const char *name;
+    char path[PATH_MAX_TEXT];   /* where we are: functions[1].below[0] */
+    char *error;
+    size_t size;
+};
+
+static bool wrong(struct parser *p, const char *key, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static bool wrong(struct parser *p, const char *key, const char *format, ...)
+{
+    char what[PATH_MAX_TEXT];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    const char *dot = *p->path && *key ? "." : "";
+    const char *colon = *p->path || *key ? ": " : "";
+    snprintf(p->error, p->size, "%s: %s%s%s%s%s", p->name, p->path, dot, key, colon, what);
+    return false;
+}
+
+/* Goes down to a member or an element; leave() comes back. */
+static size_t enter(struct parser *p, const char *key, int index)
+{
+    size_t was = strlen(p->path);
+    const char *dot = was ? "." : "";
+    if (index < 0)
+        snprintf(p->path + was, sizeof p->path - was, "%s%s", dot, key);
+    else
+        snprintf(p->path + was, sizeof p->path - was, "%s%s[%d]", dot, key, index);
+    return was;
+}
+
+static void leave(struct parser *p, size_t was)
+{
+    p->path[was] = '\0';
+}
+
+/* --- Values ------------------------------------------------------------------------------------------------------- */
+
+/* A misspelt key that is passed over would give a platform that is not the one that was meant. */
+static bool only_keys(struct parser *p, const json_t *object, const char *const *keys)
+{
+    const char *key;
+    json_t *value;
+    if (!json_is_object(object))
+        return wrong(p, "", "is no object");
+    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    {
+        const char *const *k = keys;
+        while (*k && strcmp(*k, key) != 0)
+            k++;
+        if (!*k)
+            return wrong(p, key, "there is no such key");
+    }
+    return true;
+}
+
+static bool number_of(const json_t *value, uint64_t *number)
+{
+    const char *text = json_string_value(value);
+    char *end;
+    if (json_is_integer(value)) {
+        *number = (uint64_t)json_integer_value(value);
+        return json_integer_value(value) >= 0;
+    }
+    if (!text || strncmp(text, "0x", 2) != 0)
+        return false;
+    errno = 0;
+    *number = strtoull(text + 2, &end, 16);
+    return errno == 0 && end > text + 2 && *end == '\0' && text[2] != '-' && text[2] != '+';
+}
+
+/* Takes a number, or "0x..."; *out stays if the key is not there. */
+static bool take_number(struct parser *p, const json_t *object, const char *key, uint64_t max, uint64_t *out)
+{
+    const json_t *value = json_object_get(object, key);
+    uint64_t number;
+    if (!value)
+        return true;
+    if (!number_of(value, &number))
+        return wrong(p, key, "is neither a number nor a string like \"0x1b36\"");
+    if (number > max)
+        return wrong(p, key, "%" PRIu64 " is not 0 to %" PRIu64, number, max);
+    *out = number;
+    return true;
+}
+
+/* The same for the sizes of integer that a platform has. */
+#define TAKE(suffix, type)                                                                                   \
+    static bool take_##suffix(struct parser *p, const json_t *object, const char *key, uint64_t max, type *out) \
+    {                                                                                                        \
+        uint64_t number = *out;                                                                              \
+        bool ok = take_number(p, object, key, max, &number);                                                 \
+        *out = (type)number;                                                                                 \
+        return ok;                                                                                           \
+    }
+TAKE(u8, uint8_t)
+TAKE(u16, uint16_t)
+TAKE(u32, uint32_t)
+TAKE(unsigned, unsigned)
+
+static bool take_bool(struct parser *p, const json_t *object, const char *key, bool *out)
+{
+    const json_t *value = json_object_get(object, key);
+    if (value && !json_is_boolean(value))
+        return wrong(p, key, "is neither true nor false");
+    if (value)
+        *out = json_is_true(value);
+    return true;
+}
+
+/* One of the texts in the list (ended by NULL): its index to *out, which stays if the key is not there. */
+static bool take_choice(struct parser *p, const json_t *object, const char *key, const char *const *texts,
+                        size_t *out)
+{
+    const json_t *value = json_object_get(object, key);
+    if (!value)
+        return true;
+    for (size_t i = 0; texts[i]; i++)
+        if (json_is_string(value) && strcmp(json_string_value(value), texts[i]) == 0) {
+            *out = i;
+            return true;
+        }
+    char list[PATH_MAX_TEXT] = "";
+    for (size_t i = 0, at = 0; texts[i] && at < sizeof list; i++)
+        at += (size_t)snprintf(list + at, sizeof list - at, "%s\"%s\"", i ? ", " : "", texts[i]);
+    return wrong(p, key, "is none of %s", list);
+}
+
+/* --- Parts of a function ------------------------------------------------------------------------------------------ */
+
+static const struct {
+    const char *key;
+    uint32_t bit;
+} abilities[] = {
+    {"flow_through", PCIE_IDE_CAP_FLOWTHROUGH},
+    {"partial_header", PCIE_IDE_CAP_PARTIAL_HEADER},
+    {"aggregation", PCIE_IDE_CAP_AGGREGATION},
+    {"pcrc", PCIE_IDE_CAP_PCRC},
+    {"ide_km", PCIE_IDE_CAP_IDE_KM},
+    {"config_requests", PCIE_IDE_CAP_SEL_CFG},
+    {"tee_limited", PCIE_IDE_CAP_TEE_LIMITED},
+};
+
+static bool take_abilities(struct parser *p, const json_t *object, uint32_t *bits)
+{
+    for (size_t i = 0; i < sizeof abilities / sizeof abilities[0]; i++) {
+        bool on = *bits & abilities[i].bit;
+        if (!take_bool(p, object, abilities[i].key, &on))
+            return false;
+        *bits = on ? *bits | abilities[i].bit : *bits & ~abilities[i].bit;
+    }
+    return true;
+}
+
+static bool ide_fits(struct parser *p, const struct platform_ide *ide)
+{
+    size_t bytes = stream_port_size(ide) - PCIE_IDE_CAP;
+    if (bytes > IDE_KM_BLOCKS_MAX)
+        return wrong(p, "", "its registers have %zu bytes, and %u are possible", bytes, IDE_KM_BLOCKS_MAX);
+    return true;
+}
+
+/* false: the function has none. */
+static bool take_ide(struct parser *p, const json_t *function, struct platform_ide *ide)
+{
+    static const char *const keys[] = {"link_streams",   "selective_streams", "address_blocks", "flow_through",
+                                       "partial_header", "aggregation",       "pcrc",           "ide_km",
+                                       "config_requests", "tee_limited",      NULL};
+    const json_t *object = json_object_get(function, "ide");
+    if (!object || json_is_false(object)) {
+        ide->present = ide->present && !object;
+        return true;
+    }
+    size_t was = enter(p, "ide", -1);
+    ide->present = true;
+    bool ok = only_keys(p, object, keys) &&
+              take_unsigned(p, object, "link_streams", PLATFORM_LINK_STREAMS_MAX, &ide->link_streams) &&
+              take_unsigned(p, object, "selective_streams", PLATFORM_SELECTIVE_STREAMS_MAX, &ide->selective_streams) &&
+              take_unsigned(p, object, "address_blocks", PLATFORM_ADDRESS_BLOCKS_MAX, &ide->address_blocks) &&
+              take_abilities(p, object, &ide->abilities) && ide_fits(p, ide);
+    leave(p, was);
+    return ok;
+}
+
+static bool take_spdm(struct parser *p, const json_t *function, struct platform_spdm *spdm)
+{
+    static const char *const keys[] = {"algorithm", "heartbeat", NULL};
+    static const char *const algorithms[] = {"P-256", "P-384", NULL};
+    const json_t *object = json_object_get(function, "spdm");
+    size_t algorithm = spdm->base_asym == SPDM_ASYM_ECDSA_P384;
+    if (!object)
+        return true;
+    size_t was = enter(p, "spdm", -1);
+    bool ok = only_keys(p, object, keys) && take_choice(p, object, "algorithm", algorithms, &algorithm) &&
+              take_u8(p, object, "heartbeat", UINT8_MAX, &spdm->heartbeat);
+    leave(p, was);
+    spdm->base_asym = algorithm ? SPDM_ASYM_ECDSA_P384 : SPDM_ASYM_ECDSA_P256;
+    spdm->base_hash = algorithm ? SPDM_HASH_SHA384 : SPDM_HASH_SHA256;
+    return ok;
+}
+
+static bool take_ids(struct parser *p, const json_t *o, struct platform_function *f)
+{
+    bool subsystem = json_object_get(o, "subsystem_vendor") || json_object_get(o, "subsystem");
+    f->has_subsystem = f->has_subsystem || subsystem;
+    return take_u16(p, o, "vendor", UINT16_MAX, &f->ids.vendor) &&
+           take_u16(p, o, "device", UINT16_MAX, &f->ids.device) &&
+           take_u32(p, o, "class", 0xffffff, &f->ids.class_code) &&
+           take_u8(p, o, "revision", UINT8_MAX, &f->ids.revision) &&
+           take_u16(p, o, "subsystem_vendor", UINT16_MAX, &f->ids.subsystem_vendor) &&
+           take_u16(p, o, "subsystem", UINT16_MAX, &f->ids.subsystem);
+}
+
+static bool take_bar(struct parser *p, const json_t *o, struct platform_function *f)
+{
+    if (!take_number(p, o, "bar_size", BAR_SIZE_MAX, &f->bar_size))
+        return false;
+    if (f->bar_size && (f->bar_size < 16 || (f->bar_size & (f->bar_size - 1))))
+        return wrong(p, "bar_size", "%" PRIu64 " is no power of two above 8", f->bar_size);
+    if (f->bar_size && f->type != PCIE_TYPE_ENDPOINT)
+        return wrong(p, "bar_size", "only an endpoint has a BAR");
+    return true;
+}
+
+/* --- The tree ----------------------------------------------------------------------------------------------------- */
+
+static const char *const type_texts[] = {"root-port", "upstream", "downstream", "endpoint", NULL};
+static const enum pcie_port_type types[] = {PCIE_TYPE_ROOT_PORT, PCIE_TYPE_UPSTREAM, PCIE_TYPE_DOWNSTREAM,
+                                            PCIE_TYPE_ENDPOINT};
+
+/* What may hang where (PCIe 6.x §1.3): a link has an endpoint or a switch at its lower end, a switch has its ports. */
+static bool may_be_below(enum pcie_port_type type, const struct platform_function *parent)
+{
+    if (!parent)
+        return type == PCIE_TYPE_ROOT_PORT;
+    if (parent->type == PCIE_TYPE_UPSTREAM)
+        return type == PCIE_TYPE_DOWNSTREAM;
+    return parent->type != PCIE_TYPE_ENDPOINT && (type == PCIE_TYPE_ENDPOINT || type == PCIE_TYPE_UPSTREAM);
+}
+
+static bool take_type(struct parser *p, const json_t *o, const struct platform_function *parent,
+                      enum pcie_port_type *type)
+{
+    size_t choice = !parent ? 0 : parent->type == PCIE_TYPE_UPSTREAM ? 2 : 3;
+    if (!take_choice(p, o, "type", type_texts, &choice))
+        return false;
+    *type = types[choice];
+    return may_be_below(*type, parent) || wrong(p, "type", "a function of this type cannot be here");
+}
+
+static bool is_link(const struct platform_function *parent)
+{
+    return parent && parent->type != PCIE_TYPE_UPSTREAM;
+}
+
+/* parent's secondary bus is its first child's; all children are on it. */
+static bool take_bdf(struct parser *p, const json_t *o, struct platform_function *parent, struct pcie_bdf *bdf)
+{
+    const char *text = json_string_value(json_object_get(o, "bdf"));
+    if (!text || pcie_bdf_parse(text, bdf) != IDE_OK)
+        return wrong(p, "bdf", "is no string like \"0000:01:00.0\"");
+    for (size_t i = 0; i < p->platform->count; i++)
+        if (pcie_bdf_compare(&p->platform->functions[i].bdf, bdf) == 0)
+            return wrong(p, "bdf", "there are two functions %s", text);
+    if (!parent)
+        return true;
+    if (parent->secondary == 0)
+        parent->secondary = parent->subordinate = bdf->bus;
+    if (bdf->domain != parent->bdf.domain || bdf->bus <= parent->bdf.bus || bdf->bus != parent->secondary)
+        return wrong(p, "bdf", "%s is not on the bus below its port", text);
+    if (is_link(parent) && bdf->device != 0)
+        return wrong(p, "bdf", "%s: a link leads to device 0 only", text);
+    return true;
+}
+
+static bool take_functions(struct parser *p, const json_t *list, size_t parent, unsigned depth);
+
+static bool take_below(struct parser *p, const json_t *o, size_t self, unsigned depth)
+{
+    struct platform_function *f = &p->platform->functions[self];
+    const json_t *below = json_object_get(o, "below");
+    if (!take_u8(p, o, "secondary", UINT8_MAX, &f->secondary))
+        return false;
+    f->subordinate = f->secondary;
+    if (below && f->type == PCIE_TYPE_ENDPOINT)
+        return wrong(p, "below", "nothing is below an endpoint");
+    if (below && !take_functions(p, below, self, depth + 1))
+        return false;
+    if (f->type != PCIE_TYPE_ENDPOINT && f->secondary <= f->bdf.bus)
+        return wrong(p, "secondary", "a port with nothing below it needs a bus number above its own");
+    for (size_t i = self + 1; i < p->platform->count; i++) {
+        const struct platform_function *other = &p->platform->functions[i];
+        if (other->subordinate > f->subordinate)
+            f->subordinate = other->subordinate;
+    }
+    return true;
+}
+
+static bool take_function(struct parser *p, const json_t *o, size_t parent_index, unsigned depth)
+{
+    static const char *const keys[] = {"bdf",       "type",  "vendor", "device", "class", "revision",  "subsystem_vendor",
+                                       "subsystem", "doe",   "ide",    "spdm",   "below", "secondary", "bar_size",
+                                       NULL};
+    struct platform *platform = p->platform;
+    struct platform_function *parent = parent_index == PLATFORM_NO_PARENT ? NULL : &platform->functions[parent_index];
+    struct pcie_bdf bdf = {0};
+    enum pcie_port_type type;
+    if (platform->count == PLATFORM_FUNCTIONS_MAX)
+        return wrong(p, "", "there are more than %u functions", PLATFORM_FUNCTIONS_MAX);
+    if (!only_keys(p, o, keys) || !take_type(p, o, parent, &type) || !take_bdf(p, o, parent, &bdf))
+        return false;
+    struct platform_function *f = &platform->functions[platform->count];
+    *f = platform_function_default(type);
+    f->bdf = bdf;
+    f->parent = parent_index;
+    platform->count++;
+    return take_ids(p, o, f) && take_bool(p, o, "doe", &f->doe) && take_ide(p, o, &f->ide) &&
+           take_spdm(p, o, &f->spdm) && take_bar(p, o, f) &&
+           take_below(p, o, (size_t)(f - platform->functions), depth);
+}
+
+static bool take_functions(struct parser *p, const json_t *list, size_t parent, unsigned depth)
+{
+    const char *key = parent == PLATFORM_NO_PARENT ? "functions" : "below";
+    if (!json_is_array(list))
+        return wrong(p, key, "is no array");
+    if (depth > DEPTH_MAX)
+        return wrong(p, key, "is more than %u levels deep", DEPTH_MAX);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        size_t was = enter(p, key, (int)i);
+        if (!take_function(p, json_array_get(list, i), parent, depth))
+            return false;
+        leave(p, was);
+    }
+    return true;
+}
+
+/* Two ports that forward the same bus would be two answers to one request. */
+static bool buses_are_apart(struct parser *p)
+{
+    const struct platform *platform = p->platform;
+    for (size_t i = 0; i < platform->count; i++)
+        for (size_t k = i + 1; k < platform->count; k++) {
+            const struct platform_function *a = &platform->functions[i], *b = &platform->functions[k];
+            if (a->type == PCIE_TYPE_ENDPOINT || b->type == PCIE_TYPE_ENDPOINT || a->bdf.domain != b->bdf.domain)
+                continue;
+            bool nested = b->secondary > a->secondary && b->subordinate <= a->subordinate;
+            bool apart = b->secondary > a->subordinate || a->secondary > b->subordinate;
+            char name[PCIE_BDF_TEXT];
+            if (!nested && !apart)
+                return wrong(p, pcie_bdf_format(&b->bdf, name), "another port leads to its bus %02x too", b->secondary);
+        }
+    return true;
+}
+
+static bool take_platform(struct parser *p, const json_t *root)
+{
+    static const char *const keys[] = {"functions", NULL};
+    if (!only_keys(p, root, keys) || !take_functions(p, json_object_get(root, "functions"), PLATFORM_NO_PARENT, 0))
+        return false;
+    if (p->platform->count == 0)
+        return wrong(p, "functions", "is empty");
+    return buses_are_apart(p);
+}
+
+bool platform_parse(struct platform *p, const char *text, size_t len, const char *name, char *error, size_t size)
+{
+    json_error_t e;
+    struct platform *made = calloc(1, sizeof *made);
+    json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &e);
+    struct parser parser = {.platform = made, .name = name, .error = error, .size = size};
+    bool ok = false;
+    if (!made)
+        snprintf(error, size, "out of memory");
+    else if (!root)
+        snprintf(error, size, "%s:%d:%d: %s", name, e.line, e.column, e.text);
+    else
+        ok = take_platform(&parser, root);
+    if (ok)
+        *p = *made;
+    json_decref(root);
+    free(made);
+    return ok;
+}
+
+#define FILE_MAX (1024u * 1024u)
+
 bool platform_load(struct platform *p, const char *path, char *error, size_t size)
 {
-    (void)p;
-    snprintf(error, size, "%s: not yet", path);
-    return false;
+    FILE *file = fopen(path, "re");
+    char *text = file ? malloc(FILE_MAX) : NULL;
+    size_t len = text ? fread(text, 1, FILE_MAX, file) : 0;
+    bool ok = false;
+    if (!text || ferror(file))
+        snprintf(error, size, "%s: %s", path, strerror(errno));
+    else if (len == FILE_MAX)
+        snprintf(error, size, "%s: is longer than 1 MiB", path);
+    else
+        ok = platform_parse(p, text, len, path, error, size);
+    free(text);
+    if (file)
+        fclose(file);
+    return ok;
 }

@@ -36,7 +36,7 @@ static json_t *transmit_json(const struct port_stream *s)
 
 static json_t *stream_json(struct emu_function *f, struct port_stream *s)
 {
-    struct ide_end partner = ide_link_partner((struct ide_end){f, s});
+    struct link_end partner = ide_link_partner((struct link_end){f, s});
     uint32_t status = config_get32(&f->config, s->status);
     return json_pack("{s:s, s:i, s:i, s:b, s:s, s:b, s:s?, s:o, s:o}", "kind", s->selective ? "selective" : "link",
                      "index", (int)s->index, "stream_id", (int)port_stream_id(s, &f->config), "enabled",

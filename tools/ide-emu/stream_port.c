@@ -30,7 +30,7 @@ static uint32_t control_mask(uint32_t abilities, bool selective)
     return mask;
 }
 
-static size_t capability_size(const struct platform_ide *ide)
+size_t stream_port_size(const struct platform_ide *ide)
 {
     return PCIE_IDE_LINK_STREAM_0 + ide->link_streams * PCIE_IDE_LINK_BLOCK_SIZE +
            ide->selective_streams * PCIE_IDE_SEL_BLOCK_SIZE(ide->address_blocks);
@@ -81,7 +81,7 @@ static uint32_t capability_register(const struct platform_ide *ide)
 
 bool stream_port_build(struct stream_port *port, const struct platform_ide *ide, struct config_space *config)
 {
-    size_t size = capability_size(ide);
+    size_t size = stream_port_size(ide);
     *port = (struct stream_port){.count = ide->link_streams + ide->selective_streams};
     port->cap = (uint16_t)config_add_ext_cap(config, PCIE_EXT_CAP_ID_IDE, 1, (unsigned)size);
     port->streams = calloc(port->count + 1, sizeof *port->streams);

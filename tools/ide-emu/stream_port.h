@@ -12,11 +12,11 @@
 #include <stdint.h>
 
 #include "ide_km/ide_km.h"
+#include "root_port/ide_cap.h"
 #include "tools/ide-emu/config_space.h"
 #include "tools/ide-emu/platform.h"
 
 #define IDE_KEY_SETS 2u
-#define IDE_STREAM_ID_IDLE 255u
 #define IDE_TX_NONE (-1)
 
 struct ide_key_slot {
@@ -42,6 +42,9 @@ struct stream_port {
     struct port_stream *streams;            /* link streams first, then selective, as in the register layout */
     size_t count;
 };
+
+/* Bytes of the extended capability, header included. */
+size_t stream_port_size(const struct platform_ide *ide);
 
 /* Adds the capability to config and makes the blocks; false if it does not fit or there is no memory. */
 bool stream_port_build(struct stream_port *port, const struct platform_ide *ide, struct config_space *config);
