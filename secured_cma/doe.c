@@ -48,8 +48,9 @@ enum ide_err doe_unwrap(const uint8_t *object, size_t len, uint8_t *type, const 
         read_fail_value(&r, IDE_E_DOE_LENGTH, "Length", length, len / DWORD);
     size_t left = read_left(&r);
     const uint8_t *rest = read_bytes(&r, left, "payload");
-    if (read_done(&r, fault, STEP) != IDE_OK)
-        return fault->err;
+    enum ide_err err = read_done(&r, fault, STEP);
+    if (err != IDE_OK)
+        return err;
     *type = object_type;
     *payload = rest;
     *payload_len = left;

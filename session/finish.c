@@ -115,6 +115,7 @@ enum ide_err session_finish(struct session *s)
     struct spdm_exchange e = {.request = &spdm_msg_finish, .in = &in, .response = &spdm_msg_finish_rsp, .out = &out,
                               .transcript = {.hash = &s->th}};
     err = session_transact(s, &e, NULL, NULL);
+    wipe(verify_data, sizeof(verify_data));
     return err == IDE_OK ? session_establish(s) : err;
 }
 

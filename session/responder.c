@@ -80,7 +80,7 @@ void session_responder_tick(struct session_responder *r)
     uint64_t now = clock->monotonic_ms(clock->context);
     for (size_t i = 0; i < r->session_count; i++) {
         struct session *s = &r->sessions[i];
-        uint64_t limit = 2u * MS_PER_SECOND * (uint64_t)s->heartbeat_period;
+        uint64_t limit = (uint64_t)2 * MS_PER_SECOND * s->heartbeat_period;
         if (s->state != SESSION_NONE && limit > 0 && now - s->last_sent_ms > limit)
             session_responder_end(r, s);
     }
@@ -146,8 +146,8 @@ static enum ide_err answer_record(struct session_responder *r, struct session *s
                                   uint8_t *message, size_t cap, size_t *message_len, bool *over)
 {
     struct spdm_connection *c = &r->spdm.connection;
-    const uint8_t *request;
-    size_t request_len;
+    const uint8_t *request = NULL;
+    size_t request_len = 0;
     enum ide_err err = open_record(r, s, record, len, &request, &request_len);
     *over = err != IDE_OK;   /* not authentic (DSP0277 §6) */
     if (err != IDE_OK)
@@ -170,6 +170,21 @@ static size_t message_room(size_t cap, size_t headers)
     return room < SPDM_TRANSFER_SIZE ? room : SPDM_TRANSFER_SIZE;
 }
 
+/* Seals the message that stands in the object; after FINISH_RSP the keys change. */
+static enum ide_err seal_answer(struct session *s, uint8_t *object, size_t cap, size_t message_len, size_t *object_len)
+{
+    struct writer w = writer_of(object, cap);
+    write_space(&w, DOE_HEADER_SIZE);
+    size_t room = cap - w.pos, sealed_len;
+    uint8_t *record = write_space(&w, room);
+    enum ide_err err = secured_seal(&s->response, s->id, record, room, message_len, &sealed_len);
+    if (err == IDE_OK && s->state == SESSION_FINISHED)
+        err = session_establish(s);
+    if (err == IDE_OK)
+        *object_len = doe_wrap(object, cap, DOE_TYPE_SECURED_CMA, sealed_len);
+    return err;
+}
+
 static enum ide_err respond_record(struct session_responder *r, const uint8_t *record, size_t len, uint8_t *response,
                                    size_t cap, size_t *response_len)
 {
@@ -178,27 +193,21 @@ static enum ide_err respond_record(struct session_responder *r, const uint8_t *r
     if (secured_session_id(record, len, &id) != IDE_OK)
         return ide_fail(&c->fault, IDE_E_SHORT, STEP, "SessionID");
     struct session *s = find_session(r, id);
-    if (!s)
+    if (!s)   /* whose answer nobody could open: a device says nothing */
         return ide_fail(&c->fault, IDE_E_SESSION, STEP, "SessionID");
+    size_t room = message_room(cap, DOE_HEADER_SIZE + SECURED_HEADROOM), message_len = 0;
     struct writer w = writer_of(response, cap);
-    write_space(&w, DOE_HEADER_SIZE);
-    uint8_t *sealed = write_space(&w, SECURED_HEADROOM);
-    uint8_t *message = write_space(&w, message_room(cap, DOE_HEADER_SIZE + SECURED_HEADROOM));
-    if (write_done(&w) != IDE_OK)
+    write_space(&w, DOE_HEADER_SIZE + SECURED_HEADROOM);
+    uint8_t *message = write_space(&w, room);
+    if (!message)
         return ide_fail(&c->fault, IDE_E_SPACE, STEP, "response");
 
     bool over;
-    size_t message_len = 0, sealed_len;
-    enum ide_err err = answer_record(r, s, record, len, message, message_room(cap, DOE_HEADER_SIZE + SECURED_HEADROOM),
-                                     &message_len, &over);
+    enum ide_err err = answer_record(r, s, record, len, message, room, &message_len, &over);
     wipe(c->rx, len < sizeof(c->rx) ? len : sizeof(c->rx));
-    enum ide_err seal_err = secured_seal(&s->response, s->id, sealed, cap - DOE_HEADER_SIZE, message_len, &sealed_len);
-    if (seal_err == IDE_OK)
-        *response_len = doe_wrap(response, cap, DOE_TYPE_SECURED_CMA, sealed_len);
-    else if (message)
+    enum ide_err seal_err = seal_answer(s, response, cap, message_len, response_len);
+    if (seal_err != IDE_OK)
         wipe(message, message_len);
-    if (seal_err == IDE_OK && s->state == SESSION_FINISHED)
-        seal_err = session_establish(s);
     if (seal_err != IDE_OK || over)
         session_responder_end(r, s);
     if (err == IDE_OK && seal_err != IDE_OK)

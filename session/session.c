@@ -181,7 +181,7 @@ enum ide_err session_plain_exchange(struct session *s, const struct spdm_message
                                     uint8_t param2, const struct spdm_message *response, bool same_params)
 {
     struct spdm_connection *c = s->connection;
-    struct spdm_plain in = {.header = {.param1 = param1, .param2 = param2}}, out;
+    struct spdm_plain in = {.header = {.param1 = param1, .param2 = param2}}, out = {0};
     struct spdm_exchange e = {.request = request, .in = &in, .response = response, .out = &out};
     enum ide_err err = session_transact(s, &e, NULL, NULL);
     if (err != IDE_OK || !same_params)
