@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * An emulated endpoint as a controller meets it, through its mailbox: from discovery to a started and stopped key set.
+ * Then once with each fault on, which must show as the error that belongs to it, and once more with it off.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "emu_host.h"
+#include "root_port/ide_stream.h"
+#include "root_port/key_provider.h"
+#include "tools/ide-emu/device.h"
+#include "tools/ide-emu/orders.h"
+
+#define STREAM_ID 3u
+#define TIMEOUT_MS 250u
+
+static struct platform platform;
+static struct identities identities;
+static struct emu emu;
+static struct orders orders = {&emu, &identities};
+static struct emu_function *endpoint;
+static struct trust_anchor anchor;
+static struct trust trust = {.anchors = &anchor, .anchor_count = 1, .name_rule = CMA_NAME_REQUIRED};
+static uint8_t root[4096];
+
+static bool read_anchor(void)
+{
+    char path[IDENTITIES_PATH_MAX + 32], text[8192];
+    snprintf(path, sizeof path, "%s/trust/root.pem", identities.directory);
+    FILE *file = fopen(path, "r");
+    size_t len = file ? fread(text, 1, sizeof text, file) : 0;
+    if (file)
+        fclose(file);
+    anchor.der = root;
+    return pem_decode(text, len, root, sizeof root, &anchor.len);
+}
+
+static int set_up(void)
+{
+    char error[512] = "";
+    platform_default(&platform);
+    bool ok = identities_open(&identities, &platform, NULL, error, sizeof error) && read_anchor() &&
+              emu_init(&emu, &platform, error, sizeof error);
+    endpoint = ok ? host_find(&emu, ENDPOINT_A) : NULL;
+    ok = ok && device_open(endpoint, &identities, NULL, false, error, sizeof error);
+    if (!ok)
+        fprintf(stderr, "%s\n", error);
+    return ok ? 0 : 1;
+}
+
+static int tear_down(void)
+{
+    device_close(endpoint->device);
+    emu_free(&emu);
+    identities_close(&identities);
+    return 0;
+}
+
+/* --- What a controller does --------------------------------------------------------------------------------------- */
+
+struct visit {
+    struct pcie_config config;
+    struct wait_ops wait;
+    struct spdm_port *port;
+    struct key_provider provider;
+    struct ide_port registers;
+    struct ide_stream stream;
+    struct ide_fault fault;
+};
+
+static enum ide_err every_key(struct visit *v, enum ide_err (*act)(struct visit *v, const struct ide_km_target *t))
+{
+    for (unsigned d = 0; d < IDE_DIRECTIONS; d++)
+        for (unsigned sub = 0; sub < IDE_SUBSTREAMS; sub++) {
+            struct ide_km_target t = {.stream_id = STREAM_ID,
+                                      .direction = (enum ide_direction)d,
+                                      .substream = (enum ide_substream)sub};
+            enum ide_err err = act(v, &t);
+            if (err != IDE_OK)
+                return err;
+        }
+    return IDE_OK;
+}
+
+static enum ide_err program(struct visit *v, const struct ide_km_target *t)
+{
+    struct ide_key key = {.ifv = 1};
+    memset(key.key, 0x40 + (int)t->substream, sizeof key.key);
+    return v->provider.ops->program_key(v->provider.context, t, &key, &v->fault);
+}
+
+static enum ide_err go(struct visit *v, const struct ide_km_target *t)
+{
+    return v->provider.ops->go(v->provider.context, t, &v->fault);
+}
+
+static enum ide_err stop(struct visit *v, const struct ide_km_target *t)
+{
+    return v->provider.ops->stop(v->provider.context, t, &v->fault);
+}
+
+static enum ide_err prepare_stream(struct visit *v)
+{
+    struct ide_stream_settings settings = {.block = {IDE_SELECTIVE, 0}, .stream_id = STREAM_ID};
+    enum ide_err err = ide_port_open(&v->registers, &endpoint->desc.bdf, &v->config, &v->fault);
+    return err == IDE_OK ? ide_stream_setup(&v->stream, &v->registers, &settings, &v->fault) : err;
+}
+
+static enum ide_err query(struct visit *v)
+{
+    static struct ide_km_query_resp resp;
+    enum ide_err err = v->provider.ops->query(v->provider.context, &resp, &v->fault);
+    if (err == IDE_OK && (resp.bus != endpoint->desc.bdf.bus || resp.devfn != 0))
+        return ide_fail(&v->fault, IDE_E_KM_MISMATCH, "QUERY_RESP", "Bus_Num");
+    if (err == IDE_OK) /* the port's own registers, from the capability register on */
+        CU_ASSERT_EQUAL(memcmp(resp.blocks, endpoint->config.value + endpoint->ide.cap + 4, 4), 0);
+    return err;
+}
+
+static enum ide_err use(struct visit *v)
+{
+    enum ide_err err = prepare_stream(v);
+    if (err == IDE_OK)
+        err = spdm_port_attest(v->port, &trust, false, &v->fault);
+    if (err == IDE_OK)
+        err = spdm_port_open_session(v->port, &v->fault);
+    if (err == IDE_OK)
+        err = query(v);
+    if (err == IDE_OK)
+        err = every_key(v, program);
+    if (err == IDE_OK)
+        err = every_key(v, go);
+    if (err == IDE_OK)
+        err = every_key(v, stop);
+    return err;
+}
+
+static enum ide_err whole(void)
+{
+    struct visit v = {.config = host_config(endpoint), .wait = wait_system(NULL), .port = malloc(sizeof *v.port)};
+    struct ide_fault later;
+    if (!v.port)
+        return IDE_E_MEMORY;
+    enum ide_err err = spdm_port_open(v.port, &v.config, &v.wait, TIMEOUT_MS, &v.fault);
+    v.provider = key_provider_doe(v.port);
+    if (err == IDE_OK)
+        err = use(&v);
+    CHECK_OK(ide_stream_release(&v.stream, &later));
+    spdm_port_end_session(v.port);
+    spdm_port_close(v.port);
+    free(v.port);
+    return err;
+}
+
+/* --- Tests -------------------------------------------------------------------------------------------------------- */
+
+static void order(const char *text, const char *wanted)
+{
+    char line[256];
+    snprintf(line, sizeof line, "%s", text);
+    char *answer = orders_obey(&orders, line);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(answer);
+    if (strcmp(answer, wanted) != 0)
+        fprintf(stderr, "%s: %s\n", text, answer);
+    CU_ASSERT_STRING_EQUAL(answer, wanted);
+    free(answer);
+}
+
+static void it_answers_all_that_a_controller_asks(void)
+{
+    CHECK_OK(whole());
+    CHECK_OK(whole());
+}
+
+static void each_fault_shows_as_its_error_and_passes(void)
+{
+    static const struct {
+        const char *fault;
+        enum ide_err err;
+    } cases[] = {
+        {"doe-busy", IDE_E_DOE_ABORT},
+        {"doe-stuck", IDE_E_DOE_ABORT},
+        {"doe-error", IDE_E_DOE_ERROR},
+        {"wrong-length-doe", IDE_E_DOE_LENGTH},
+        {"wrong-type-doe", IDE_E_DOE_TYPE},
+        {"silent", IDE_E_TIMEOUT},
+        {"late=1500", IDE_E_TIMEOUT},
+        {"short", IDE_E_SHORT},
+        {"long", IDE_E_LONG},
+        {"spdm-busy", IDE_E_BUSY},
+        {"spdm-error", IDE_E_PEER_ERROR},
+        {"no-common-version", IDE_E_VERSION},
+        {"wrong-version", IDE_E_VERSION},
+        {"unoffered-algorithm", IDE_E_NOT_OFFERED},
+        {"bad-signature", IDE_E_SIGNATURE},
+        {"bad-signature-key-exchange", IDE_E_SIGNATURE},
+        {"bad-hmac", IDE_E_HMAC},
+        {"replayed-record", IDE_E_RECORD},
+        {"altered-record", IDE_E_RECORD},
+        {"forget-sessions", IDE_E_TIMEOUT},
+        {"bad-chain", IDE_E_CHAIN},
+        {"expired-chain", IDE_E_EXPIRED},
+        {"foreign-chain", IDE_E_UNTRUSTED},
+        {"wrong-name", IDE_E_NAME},
+        {"no-name", IDE_E_NAME},
+        {"km-refuse", IDE_E_KM_REFUSED},
+        {"go-refuse", IDE_E_PEER_ERROR},
+        {"stop-refuse", IDE_E_PEER_ERROR},
+        {"wrong-bdf", IDE_E_KM_MISMATCH},
+        {"stays-insecure", IDE_OK}, /* that only the status register tells */
+    };
+    CU_ASSERT_EQUAL(sizeof cases / sizeof cases[0], FAULT_COUNT);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[128];
+        snprintf(text, sizeof text, "misbehave " ENDPOINT_A " %s", cases[i].fault);
+        order(text, "ok");
+        enum ide_err got = whole();
+        if (got != cases[i].err)
+            fprintf(stderr, "%s:\n", cases[i].fault);
+        CHECK_ERR(got, cases[i].err);
+        order("behave " ENDPOINT_A, "ok");
+        CHECK_OK(whole());
+    }
+}
+
+static void a_counted_fault_passes_by_itself(void)
+{
+    order("misbehave " ENDPOINT_A " bad-signature 2", "ok");
+    CHECK_ERR(whole(), IDE_E_SIGNATURE);
+    CHECK_ERR(whole(), IDE_E_SIGNATURE);
+    CHECK_OK(whole());
+}
+
+static void a_reset_ends_sessions(void)
+{
+    struct visit v = {.config = host_config(endpoint), .wait = wait_system(NULL), .port = malloc(sizeof *v.port)};
+    CU_ASSERT_PTR_NOT_NULL_FATAL(v.port);
+    CHECK_OK(spdm_port_open(v.port, &v.config, &v.wait, TIMEOUT_MS, &v.fault));
+    v.provider = key_provider_doe(v.port);
+    CHECK_OK(spdm_port_authenticate(v.port, &trust, false, &v.fault));
+    CHECK_OK(spdm_port_open_session(v.port, &v.fault));
+    CHECK_OK(query(&v));
+    order("reset " ENDPOINT_A, "ok");
+    CHECK_ERR(query(&v), IDE_E_TIMEOUT);
+    spdm_port_close(v.port);
+    free(v.port);
+    CHECK_OK(whole());
+}
+
+static void orders_that_make_no_sense_are_refused(void)
+{
+    order("", "error: an empty line");
+    order("dance", "error: dance: there is no such order");
+    order("behave", "error: behave: wrong number of words");
+    order("behave 0000:09:00.0", "error: 0000:09:00.0: there is no such function");
+    order("behave x", "error: x: there is no such function");
+    order("misbehave " ENDPOINT_A " lat", "error: lat: there is no such fault");
+    order("misbehave " ENDPOINT_A " late=x", "error: late=x: the value is not a number above 0");
+    order("misbehave " ENDPOINT_A " late=0", "error: late=0: the value is not a number above 0");
+    order("misbehave " ENDPOINT_A " silent=3", "error: silent=3: this fault takes no value");
+    order("misbehave " ENDPOINT_A " silent 0", "error: silent:0: the count is not a number above 0");
+    order("misbehave " ENDPOINT_A " silent 99999999999", "error: silent:99999999999: the count is not a number above 0");
+    order("misbehave " ENDPOINT_A " doe-busy 2", "error: doe-busy:2: this fault is a state and cannot be counted");
+    order("fail " ENDPOINT_A " 3", "error: 3: no Secure stream has that Stream ID");
+    CHECK_OK(whole());
+}
+
+int main(void)
+{
+    if (CU_initialize_registry() != CUE_SUCCESS)
+        return 1;
+    CU_pSuite suite = CU_add_suite("emulated device", set_up, tear_down);
+    CU_ADD_TEST(suite, it_answers_all_that_a_controller_asks);
+    CU_ADD_TEST(suite, each_fault_shows_as_its_error_and_passes);
+    CU_ADD_TEST(suite, a_counted_fault_passes_by_itself);
+    CU_ADD_TEST(suite, a_reset_ends_sessions);
+    CU_ADD_TEST(suite, orders_that_make_no_sense_are_refused);
+    CU_basic_run_tests();
+    unsigned failures = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
+    CU_cleanup_registry();
+    return failures ? 1 : 0;
+}
