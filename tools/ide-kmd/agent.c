@@ -84,21 +84,32 @@ static enum ide_err run_session(struct agent *agent, struct job *job)
     return IDE_OK;
 }
 
-/* The port must be the one that is meant: keys for another one would secure a link that nobody asked for. */
-static enum ide_err run_query(struct agent *agent, struct job *job)
+static enum ide_err check_bdf(const struct agent *agent, const struct ide_km_query_resp *resp, struct ide_fault *fault)
 {
-    struct ide_km_query_resp resp;
     bool flit = pcie_flit_mode(&agent->function.config);
     uint8_t devfn = (uint8_t)(agent->bdf.device << 3 | agent->bdf.function);
     uint8_t segment = flit ? (uint8_t)agent->bdf.domain : 0;
-    TRY(agent->provider.ops->query(agent->provider.context, &resp, &job->fault));
-    if (resp.bus != agent->bdf.bus)
-        return ide_fail_value(&job->fault, IDE_E_KM_MISMATCH, "QUERY_RESP", "BusNum", resp.bus, agent->bdf.bus);
-    if (resp.devfn != devfn)
-        return ide_fail_value(&job->fault, IDE_E_KM_MISMATCH, "QUERY_RESP", "DevFuncNum", resp.devfn, devfn);
+    if (resp->bus != agent->bdf.bus)
+        return ide_fail_value(fault, IDE_E_KM_MISMATCH, "QUERY_RESP", "BusNum", resp->bus, agent->bdf.bus);
+    if (resp->devfn != devfn)
+        return ide_fail_value(fault, IDE_E_KM_MISMATCH, "QUERY_RESP", "DevFuncNum", resp->devfn, devfn);
     /* Below Flit Mode TLPs carry no segment; a port may tell its own all the same. */
-    if (resp.segment != segment && resp.segment != (uint8_t)agent->bdf.domain)
-        return ide_fail_value(&job->fault, IDE_E_KM_MISMATCH, "QUERY_RESP", "Segment", resp.segment, segment);
+    if (resp->segment != segment && resp->segment != (uint8_t)agent->bdf.domain)
+        return ide_fail_value(fault, IDE_E_KM_MISMATCH, "QUERY_RESP", "Segment", resp->segment, segment);
+    return IDE_OK;
+}
+
+/*
+ * The port must be the one that is meant: keys for another one would secure a link that nobody asked for. Some devices
+ * do not know their own number, though; the session that the keys go through has shown already who it is.
+ */
+static enum ide_err run_query(struct agent *agent, struct job *job)
+{
+    struct ide_km_query_resp resp;
+    TRY(agent->provider.ops->query(agent->provider.context, &resp, &job->fault));
+    if (!agent->settings->allow_wrong_bdf)
+        return check_bdf(agent, &resp, &job->fault);
+    job->has_note = check_bdf(agent, &resp, &job->note) != IDE_OK;
     return IDE_OK;
 }
 

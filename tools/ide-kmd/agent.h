@@ -15,6 +15,7 @@
 
 struct agent_settings {
     const char *sysfs;              /* NULL: the machine's */
+    bool allow_wrong_bdf;           /* a QUERY_RESP that names another function is noted, and no error */
     uint32_t timeout_ms;            /* for one answer, and for a stream to become Secure */
 };
 

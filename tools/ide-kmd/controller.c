@@ -372,7 +372,9 @@ static int on_stop(zloop_t *loop, zmq_pollitem_t *item, void *argument)
 enum ide_err controller_open(struct controller *c, const struct controller_settings *settings, struct failure *failure)
 {
     *c = (struct controller){.settings = settings, .front.lock = -1};
-    c->agent = (struct agent_settings){.sysfs = settings->sysfs, .timeout_ms = settings->timeout_ms};
+    c->agent = (struct agent_settings){.sysfs = settings->sysfs,
+                                        .allow_wrong_bdf = settings->allow_wrong_bdf,
+                                        .timeout_ms = settings->timeout_ms};
     c->workers.settings = &c->agent;
     c->hooks = (struct operation_hooks){.dispatch = on_dispatch,
                                         .progress = on_progress,

@@ -23,6 +23,7 @@ struct controller_settings {
     const char *listen;
     const char *trust;
     enum cma_name_rule name_rule;
+    bool allow_wrong_bdf;          /* of QUERY_RESP */
     uint32_t timeout_ms;
 };
 

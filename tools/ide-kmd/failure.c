@@ -100,7 +100,8 @@ static const struct hint {
     {IDE_E_CAPABILITY, NULL, "the device cannot do this: look for a firmware update or a setting that turns it on"},
     {IDE_E_PEER_ERROR, NULL, "the code says why the device refused; try again after a reset if it makes no sense"},
     {IDE_E_KM_REFUSED, NULL, "the port refused the key: see the status; a reset of the port frees what is in use"},
-    {IDE_E_KM_MISMATCH, NULL, "the device does not follow the IDE_KM specification: look for a firmware update"},
+    {IDE_E_KM_MISMATCH, NULL, "the device does not follow the IDE_KM specification: look for a firmware update; "
+                             "if it only does not know its own number there is ide-kmd --allow-wrong-bdf"},
     {IDE_E_INSECURE, NULL, "both ports took their keys, and the stream did not come up: look for what is between them; "
                            "`lspci -vvv` shows errors that the ports have logged"},
     {IDE_E_REGISTER, NULL, "the port does not take a setting that it says it supports: look for a firmware update"},

@@ -22,6 +22,8 @@ static const char help[] =
     "                     *.cer or *.der (default: " TRUST_DEFAULT ")\n"
     "  --allow-unnamed    accept a certificate without any CMA name; one that names\n"
     "                     another device is never accepted\n"
+    "  --allow-wrong-bdf  accept a device whose IDE_KM answer names another function,\n"
+    "                     and say so; its certificate must name it all the same\n"
     "  --timeout TIME     the most that a device may take for one answer, and a stream\n"
     "                     for becoming Secure: 2, 0.5, 500ms (default: 1)\n"
     "  --help, --version\n"
@@ -29,13 +31,23 @@ static const char help[] =
     "Prints `ready` when it serves. On SIGTERM and SIGINT it turns all its streams off\n"
     "and exits 0; 1 says that it could not start, 2 that the command line is wrong.\n";
 
-enum { OPTION_SYSFS = 256, OPTION_LISTEN, OPTION_TRUST, OPTION_UNNAMED, OPTION_TIMEOUT, OPTION_HELP, OPTION_VERSION };
+enum {
+    OPTION_SYSFS = 256,
+    OPTION_LISTEN,
+    OPTION_TRUST,
+    OPTION_UNNAMED,
+    OPTION_WRONG_BDF,
+    OPTION_TIMEOUT,
+    OPTION_HELP,
+    OPTION_VERSION
+};
 
 static const struct option long_options[] = {
     {"sysfs", required_argument, NULL, OPTION_SYSFS},
     {"listen", required_argument, NULL, OPTION_LISTEN},
     {"trust", required_argument, NULL, OPTION_TRUST},
     {"allow-unnamed", no_argument, NULL, OPTION_UNNAMED},
+    {"allow-wrong-bdf", no_argument, NULL, OPTION_WRONG_BDF},
     {"timeout", required_argument, NULL, OPTION_TIMEOUT},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
@@ -62,6 +74,9 @@ static enum options_result take(int option, struct controller_settings *settings
         return OPTIONS_RUN;
     case OPTION_UNNAMED:
         settings->name_rule = CMA_NAME_IF_PRESENT;
+        return OPTIONS_RUN;
+    case OPTION_WRONG_BDF:
+        settings->allow_wrong_bdf = true;
         return OPTIONS_RUN;
     case OPTION_TIMEOUT:
         if (duration_parse(optarg, &settings->timeout_ms))
