@@ -9,9 +9,9 @@
 bool duration_parse(const char *text, uint32_t *ms)
 {
     char *end;
-    if (strspn(text, "0123456789.") == 0)
-        return false;
     double value = strtod(text, &end);
+    if (end != text + strspn(text, "0123456789.")) /* strtod takes "0x10" and "1e3" too */
+        return false;
     if (strcmp(end, "ms") != 0) {
         value *= 1000;
         if (*end != '\0' && strcmp(end, "s") != 0)

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Requests, strictly decoded, and what is said about wrong ones: tools/ide-kmd/request.h, failure.h. */
+#include <stdlib.h>
+
+#include "check.h"
+#include "tools/ide-kmd/request.h"
+
+static struct request request;
+static struct failure failure;
+
+static enum ide_err decode(const char *text)
+{
+    request_release(&request);
+    failure = (struct failure){0};
+    return request_decode(text, strlen(text), &request, &failure);
+}
+
+static void refused(const char *text, enum ide_err err, const char *field, const char *message)
+{
+    CHECK_ERR(decode(text), err);
+    CHECK_ERR(failure.err, err);
+    CU_ASSERT_STRING_EQUAL(failure.step, "request");
+    if (strcmp(failure.field, field) != 0 || strcmp(failure.message, message) != 0)
+        fprintf(stderr, "%s: \"%s\": %s\n", text, failure.field, failure.message);
+    CU_ASSERT_STRING_EQUAL(failure.field, field);
+    CU_ASSERT_STRING_EQUAL(failure.message, message);
+    CU_ASSERT_STRING_NOT_EQUAL(failure_hint(&failure), "");
+}
+
+#define HEAD "{\"v\": 1, \"id\": 1, \"verb\": "
+
+static void each_verb_is_understood(void)
+{
+    static const char *const good[] = {
+        HEAD "\"ping\"}",
+        HEAD "\"list\"}",
+        HEAD "\"show\"}",
+        HEAD "\"show\", \"bdf\": \"0000:00:03.0\"}",
+        HEAD "\"attest\", \"bdf\": \"0000:00:03.0\"}",
+        HEAD "\"establish\", \"bdf\": \"0000:00:03.0\"}",
+        HEAD "\"rekey\"}",
+        HEAD "\"rekey\", \"bdf\": \"0000:00:03.0\"}",
+    };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        CHECK_OK(decode(good[i]));
+}
+
+static void all_members_arrive(void)
+{
+    CHECK_OK(decode("{\"v\": 1, \"id\": \"a7\", \"verb\": \"stop\", \"bdf\": \"10000:01:1f.7\", \"stream\": 254}"));
+    CU_ASSERT_EQUAL(request.verb->verb, API_STOP);
+    CU_ASSERT_STRING_EQUAL(json_string_value(request.id), "a7");
+    CU_ASSERT_TRUE(request.has_bdf && request.has_stream);
+    CU_ASSERT_EQUAL(request.bdf.domain, 0x10000);
+    CU_ASSERT_EQUAL(request.bdf.bus, 1);
+    CU_ASSERT_EQUAL(request.bdf.device, 0x1f);
+    CU_ASSERT_EQUAL(request.bdf.function, 7);
+    CU_ASSERT_EQUAL(request.stream, 254);
+}
+
+static void what_is_no_json_is_refused(void)
+{
+    refused("", IDE_E_ARGUMENT, "", "the request is not JSON: line 1, column 0: unexpected token near end of file");
+    refused("establish", IDE_E_ARGUMENT, "",
+            "the request is not JSON: line 1, column 9: invalid token near 'establish'");
+    refused("{\"v\": 1} x", IDE_E_ARGUMENT, "",
+            "the request is not JSON: line 1, column 10: end of file expected near 'x'");
+    refused("{\"v\": 1, \"v\": 1}", IDE_E_ARGUMENT, "",
+            "the request is not JSON: line 1, column 12: duplicate object key near '\"v\"'");
+    refused("[]", IDE_E_ARGUMENT, "", "the request must be an object and is an array");
+    refused("7", IDE_E_ARGUMENT, "", "the request must be an object and is an integer");
+    CU_ASSERT_PTR_NULL(request.id);
+}
+
+static void a_member_that_lacks_is_named(void)
+{
+    refused("{}", IDE_E_ARGUMENT, "id", "the member \"id\" is missing");
+    refused("{\"id\": 1}", IDE_E_ARGUMENT, "v", "the member \"v\" is missing");
+    refused("{\"id\": 1, \"v\": 1}", IDE_E_ARGUMENT, "verb", "the member \"verb\" is missing");
+    refused(HEAD "\"establish\"}", IDE_E_ARGUMENT, "bdf", "the member \"bdf\" is missing");
+    refused(HEAD "\"stop\", \"bdf\": \"0000:00:03.0\"}", IDE_E_ARGUMENT, "stream", "the member \"stream\" is missing");
+    refused(HEAD "\"rekey\", \"stream\": 1}", IDE_E_ARGUMENT, "bdf",
+            "the member \"bdf\" is missing: a stream number says nothing without its port");
+}
+
+static void a_member_of_a_wrong_type_is_named(void)
+{
+    refused("{\"v\": 1, \"id\": null, \"verb\": \"ping\"}", IDE_E_ARGUMENT, "id",
+            "the member \"id\" must be a string or an integer and is null");
+    refused("{\"v\": \"1\", \"id\": 1, \"verb\": \"ping\"}", IDE_E_ARGUMENT, "v",
+            "the member \"v\" must be an integer and is a string");
+    refused(HEAD "3}", IDE_E_ARGUMENT, "verb", "the member \"verb\" must be a string and is an integer");
+    refused(HEAD "\"attest\", \"bdf\": 3}", IDE_E_ARGUMENT, "bdf",
+            "the member \"bdf\" must be a string and is an integer");
+    refused(HEAD "\"establish\", \"bdf\": \"0000:00:03.0\", \"stream\": \"0\"}", IDE_E_ARGUMENT, "stream",
+            "the member \"stream\" must be an integer and is a string");
+    refused(HEAD "\"establish\", \"bdf\": \"0000:00:03.0\", \"stream\": 0.0}", IDE_E_ARGUMENT, "stream",
+            "the member \"stream\" must be an integer and is a real number");
+}
+
+static void a_member_that_the_verb_does_not_know_is_refused(void)
+{
+    refused(HEAD "\"list\", \"bdf\": \"0000:00:03.0\"}", IDE_E_ARGUMENT, "bdf", "\"list\" takes no member \"bdf\"");
+    refused(HEAD "\"establish\", \"bdf\": \"0000:00:03.0\", \"steam\": 1}", IDE_E_ARGUMENT, "steam",
+            "\"establish\" takes no member \"steam\"");
+}
+
+static void values_out_of_range_are_refused(void)
+{
+    refused("{\"v\": 2, \"id\": 1, \"verb\": \"ping\"}", IDE_E_VERSION, "v",
+            "the request is of version 2, and this is version 1 of the interface");
+    refused(HEAD "\"estabish\"}", IDE_E_UNSUPPORTED, "verb", "there is no verb \"estabish\"");
+    refused(HEAD "\"attest\", \"bdf\": \"03.0\"}", IDE_E_ARGUMENT, "bdf",
+            "\"03.0\" is no address of a PCI function, such as 0000:00:03.0");
+    refused(HEAD "\"establish\", \"bdf\": \"0000:00:03.0\", \"stream\": 255}", IDE_E_STREAM_RANGE, "stream",
+            "stream 255 is out of range: 0 to 254");
+    refused(HEAD "\"establish\", \"bdf\": \"0000:00:03.0\", \"stream\": -1}", IDE_E_STREAM_RANGE, "stream",
+            "stream -1 is out of range: 0 to 254");
+}
+
+static void an_id_that_could_be_read_comes_back(void)
+{
+    CHECK_ERR(decode("{\"id\": \"mine\", \"v\": 9}"), IDE_E_VERSION);
+    CU_ASSERT_STRING_EQUAL(json_string_value(request.id), "mine");
+}
+
+static void an_id_has_a_longest_length(void)
+{
+    char text[200];
+    snprintf(text, sizeof text, "{\"id\": \"%064d\", \"v\": 1, \"verb\": \"ping\"}", 0);
+    CHECK_OK(decode(text));
+    snprintf(text, sizeof text, "{\"id\": \"%065d\", \"v\": 1, \"verb\": \"ping\"}", 0);
+    refused(text, IDE_E_ARGUMENT, "id", "the member \"id\" is longer than 64 bytes");
+}
+
+static void a_request_has_a_longest_length(void)
+{
+    char *text = malloc(API_REQUEST_MAX + 2);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    memset(text, ' ', API_REQUEST_MAX + 1);
+    text[API_REQUEST_MAX + 1] = '\0';
+    memcpy(text, HEAD "\"ping\"}", sizeof HEAD "\"ping\"}" - 1);
+    refused(text, IDE_E_LONG, "", "the request has 16385 bytes, and 16384 are allowed");
+    text[API_REQUEST_MAX] = '\0';
+    CHECK_OK(decode(text));
+    free(text);
+}
+
+static void a_failure_says_all_that_is_known(void)
+{
+    struct failure f;
+    const struct pcie_bdf bdf = {.bus = 1};
+    struct ide_fault fault;
+    ide_fail_value(&fault, IDE_E_PEER_ERROR, "KEY_EXCHANGE", "X", 1, 2);
+    fault.peer_code = 4;
+    CHECK_ERR(failure_fault(&f, "session", &bdf, &fault), IDE_E_PEER_ERROR);
+    json_t *object = failure_json(&f);
+    CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(object, "code")), "peer_error");
+    CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(object, "step")), "session");
+    CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(object, "device")), "0000:01:00.0");
+    CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(object, "exchange")), "KEY_EXCHANGE");
+    CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(object, "field")), "X");
+    CU_ASSERT_EQUAL(json_integer_value(json_object_get(object, "got")), 1);
+    CU_ASSERT_EQUAL(json_integer_value(json_object_get(object, "want")), 2);
+    CU_ASSERT_EQUAL(json_integer_value(json_object_get(object, "peer_code")), 4);
+    json_decref(object);
+}
+
+static void errors_of_a_session_differ_by_step(void)
+{
+    struct failure f;
+    failure_set(&f, IDE_E_SESSION, "program_keys", NULL, "x");
+    CU_ASSERT_PTR_NOT_NULL(strstr(failure_hint(&f), "stop the stream"));
+    failure_set(&f, IDE_E_SESSION, "query", NULL, "x");
+    CU_ASSERT_PTR_NULL(strstr(failure_hint(&f), "stop the stream"));
+}
+
+int main(void)
+{
+    CU_initialize_registry();
+    CU_pSuite suite = CU_add_suite("ide-kmd requests", NULL, NULL);
+    CU_ADD_TEST(suite, each_verb_is_understood);
+    CU_ADD_TEST(suite, all_members_arrive);
+    CU_ADD_TEST(suite, what_is_no_json_is_refused);
+    CU_ADD_TEST(suite, a_member_that_lacks_is_named);
+    CU_ADD_TEST(suite, a_member_of_a_wrong_type_is_named);
+    CU_ADD_TEST(suite, a_member_that_the_verb_does_not_know_is_refused);
+    CU_ADD_TEST(suite, values_out_of_range_are_refused);
+    CU_ADD_TEST(suite, an_id_that_could_be_read_comes_back);
+    CU_ADD_TEST(suite, an_id_has_a_longest_length);
+    CU_ADD_TEST(suite, a_request_has_a_longest_length);
+    CU_ADD_TEST(suite, a_failure_says_all_that_is_known);
+    CU_ADD_TEST(suite, errors_of_a_session_differ_by_step);
+    CU_basic_run_tests();
+    request_release(&request);
+    unsigned failures = CU_get_number_of_failures();
+    CU_cleanup_registry();
+    return failures ? 1 : 0;
+}
