@@ -28,7 +28,8 @@ static enum ide_err check_choice(const struct choice *choice, const char *step, 
 }
 
 /* What was never offered by anyone here: extended algorithms, structures of unknown type. */
-static enum ide_err check_extensions(const struct spdm_algorithms *a, const char *step, struct ide_fault *fault)
+static enum ide_err check_extensions(const struct spdm_algorithms *a, const char *step,
+                                     struct ide_fault *fault)
 {
     if (a->ext_asym_count > 0)
         return ide_fail_value(fault, IDE_E_NOT_OFFERED, step, "ExtAsymSelCount", a->ext_asym_count, 0);
@@ -49,7 +50,8 @@ static enum ide_err check_selection(const struct spdm_params *p, const struct sp
     uint32_t both = p->flags_requester & p->flags_responder;
     bool key_ex = both & SPDM_CAP_KEY_EX;
     bool records = both & (SPDM_CAP_ENCRYPT | SPDM_CAP_MAC);
-    bool schedule = key_ex || (p->flags_requester & SPDM_CAP_PSK_MASK && p->flags_responder & SPDM_CAP_PSK_MASK);
+    bool schedule =
+        key_ex || (p->flags_requester & SPDM_CAP_PSK_MASK && p->flags_responder & SPDM_CAP_PSK_MASK);
     bool asym = key_ex || p->flags_responder & (SPDM_CAP_CERT | SPDM_CAP_CHAL | SPDM_CAP_MEAS_SIG);
     bool measurements = p->flags_responder & SPDM_CAP_MEAS_MASK && request->measurement_spec;
     bool other_params = p->version >= SPDM_VERSION_12;
@@ -67,7 +69,8 @@ static enum ide_err check_selection(const struct spdm_params *p, const struct sp
         {"AEAD", selected[SPDM_ALGORITHM_AEAD], offered[SPDM_ALGORITHM_AEAD], schedule && records},
         {"ReqBaseAsymAlg", selected[SPDM_ALGORITHM_REQ_ASYM], offered[SPDM_ALGORITHM_REQ_ASYM],
          both & SPDM_CAP_MUT_AUTH},
-        {"KeySchedule", selected[SPDM_ALGORITHM_KEY_SCHEDULE], offered[SPDM_ALGORITHM_KEY_SCHEDULE], schedule},
+        {"KeySchedule", selected[SPDM_ALGORITHM_KEY_SCHEDULE], offered[SPDM_ALGORITHM_KEY_SCHEDULE],
+         schedule},
         {"ReqPqcAsymAlg", selected[SPDM_ALGORITHM_REQ_PQC], offered[SPDM_ALGORITHM_REQ_PQC], false},
         {"KEMAlg", selected[SPDM_ALGORITHM_KEM], offered[SPDM_ALGORITHM_KEM], false},
     };
@@ -117,7 +120,7 @@ static void offer(struct spdm_algorithms *a, enum spdm_algorithm_type type, uint
 {
     a->structure[type] = bits;
     if (bits == 0)
-        return;   /* a structure that offers nothing is refused by some responders */
+        return; /* a structure that offers nothing is refused by some responders */
     a->present |= (uint8_t)(1u << type);
     a->header.param1++;
 }
@@ -173,7 +176,8 @@ static struct spdm_algorithms select_from(const struct spdm_connection *c, const
     const struct aead_info *aead = aead_choose(in->structure[SPDM_ALGORITHM_AEAD] & config->aead);
     bool measures = config->flags & SPDM_CAP_MEAS_MASK;
     struct spdm_algorithms out = {
-        .measurement_spec = measures ? in->measurement_spec & config->measurement_spec & MEASUREMENT_SPEC_DMTF : 0,
+        .measurement_spec =
+            measures ? in->measurement_spec & config->measurement_spec & MEASUREMENT_SPEC_DMTF : 0,
         .other_params = c->params.version >= SPDM_VERSION_12 ? in->other_params & SPDM_OPAQUE_FORMAT_1 : 0,
         .base_asym = asym ? asym->bit : 0,
         .base_hash = hash ? hash->bit : 0,

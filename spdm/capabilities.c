@@ -57,8 +57,8 @@ static void response_encode(struct writer *w, const struct spdm_params *p, const
     body_encode(w, p, message);
 }
 
-const struct spdm_message spdm_msg_get_capabilities = {SPDM_GET_CAPABILITIES, SPDM_VERSION_10, "GET_CAPABILITIES",
-                                                       capabilities_decode, request_encode};
+const struct spdm_message spdm_msg_get_capabilities = {
+    SPDM_GET_CAPABILITIES, SPDM_VERSION_10, "GET_CAPABILITIES", capabilities_decode, request_encode};
 const struct spdm_message spdm_msg_capabilities = {SPDM_CAPABILITIES, SPDM_VERSION_10, "CAPABILITIES",
                                                    capabilities_decode, response_encode};
 
@@ -110,8 +110,9 @@ static uint32_t flags_of(uint8_t version, bool responder)
 {
     switch (version) {
     case SPDM_VERSION_10:
-        return responder ? SPDM_CAP_CACHE | SPDM_CAP_CERT | SPDM_CAP_CHAL | SPDM_CAP_MEAS_MASK | SPDM_CAP_MEAS_FRESH
-                         : 0;
+        return responder
+                   ? SPDM_CAP_CACHE | SPDM_CAP_CERT | SPDM_CAP_CHAL | SPDM_CAP_MEAS_MASK | SPDM_CAP_MEAS_FRESH
+                   : 0;
     case SPDM_VERSION_11:
         return SPDM_CAP_CHUNK - 1;
     default:
@@ -171,7 +172,8 @@ static enum ide_err check_version(struct spdm_responder *r, uint8_t version)
                           config->version_max);
 }
 
-static enum ide_err check_request(struct spdm_responder *r, uint8_t version, const struct spdm_capabilities *in)
+static enum ide_err check_request(struct spdm_responder *r, uint8_t version,
+                                  const struct spdm_capabilities *in)
 {
     struct ide_fault *fault = &r->connection.fault;
     if (!flags_consistent(version, in->flags, false))
@@ -183,7 +185,8 @@ static enum ide_err check_request(struct spdm_responder *r, uint8_t version, con
     return IDE_OK;
 }
 
-enum ide_err spdm_handle_get_capabilities(struct spdm_responder *r, struct spdm_request *request, struct writer *w)
+enum ide_err spdm_handle_get_capabilities(struct spdm_responder *r, struct spdm_request *request,
+                                          struct writer *w)
 {
     struct spdm_connection *c = &r->connection;
     struct reader first = reader_of(request->data, request->len);

@@ -4,7 +4,7 @@
 
 #include "spdm/internal.h"
 
-#define RESPONSE_FIXED 8u   /* CERTIFICATE without its portion */
+#define RESPONSE_FIXED 8u /* CERTIFICATE without its portion */
 
 /* Both messages have two lengths of 16 bits, which from 1.4 on may be followed by the same two of 32 bits. */
 static bool is_large(const struct spdm_params *p, const struct spdm_header *h)
@@ -58,10 +58,10 @@ static void response_encode(struct writer *w, const struct spdm_params *p, const
     write_bytes(w, m->portion, m->portion_length);
 }
 
-const struct spdm_message spdm_msg_get_certificate = {SPDM_GET_CERTIFICATE, SPDM_VERSION_10, "GET_CERTIFICATE",
-                                                      request_decode, request_encode};
-const struct spdm_message spdm_msg_certificate = {SPDM_CERTIFICATE, SPDM_VERSION_10, "CERTIFICATE", response_decode,
-                                                  response_encode};
+const struct spdm_message spdm_msg_get_certificate = {SPDM_GET_CERTIFICATE, SPDM_VERSION_10,
+                                                      "GET_CERTIFICATE", request_decode, request_encode};
+const struct spdm_message spdm_msg_certificate = {SPDM_CERTIFICATE, SPDM_VERSION_10, "CERTIFICATE",
+                                                  response_decode, response_encode};
 
 /* The chain as it grows portion by portion. total is known from the first portion on and must stay. */
 struct chain_progress {
@@ -111,7 +111,8 @@ static enum ide_err get_portion(struct spdm_connection *c, uint8_t slot, struct 
 }
 
 /* The chain against the digest that DIGESTS gave, then against whom the caller trusts. Publishes on success only. */
-static enum ide_err verify_chain(struct spdm_connection *c, uint8_t slot, size_t len, const struct trust *trust)
+static enum ide_err verify_chain(struct spdm_connection *c, uint8_t slot, size_t len,
+                                 const struct trust *trust)
 {
     const struct spdm_params *p = &c->params;
     uint8_t digest[HASH_SIZE_MAX];
@@ -121,8 +122,8 @@ static enum ide_err verify_chain(struct spdm_connection *c, uint8_t slot, size_t
         return ide_fail(&c->fault, err, "CERTIFICATE", "Digest");
     if (c->digest_mask >> slot & 1 && !equal_secret(digest, c->digests[slot], p->hash->size))
         return ide_fail(&c->fault, IDE_E_FIELD, "CERTIFICATE", "Digest");
-    err = identity_verify(c->chain, len, p->hash->id, p->asym->key, c->clock.unix_seconds(c->clock.context), trust,
-                          &peer, &c->fault);
+    err = identity_verify(c->chain, len, p->hash->id, p->asym->key, c->clock.unix_seconds(c->clock.context),
+                          trust, &peer, &c->fault);
     if (err != IDE_OK)
         return err;
     memcpy(c->chain_hash, digest, p->hash->size);
@@ -157,13 +158,15 @@ enum ide_err spdm_get_certificate(struct spdm_connection *c, uint8_t slot, const
     return err == IDE_OK ? verify_chain(c, slot, progress.total, trust) : err;
 }
 
-enum ide_err spdm_handle_get_certificate(struct spdm_responder *r, struct spdm_request *request, struct writer *w)
+enum ide_err spdm_handle_get_certificate(struct spdm_responder *r, struct spdm_request *request,
+                                         struct writer *w)
 {
     struct spdm_get_certificate in;
     enum ide_err err = spdm_request_decode(r, &spdm_msg_get_certificate, request, &in);
     if (err != IDE_OK)
         return err;
-    const struct spdm_slot *slot = spdm_responder_slot(r, in.header.param1 & SPDM_SLOT_MASK, "GET_CERTIFICATE");
+    const struct spdm_slot *slot =
+        spdm_responder_slot(r, in.header.param1 & SPDM_SLOT_MASK, "GET_CERTIFICATE");
     if (!slot)
         return IDE_E_NO_CERT;
     struct reader chain = reader_of(slot->chain, slot->chain_len);

@@ -153,6 +153,11 @@ static enum ide_err sign_response(struct spdm_responder *r, const struct spdm_sl
     return err;
 }
 
+static bool summary_type_valid(uint8_t type)
+{
+    return type == SPDM_SUMMARY_NONE || type == SPDM_SUMMARY_TCB || type == SPDM_SUMMARY_ALL;
+}
+
 static uint8_t slot_mask(const struct spdm_responder *r)
 {
     uint8_t mask = 0;
@@ -172,10 +177,10 @@ enum ide_err spdm_handle_challenge(struct spdm_responder *r, struct spdm_request
     const struct spdm_slot *slot = spdm_responder_slot(r, in.header.param1, "CHALLENGE");
     if (!slot)
         return IDE_E_NO_CERT;
-    /* nothing is measured, so there is no summary to give */
-    if (in.header.param2 != SPDM_SUMMARY_NONE)
-        return ide_fail_value(&c->fault, IDE_E_FIELD, "CHALLENGE", "MeasurementSummaryHashType", in.header.param2,
-                              SPDM_SUMMARY_NONE);
+    /* nothing is measured, so whatever is asked for, the summary is absent (§10.8) */
+    if (!summary_type_valid(in.header.param2))
+        return ide_fail_value(&c->fault, IDE_E_FIELD, "CHALLENGE", "MeasurementSummaryHashType",
+                              in.header.param2, SPDM_SUMMARY_NONE);
     err = hash_once(c->params.hash->id, slot->chain, slot->chain_len, chain_hash);
     if (err == IDE_OK)
         err = c->rng.random(c->rng.context, nonce, sizeof nonce);

@@ -97,8 +97,8 @@ enum ide_err spdm_m1m2_request(struct spdm_connection *c, uint8_t code, bool in_
 #define PREFIX_REPEATS 4u
 #define PREFIX_SIZE    100u
 
-enum ide_err spdm_signing_digest(const struct spdm_params *p, const char *context, const uint8_t *transcript_hash,
-                                 uint8_t *digest)
+enum ide_err spdm_signing_digest(const struct spdm_params *p, const char *context,
+                                 const uint8_t *transcript_hash, uint8_t *digest)
 {
     if (!p->hash)
         return IDE_E_STATE;

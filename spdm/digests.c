@@ -33,7 +33,8 @@ static void digests_encode(struct writer *w, const struct spdm_params *p, const 
     write_bytes(w, m->keys, key_info_size(p, m));
 }
 
-const struct spdm_message spdm_msg_get_digests = {SPDM_GET_DIGESTS, SPDM_VERSION_10, "GET_DIGESTS", NULL, NULL};
+const struct spdm_message spdm_msg_get_digests = {SPDM_GET_DIGESTS, SPDM_VERSION_10, "GET_DIGESTS", NULL,
+                                                  NULL};
 const struct spdm_message spdm_msg_digests = {SPDM_DIGESTS, SPDM_VERSION_10, "DIGESTS", digests_decode,
                                               digests_encode};
 
@@ -90,6 +91,6 @@ enum ide_err spdm_handle_get_digests(struct spdm_responder *r, struct spdm_reque
         out.header.param2 |= (uint8_t)(1u << slot);
     }
     if (p->version >= SPDM_VERSION_13)
-        out.header.param1 = out.header.param2;   /* SupportedSlotMask */
+        out.header.param1 = out.header.param2; /* SupportedSlotMask */
     return err == IDE_OK ? spdm_reply(&spdm_msg_digests, p, &out, w) : err;
 }

@@ -36,8 +36,8 @@ static void error_encode(struct writer *w, const struct spdm_params *p, const vo
 
 const struct spdm_message spdm_msg_error = {SPDM_ERROR, SPDM_VERSION_10, "ERROR", error_decode, error_encode};
 
-const struct spdm_message spdm_msg_respond_if_ready = {
-    SPDM_RESPOND_IF_READY, SPDM_VERSION_10, "RESPOND_IF_READY", NULL, NULL};
+const struct spdm_message spdm_msg_respond_if_ready = {SPDM_RESPOND_IF_READY, SPDM_VERSION_10,
+                                                       "RESPOND_IF_READY", NULL, NULL};
 
 uint8_t spdm_error_for(enum ide_err err)
 {

@@ -30,8 +30,8 @@ static void read_header(struct reader *r, const struct spdm_message *m, const st
         read_fail_value(r, IDE_E_UNSUPPORTED, "SPDMVersion", version, m->first_version);
 }
 
-enum ide_err spdm_decode(const struct spdm_message *m, const struct spdm_params *p, const uint8_t *data, size_t len,
-                         void *message, size_t *consumed, struct ide_fault *fault)
+enum ide_err spdm_decode(const struct spdm_message *m, const struct spdm_params *p, const uint8_t *data,
+                         size_t len, void *message, size_t *consumed, struct ide_fault *fault)
 {
     struct reader r = reader_of(data, len);
     read_header(&r, m, p, message);
@@ -43,7 +43,8 @@ enum ide_err spdm_decode(const struct spdm_message *m, const struct spdm_params 
     return read_done(&r, fault, m->name);
 }
 
-void spdm_write(const struct spdm_message *m, const struct spdm_params *p, const void *message, struct writer *w)
+void spdm_write(const struct spdm_message *m, const struct spdm_params *p, const void *message,
+                struct writer *w)
 {
     const struct spdm_header *h = message;
     write_u8(w, version_of(m, p));

@@ -2,9 +2,9 @@
 /* NEGOTIATE_ALGORITHMS and ALGORITHMS (DSP0274 1.2 §10.5): the codec. What is chosen is in algorithm_choice.c. */
 #include "spdm/internal.h"
 
-#define EXT_SIZE           4u      /* one extended algorithm */
-#define FIXED_ALG_SIZE     2u      /* AlgSupported of every structure defined so far */
-#define REQUEST_LENGTH_MAX 128u    /* §10.5 */
+#define EXT_SIZE           4u   /* one extended algorithm */
+#define FIXED_ALG_SIZE     2u   /* AlgSupported of every structure defined so far */
+#define REQUEST_LENGTH_MAX 128u /* §10.5 */
 
 static void structure_decode(struct reader *r, struct spdm_algorithms *m, uint8_t *previous)
 {
@@ -136,5 +136,5 @@ static void response_encode(struct writer *w, const struct spdm_params *p, const
 
 const struct spdm_message spdm_msg_negotiate_algorithms = {
     SPDM_NEGOTIATE_ALGORITHMS, SPDM_VERSION_10, "NEGOTIATE_ALGORITHMS", request_decode, request_encode};
-const struct spdm_message spdm_msg_algorithms = {SPDM_ALGORITHMS, SPDM_VERSION_10, "ALGORITHMS", response_decode,
-                                                 response_encode};
+const struct spdm_message spdm_msg_algorithms = {SPDM_ALGORITHMS, SPDM_VERSION_10, "ALGORITHMS",
+                                                 response_decode, response_encode};

@@ -3,14 +3,14 @@
 
 #include "spdm/internal.h"
 
-#define TIMEOUT_DEFAULT_MS 1000u
+#define TIMEOUT_DEFAULT_MS  1000u
 #define BUSY_WAIT_MAX_SHIFT 10u
 
 /* One exchange under way. What it adds to the transcripts is kept here until the exchange has succeeded. */
 struct attempt {
     const struct spdm_channel *channel;
     const struct spdm_exchange *exchange;
-    size_t request_len;          /* of what stands in c->tx */
+    size_t request_len; /* of what stands in c->tx */
     const uint8_t *response;
     size_t response_len;
     struct hash hash;
@@ -113,8 +113,8 @@ static enum ide_err after_error(struct spdm_connection *c, struct attempt *a, ui
 {
     struct spdm_error error;
     size_t consumed;
-    enum ide_err err = spdm_decode(&spdm_msg_error, &c->params, a->response, a->response_len, &error, &consumed,
-                                   &c->fault);
+    enum ide_err err =
+        spdm_decode(&spdm_msg_error, &c->params, a->response, a->response_len, &error, &consumed, &c->fault);
     if (err != IDE_OK)
         return err;
     switch (error.header.param1) {

@@ -5,9 +5,9 @@
 
 #include "spdm/internal.h"
 
-#define ANY_STATE       0xffu
-#define IN(state)       (1u << (state))
-#define PADDING_MAX     3u
+#define ANY_STATE   0xffu
+#define IN(state)   (1u << (state))
+#define PADDING_MAX 3u
 
 /* code, first version, name, needs, states, in session, outside, noted, handler */
 static const struct spdm_handler rows[] = {
@@ -15,22 +15,23 @@ static const struct spdm_handler rows[] = {
      spdm_handle_get_version},
     {SPDM_GET_CAPABILITIES, SPDM_VERSION_10, "GET_CAPABILITIES", 0, IN(SPDM_AFTER_VERSION), false, true,
      SPDM_NOTED_VCA, spdm_handle_get_capabilities},
-    {SPDM_NEGOTIATE_ALGORITHMS, SPDM_VERSION_10, "NEGOTIATE_ALGORITHMS", 0, IN(SPDM_AFTER_CAPABILITIES), false, true,
-     SPDM_NOTED_VCA, spdm_handle_negotiate_algorithms},
+    {SPDM_NEGOTIATE_ALGORITHMS, SPDM_VERSION_10, "NEGOTIATE_ALGORITHMS", 0, IN(SPDM_AFTER_CAPABILITIES),
+     false, true, SPDM_NOTED_VCA, spdm_handle_negotiate_algorithms},
     {SPDM_GET_DIGESTS, SPDM_VERSION_10, "GET_DIGESTS", SPDM_CAP_CERT, IN(SPDM_NEGOTIATED), true, true,
      SPDM_NOTED_M1M2, spdm_handle_get_digests},
     {SPDM_GET_CERTIFICATE, SPDM_VERSION_10, "GET_CERTIFICATE", SPDM_CAP_CERT, IN(SPDM_NEGOTIATED), true, true,
      SPDM_NOTED_M1M2, spdm_handle_get_certificate},
     {SPDM_CHALLENGE, SPDM_VERSION_10, "CHALLENGE", SPDM_CAP_CHAL, IN(SPDM_NEGOTIATED), false, true,
      SPDM_NOTED_NOWHERE, spdm_handle_challenge},
-    {SPDM_VENDOR_DEFINED_REQUEST, SPDM_VERSION_10, "VENDOR_DEFINED_REQUEST", 0, IN(SPDM_NEGOTIATED), true, true,
-     SPDM_NOTED_NOWHERE, spdm_handle_vendor_defined},
+    {SPDM_VENDOR_DEFINED_REQUEST, SPDM_VERSION_10, "VENDOR_DEFINED_REQUEST", 0, IN(SPDM_NEGOTIATED), true,
+     true, SPDM_NOTED_NOWHERE, spdm_handle_vendor_defined},
 };
 
 const struct spdm_handler_table spdm_handlers = {rows, sizeof rows / sizeof rows[0]};
 
 void spdm_responder_init(struct spdm_responder *r, const struct spdm_config *config, const struct rng *rng,
-                         const struct clock *clock, const struct spdm_handler_table *tables, size_t table_count)
+                         const struct clock *clock, const struct spdm_handler_table *tables,
+                         size_t table_count)
 {
     memset(r, 0, sizeof *r);
     spdm_connection_init(&r->connection, SPDM_RESPONDER, config, rng, clock);
@@ -74,7 +75,8 @@ const struct spdm_slot *spdm_responder_slot(struct spdm_responder *r, uint8_t sl
     return NULL;
 }
 
-enum ide_err spdm_responder_note(struct hash *hash, const struct spdm_request *request, const struct writer *w)
+enum ide_err spdm_responder_note(struct hash *hash, const struct spdm_request *request,
+                                 const struct writer *w)
 {
     enum ide_err err = write_done(w);
     if (err == IDE_OK)
@@ -153,8 +155,8 @@ static enum ide_err read_row(struct spdm_responder *r, const struct spdm_request
  * A requester that missed a response sends GET_CAPABILITIES or NEGOTIATE_ALGORITHMS again, byte for byte, and gets the
  * same answer (DSP0274 1.2 §10.4, §10.5). GET_VERSION starts anew instead.
  */
-static bool repeated(const struct spdm_responder *r, const struct spdm_handler *row, const struct spdm_request *q,
-                     struct writer *w)
+static bool repeated(const struct spdm_responder *r, const struct spdm_handler *row,
+                     const struct spdm_request *q, struct writer *w)
 {
     const uint8_t *last = r->connection.vca + r->last_vca;
     size_t n = r->last_vca_request;
@@ -183,8 +185,8 @@ static enum ide_err note_vca(struct spdm_responder *r, const struct spdm_request
 }
 
 /* The one place where the responder's side of the transcripts grows. */
-static enum ide_err note(struct spdm_responder *r, const struct spdm_handler *row, const struct spdm_request *q,
-                         const struct writer *w)
+static enum ide_err note(struct spdm_responder *r, const struct spdm_handler *row,
+                         const struct spdm_request *q, const struct writer *w)
 {
     if (row->noted == SPDM_NOTED_VCA)
         return note_vca(r, q, w);
@@ -204,7 +206,7 @@ static enum ide_err serve(struct spdm_responder *r, const struct spdm_handler *r
         return err;
     err = note(r, row, q, w);
     if (err != IDE_OK)
-        spdm_responder_forget(r);   /* a transcript with a gap proves nothing */
+        spdm_responder_forget(r); /* a transcript with a gap proves nothing */
     return err;
 }
 
@@ -230,7 +232,8 @@ static size_t write_error(const struct spdm_responder *r, enum ide_err err, uint
     size_t len;
     if (error.header.param1 == 0)
         error.header.param1 = spdm_error_for(err);
-    return spdm_encode(&spdm_msg_error, &r->connection.params, &error, response, cap, &len) == IDE_OK ? len : 0;
+    return spdm_encode(&spdm_msg_error, &r->connection.params, &error, response, cap, &len) == IDE_OK ? len
+                                                                                                      : 0;
 }
 
 enum ide_err spdm_respond(struct spdm_responder *r, void *session, const uint8_t *request, size_t request_len,

@@ -34,7 +34,8 @@ const struct spdm_message spdm_msg_vendor_defined_request = {
 const struct spdm_message spdm_msg_vendor_defined_response = {
     SPDM_VENDOR_DEFINED_RESPONSE, SPDM_VERSION_10, "VENDOR_DEFINED_RESPONSE", vendor_decode, vendor_encode};
 
-static const struct spdm_vendor *find_vendor(const struct spdm_responder *r, const struct spdm_vendor_defined *m)
+static const struct spdm_vendor *find_vendor(const struct spdm_responder *r,
+                                             const struct spdm_vendor_defined *m)
 {
     for (const struct spdm_vendor *v = r->vendors; v; v = v->next) {
         if (v->standard_id == m->standard_id && v->vendor_id_len == m->vendor_id_len &&
@@ -59,7 +60,8 @@ static enum ide_err check_vendor(struct spdm_responder *r, const struct spdm_ven
     return IDE_OK;
 }
 
-enum ide_err spdm_handle_vendor_defined(struct spdm_responder *r, struct spdm_request *request, struct writer *w)
+enum ide_err spdm_handle_vendor_defined(struct spdm_responder *r, struct spdm_request *request,
+                                        struct writer *w)
 {
     struct spdm_vendor_defined in;
     enum ide_err err = spdm_request_decode(r, &spdm_msg_vendor_defined_request, request, &in);

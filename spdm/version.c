@@ -24,7 +24,8 @@ static void version_encode(struct writer *w, const struct spdm_params *p, const 
     write_bytes(w, m->entries, (size_t)m->count * ENTRY_SIZE);
 }
 
-const struct spdm_message spdm_msg_get_version = {SPDM_GET_VERSION, SPDM_VERSION_10, "GET_VERSION", NULL, NULL};
+const struct spdm_message spdm_msg_get_version = {SPDM_GET_VERSION, SPDM_VERSION_10, "GET_VERSION", NULL,
+                                                  NULL};
 const struct spdm_message spdm_msg_version = {SPDM_VERSION, SPDM_VERSION_10, "VERSION", version_decode,
                                               version_encode};
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "spdm_pair.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -31,7 +32,7 @@ static void on_reset(struct spdm_responder *r)
 static void alter(struct spdm_pair *p, uint8_t *response, size_t *len)
 {
     struct alteration *a = &p->alteration;
-    if (a->code == 0 || response[1] != a->code || a->skip-- > 0)
+    if (a->code == 0 || (response[1] != a->code && !a->any) || a->skip-- > 0)
         return;
     if (a->replace)
         *len = a->count;
@@ -50,7 +51,8 @@ enum ide_err spdm_pair_send(struct spdm_pair *p, const uint8_t *request, size_t 
     p->exchanges++;
     memcpy(p->last_request, request, len);
     p->last_request_len = len;
-    return spdm_respond(&p->responder, NULL, p->last_request, len, response, SPDM_TRANSFER_SIZE, response_len);
+    return spdm_respond(&p->responder, NULL, p->last_request, len, response, SPDM_TRANSFER_SIZE,
+                        response_len);
 }
 
 static enum ide_err exchange(void *context, struct spdm_connection *c, size_t request_len,
@@ -89,10 +91,21 @@ bool spdm_pair_open(struct spdm_pair *p, struct device_identity *identity)
     spdm_responder_init(&p->responder, &p->responder_config, &rng, &clock, &spdm_handlers, 1);
     p->responder.layer = p;
     p->responder.on_reset = on_reset;
-    const struct spdm_slot slot = {.chain = identity->chain, .chain_len = identity->chain_len,
-                                   .key = &identity->key};
+    const struct spdm_slot slot = {
+        .chain = identity->chain, .chain_len = identity->chain_len, .key = &identity->key};
     p->responder.slots[0] = p->responder.slots[2] = slot;
     return true;
+}
+
+bool spdm_pair_fault_is(const struct spdm_pair *p, enum ide_err err, const char *step, const char *field)
+{
+    const struct ide_fault *f = &p->requester.fault;
+    bool same_field = field ? f->field && strcmp(f->field, field) == 0 : !f->field;
+    bool same = f->err == err && f->step && strcmp(f->step, step) == 0 && same_field;
+    char text[256];
+    if (!same)
+        fprintf(stderr, "\n  %s\n", ide_fault_text(f, text, sizeof text));
+    return same;
 }
 
 void spdm_pair_close(struct spdm_pair *p)

@@ -21,6 +21,7 @@ struct alteration {
     int grow;                      /* then the message is that much longer or shorter */
     bool replace;                  /* the bytes are the whole message */
     bool repeat;
+    bool any;                      /* whatever its code, but code is not 0 */
     enum ide_err fail;             /* the exchange fails instead */
 };
 
@@ -42,6 +43,9 @@ struct spdm_pair {
 /* A fresh pair with the default configurations for the identity's curve, chain in slots 0 and 2. */
 bool spdm_pair_open(struct spdm_pair *p, struct device_identity *identity);
 void spdm_pair_close(struct spdm_pair *p);
+
+/* Whether the requester's fault is this one, printing it if it is not. field NULL: none is named. */
+bool spdm_pair_fault_is(const struct spdm_pair *p, enum ide_err err, const char *step, const char *field);
 
 /* Sends raw bytes to the responder; response has room for SPDM_TRANSFER_SIZE. Returns the responder's result. */
 enum ide_err spdm_pair_send(struct spdm_pair *p, const uint8_t *request, size_t len, uint8_t *response,

@@ -14,11 +14,30 @@ static uint8_t response[SPDM_TRANSFER_SIZE];
 static size_t response_len;
 
 static const uint8_t get_version[] = {0x10, SPDM_GET_VERSION, 0, 0};
-static const uint8_t get_capabilities[] = {0x12, SPDM_GET_CAPABILITIES, 0, 0, 0, 0, 0, 0, 0xc0, 0x62, 0, 0,
-                                           0, 0x12, 0, 0, 0, 0x12, 0, 0};
-static const uint8_t negotiate[] = {0x12, SPDM_NEGOTIATE_ALGORITHMS, 3, 0, 44, 0, 1, 2, 0x90, 0, 0, 0, 3, 0, 0, 0,
-                                    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-                                    2, 0x20, 0x18, 0, 3, 0x20, 7, 0, 5, 0x20, 1, 0};
+static const uint8_t get_capabilities[] = {
+    0x12, SPDM_GET_CAPABILITIES, 0, 0, 0, 0, 0, 0, 0xc0, 0x62, 0, 0, 0, 0x12, 0, 0, 0, 0x12, 0, 0};
+static const uint8_t negotiate[] = {0x12, SPDM_NEGOTIATE_ALGORITHMS,
+                                    3,    0,
+                                    44,   0,
+                                    1,    2,
+                                    0x90, 0,
+                                    0,    0,
+                                    3,    0,
+                                    0,    0,
+                                    0,    0,
+                                    0,    0,
+                                    0,    0,
+                                    0,    0,
+                                    0,    0,
+                                    0,    0,
+                                    0,    0,
+                                    0,    0,
+                                    2,    0x20,
+                                    0x18, 0,
+                                    3,    0x20,
+                                    7,    0,
+                                    5,    0x20,
+                                    1,    0};
 static const uint8_t get_digests[] = {0x12, SPDM_GET_DIGESTS, 0, 0};
 static const uint8_t get_certificate[] = {0x12, SPDM_GET_CERTIFICATE, 0, 0, 0, 0, 0xff, 0xff};
 static const uint8_t challenge[36] = {0x12, SPDM_CHALLENGE, 0, 0, 1, 2, 3};
@@ -74,11 +93,14 @@ struct request {
     const char *name;
     const uint8_t *data;
     size_t len;
-    unsigned states;       /* where it is served */
+    unsigned states; /* where it is served */
     uint8_t response;
 };
 
-#define REQUEST(data, states, response) {#data, data, sizeof data, states, response}
+#define REQUEST(data, states, response)                                                                      \
+    {                                                                                                        \
+#data, data, sizeof data, states, response                                                           \
+    }
 #define ALL_STATES 0xfu
 #define IN(state)  (1u << (state))
 
@@ -100,10 +122,10 @@ static void each_request_in_each_state(void)
             uint8_t version = pair.responder.connection.params.version;
             enum ide_err err = send(r->data, r->len);
             bool served = err == IDE_OK && answered(r->response);
-            bool right = r->states & IN(state) ? served
-                                               : err == IDE_E_STATE &&
-                                                     refused(version ? version : 0x10,
-                                                             SPDM_ERROR_UNEXPECTED_REQUEST, 0);
+            bool right = r->states & IN(state)
+                             ? served
+                             : err == IDE_E_STATE &&
+                                   refused(version ? version : 0x10, SPDM_ERROR_UNEXPECTED_REQUEST, 0);
             if (!right)
                 fprintf(stderr, "%s in state %u: %s\n", r->name, state, ide_err_name(err));
             CU_ASSERT_TRUE(right);
@@ -130,63 +152,81 @@ struct malformed {
 };
 
 #define BAD(text, good, at, err, field, error, data, ...)                                                    \
-    {text, good, sizeof good, at, {__VA_ARGS__}, sizeof((uint8_t[]){__VA_ARGS__}), 0, err, field, error, data}
-#define SIZED(text, good, by, err, field) {text, good, sizeof good, 0, {0}, 0, by, err, field, SPDM_ERROR_INVALID_REQUEST, 0}
+    {                                                                                                        \
+        text, good, sizeof good, at, {__VA_ARGS__}, sizeof((uint8_t[]){__VA_ARGS__}), 0, err, field, error,  \
+            data                                                                                             \
+    }
+#define SIZED(text, good, by, err, field)                                                                    \
+    {                                                                                                        \
+        text, good, sizeof good, 0, {0}, 0, by, err, field, SPDM_ERROR_INVALID_REQUEST, 0                    \
+    }
 
 static const struct malformed malformed[] = {
-    BAD("GET_VERSION of 1.2", get_version, 0, IDE_E_VERSION, "SPDMVersion", SPDM_ERROR_VERSION_MISMATCH, 0, 0x12),
+    BAD("GET_VERSION of 1.2", get_version, 0, IDE_E_VERSION, "SPDMVersion", SPDM_ERROR_VERSION_MISMATCH, 0,
+        0x12),
     SIZED("GET_VERSION of three bytes", get_version, -1, IDE_E_SHORT, "Param1"),
     SIZED("GET_VERSION with more behind it", get_version, 4, IDE_E_LONG, "length"),
-    BAD("GET_CAPABILITIES of 1.1", get_capabilities, 0, IDE_E_VERSION, "SPDMVersion", SPDM_ERROR_VERSION_MISMATCH, 0,
-        0x11),
-    BAD("GET_CAPABILITIES of 1.3", get_capabilities, 0, IDE_E_VERSION, "SPDMVersion", SPDM_ERROR_VERSION_MISMATCH, 0,
-        0x13),
+    BAD("GET_CAPABILITIES of 1.1", get_capabilities, 0, IDE_E_VERSION, "SPDMVersion",
+        SPDM_ERROR_VERSION_MISMATCH, 0, 0x11),
+    BAD("GET_CAPABILITIES of 1.3", get_capabilities, 0, IDE_E_VERSION, "SPDMVersion",
+        SPDM_ERROR_VERSION_MISMATCH, 0, 0x13),
     BAD("CTExponent 32", get_capabilities, 5, IDE_E_FIELD, "CTExponent", SPDM_ERROR_INVALID_REQUEST, 0, 32),
-    BAD("session keys without records", get_capabilities, 8, IDE_E_FIELD, "Flags", SPDM_ERROR_INVALID_REQUEST, 0, 0),
-    BAD("MUT_AUTH without a key", get_capabilities, 9, IDE_E_FIELD, "Flags", SPDM_ERROR_INVALID_REQUEST, 0, 0x63),
+    BAD("session keys without records", get_capabilities, 8, IDE_E_FIELD, "Flags", SPDM_ERROR_INVALID_REQUEST,
+        0, 0),
+    BAD("MUT_AUTH without a key", get_capabilities, 9, IDE_E_FIELD, "Flags", SPDM_ERROR_INVALID_REQUEST, 0,
+        0x63),
     BAD("PSK_CAP reserved", get_capabilities, 9, IDE_E_FIELD, "Flags", SPDM_ERROR_INVALID_REQUEST, 0, 0x6a),
-    BAD("DataTransferSize 41", get_capabilities, 12, IDE_E_FIELD, "DataTransferSize", SPDM_ERROR_INVALID_REQUEST, 0, 41,
-        0),
-    BAD("long messages without CHUNK", get_capabilities, 17, IDE_E_FIELD, "MaxSPDMmsgSize", SPDM_ERROR_INVALID_REQUEST,
-        0, 0x13),
+    BAD("DataTransferSize 41", get_capabilities, 12, IDE_E_FIELD, "DataTransferSize",
+        SPDM_ERROR_INVALID_REQUEST, 0, 41, 0),
+    BAD("long messages without CHUNK", get_capabilities, 17, IDE_E_FIELD, "MaxSPDMmsgSize",
+        SPDM_ERROR_INVALID_REQUEST, 0, 0x13),
     SIZED("GET_CAPABILITIES too short", get_capabilities, -1, IDE_E_SHORT, "MaxSPDMmsgSize"),
     SIZED("GET_CAPABILITIES too long", get_capabilities, 4, IDE_E_LONG, "length"),
-    BAD("NEGOTIATE_ALGORITHMS of 1.1", negotiate, 0, IDE_E_VERSION, "SPDMVersion", SPDM_ERROR_VERSION_MISMATCH, 0, 0x11),
+    BAD("NEGOTIATE_ALGORITHMS of 1.1", negotiate, 0, IDE_E_VERSION, "SPDMVersion",
+        SPDM_ERROR_VERSION_MISMATCH, 0, 0x11),
     BAD("Length 0", negotiate, 4, IDE_E_FIELD, "Length", SPDM_ERROR_INVALID_REQUEST, 0, 0),
     BAD("Length 129", negotiate, 4, IDE_E_FIELD, "Length", SPDM_ERROR_INVALID_REQUEST, 0, 129),
     BAD("255 extended algorithms", negotiate, 28, IDE_E_SHORT, "ExtAsym", SPDM_ERROR_INVALID_REQUEST, 0, 255),
-    BAD("more structures than there are", negotiate, 2, IDE_E_SHORT, "AlgType", SPDM_ERROR_INVALID_REQUEST, 0, 4),
-    BAD("no common BaseAsymAlgo", negotiate, 8, IDE_E_NO_COMMON, "BaseAsymSel", SPDM_ERROR_INVALID_REQUEST, 0, 1),
-    BAD("no common BaseHashAlgo", negotiate, 12, IDE_E_NO_COMMON, "BaseHashSel", SPDM_ERROR_INVALID_REQUEST, 0, 4),
+    BAD("more structures than there are", negotiate, 2, IDE_E_SHORT, "AlgType", SPDM_ERROR_INVALID_REQUEST, 0,
+        4),
+    BAD("no common BaseAsymAlgo", negotiate, 8, IDE_E_NO_COMMON, "BaseAsymSel", SPDM_ERROR_INVALID_REQUEST, 0,
+        1),
+    BAD("no common BaseHashAlgo", negotiate, 12, IDE_E_NO_COMMON, "BaseHashSel", SPDM_ERROR_INVALID_REQUEST,
+        0, 4),
     BAD("no common DHE", negotiate, 34, IDE_E_NO_COMMON, "DHE", SPDM_ERROR_INVALID_REQUEST, 0, 1),
     BAD("no common AEAD", negotiate, 38, IDE_E_NO_COMMON, "AEAD", SPDM_ERROR_INVALID_REQUEST, 0, 8),
     BAD("no common opaque data format", negotiate, 7, IDE_E_NO_COMMON, "OtherParamsSelection",
         SPDM_ERROR_INVALID_REQUEST, 0, 1),
     SIZED("NEGOTIATE_ALGORITHMS too short", negotiate, -1, IDE_E_SHORT, "AlgSupported"),
-    BAD("GET_DIGESTS of 1.0", get_digests, 0, IDE_E_VERSION, "SPDMVersion", SPDM_ERROR_VERSION_MISMATCH, 0, 0x10),
+    BAD("GET_DIGESTS of 1.0", get_digests, 0, IDE_E_VERSION, "SPDMVersion", SPDM_ERROR_VERSION_MISMATCH, 0,
+        0x10),
     SIZED("GET_DIGESTS too long", get_digests, 4, IDE_E_LONG, "length"),
-    BAD("GET_CERTIFICATE of an empty slot", get_certificate, 2, IDE_E_NO_CERT, "SlotID", SPDM_ERROR_INVALID_REQUEST, 0,
-        1),
-    BAD("GET_CERTIFICATE of slot 8", get_certificate, 2, IDE_E_NO_CERT, "SlotID", SPDM_ERROR_INVALID_REQUEST, 0, 8),
-    BAD("GET_CERTIFICATE of slot 15", get_certificate, 2, IDE_E_NO_CERT, "SlotID", SPDM_ERROR_INVALID_REQUEST, 0, 15),
-    BAD("GET_CERTIFICATE behind the end", get_certificate, 4, IDE_E_FIELD, "Offset", SPDM_ERROR_INVALID_REQUEST, 0, 0xff,
-        0xff, 0xff, 0xff),
+    BAD("GET_CERTIFICATE of an empty slot", get_certificate, 2, IDE_E_NO_CERT, "SlotID",
+        SPDM_ERROR_INVALID_REQUEST, 0, 1),
+    BAD("GET_CERTIFICATE of slot 8", get_certificate, 2, IDE_E_NO_CERT, "SlotID", SPDM_ERROR_INVALID_REQUEST,
+        0, 8),
+    BAD("GET_CERTIFICATE of slot 15", get_certificate, 2, IDE_E_NO_CERT, "SlotID", SPDM_ERROR_INVALID_REQUEST,
+        0, 15),
+    BAD("GET_CERTIFICATE behind the end", get_certificate, 4, IDE_E_FIELD, "Offset",
+        SPDM_ERROR_INVALID_REQUEST, 0, 0xff, 0xff, 0xff, 0xff),
     SIZED("GET_CERTIFICATE too short", get_certificate, -1, IDE_E_SHORT, "Offset"),
-    BAD("CHALLENGE of an empty slot", challenge, 2, IDE_E_NO_CERT, "SlotID", SPDM_ERROR_INVALID_REQUEST, 0, 7),
-    BAD("CHALLENGE of the public key slot", challenge, 2, IDE_E_NO_CERT, "SlotID", SPDM_ERROR_INVALID_REQUEST, 0, 255),
-    BAD("CHALLENGE for a summary", challenge, 3, IDE_E_FIELD, "MeasurementSummaryHashType", SPDM_ERROR_INVALID_REQUEST, 0,
-        255),
+    BAD("CHALLENGE of an empty slot", challenge, 2, IDE_E_NO_CERT, "SlotID", SPDM_ERROR_INVALID_REQUEST, 0,
+        7),
+    BAD("CHALLENGE of the public key slot", challenge, 2, IDE_E_NO_CERT, "SlotID", SPDM_ERROR_INVALID_REQUEST,
+        0, 255),
+    BAD("CHALLENGE for a summary of unknown type", challenge, 3, IDE_E_FIELD, "MeasurementSummaryHashType",
+        SPDM_ERROR_INVALID_REQUEST, 0, 2),
     SIZED("CHALLENGE too short", challenge, -1, IDE_E_SHORT, "Nonce"),
-    BAD("an unknown code", get_digests, 1, IDE_E_UNSUPPORTED, "RequestResponseCode", SPDM_ERROR_UNSUPPORTED_REQUEST, 0xf9,
-        0xf9),
+    BAD("an unknown code", get_digests, 1, IDE_E_UNSUPPORTED, "RequestResponseCode",
+        SPDM_ERROR_UNSUPPORTED_REQUEST, 0xf9, 0xf9),
     BAD("a response for a request", get_digests, 1, IDE_E_UNSUPPORTED, "RequestResponseCode",
         SPDM_ERROR_UNSUPPORTED_REQUEST, SPDM_DIGESTS, SPDM_DIGESTS),
     BAD("RESPOND_IF_READY for nothing", get_digests, 1, IDE_E_UNSUPPORTED, "RequestResponseCode",
         SPDM_ERROR_UNSUPPORTED_REQUEST, SPDM_RESPOND_IF_READY, SPDM_RESPOND_IF_READY),
     BAD("a vendor that is not here", vendor, 7, IDE_E_UNSUPPORTED, "VendorID", SPDM_ERROR_UNSUPPORTED_REQUEST,
         SPDM_VENDOR_DEFINED_REQUEST, 2),
-    BAD("a registry that is not here", vendor, 4, IDE_E_UNSUPPORTED, "VendorID", SPDM_ERROR_UNSUPPORTED_REQUEST,
-        SPDM_VENDOR_DEFINED_REQUEST, 2),
+    BAD("a registry that is not here", vendor, 4, IDE_E_UNSUPPORTED, "VendorID",
+        SPDM_ERROR_UNSUPPORTED_REQUEST, SPDM_VENDOR_DEFINED_REQUEST, 2),
     BAD("VendorIDLen 9", vendor, 6, IDE_E_FIELD, "VendorIDLen", SPDM_ERROR_INVALID_REQUEST, 0, 9),
     SIZED("vendor payload too short", vendor, -1, IDE_E_SHORT, "Payload"),
 };
@@ -215,9 +255,11 @@ static void malformed_requests_are_refused_and_change_nothing(void)
         memcpy(request, m->good, m->len);
         memcpy(request + m->offset, m->bytes, m->count);
         enum ide_err err = send(request, m->len + (size_t)m->grow);
-        bool right = err == m->err && same_text(c->fault.field, m->field) && refused(version, m->error, m->data);
+        bool right =
+            err == m->err && same_text(c->fault.field, m->field) && refused(version, m->error, m->data);
         if (!right)
-            fprintf(stderr, "%s: %s at %s\n", m->name, ide_err_name(err), c->fault.field ? c->fault.field : "-");
+            fprintf(stderr, "%s: %s at %s\n", m->name, ide_err_name(err),
+                    c->fault.field ? c->fault.field : "-");
         CU_ASSERT_TRUE(right);
         CU_ASSERT_EQUAL(c->state, state);
         CU_ASSERT_EQUAL(c->vca_len, vca_len);
@@ -225,7 +267,8 @@ static void malformed_requests_are_refused_and_change_nothing(void)
             CHECK_OK(hash_snapshot(&c->m1m2, after));
             CU_ASSERT(memcmp(before, after, 48) == 0);
         }
-        CHECK_OK(send(m->good == vendor ? get_digests : m->good, m->good == vendor ? sizeof get_digests : m->len));
+        CHECK_OK(
+            send(m->good == vendor ? get_digests : m->good, m->good == vendor ? sizeof get_digests : m->len));
         close_pair();
     }
 }
@@ -350,19 +393,33 @@ static void a_portion_fits_the_peer(void)
     CHECK_OK(SEND(get_certificate));
     CU_ASSERT_EQUAL(response_len, 42);
     CU_ASSERT_EQUAL(response[4] | response[5] << 8, 34);
-    CU_ASSERT_EQUAL(response[6] | response[7] << 8, identity.chain_len - 34);
+    CU_ASSERT_EQUAL((size_t)(response[6] | response[7] << 8), identity.chain_len - 34);
     CHECK_ERR(SEND(challenge), IDE_E_SPACE);
+    close_pair();
+}
+
+/* MEAS_CAP is 0, so CHALLENGE_AUTH has no summary, asked for or not. */
+static void a_summary_of_nothing_is_absent(void)
+{
+    uint8_t asking[sizeof challenge];
+    memcpy(asking, challenge, sizeof asking);
+    asking[3] = SPDM_SUMMARY_ALL;
+    open_in(SPDM_NEGOTIATED);
+    CHECK_OK(SEND(asking));
+    CU_ASSERT_EQUAL(response_len, 4 + 48 + 32 + 2 + 96);
     close_pair();
 }
 
 static void a_small_buffer_holds_an_error_or_nothing(void)
 {
     open_in(SPDM_NEGOTIATED);
-    CHECK_ERR(spdm_respond(&pair.responder, NULL, get_digests, sizeof get_digests, response, 8, &response_len),
-              IDE_E_SPACE);
+    CHECK_ERR(
+        spdm_respond(&pair.responder, NULL, get_digests, sizeof get_digests, response, 8, &response_len),
+        IDE_E_SPACE);
     CU_ASSERT(refused(0x12, SPDM_ERROR_RESPONSE_TOO_LARGE, 0));
-    CHECK_ERR(spdm_respond(&pair.responder, NULL, get_digests, sizeof get_digests, response, 3, &response_len),
-              IDE_E_SPACE);
+    CHECK_ERR(
+        spdm_respond(&pair.responder, NULL, get_digests, sizeof get_digests, response, 3, &response_len),
+        IDE_E_SPACE);
     CU_ASSERT_EQUAL(response_len, 0);
     close_pair();
 }
@@ -376,7 +433,7 @@ static void structures_of_unknown_type_are_passed_over(void)
     more[4] = sizeof more;
     open_in(SPDM_AFTER_CAPABILITIES);
     CHECK_OK(SEND(more));
-    CU_ASSERT_EQUAL(response[2], 3);   /* only those that are understood are answered */
+    CU_ASSERT_EQUAL(response[2], 3); /* only those that are understood are answered */
     CU_ASSERT_EQUAL(response_len, 48);
     CU_ASSERT_EQUAL(response[4], 48);
     close_pair();
@@ -411,13 +468,22 @@ static enum ide_err echo(void *context, struct spdm_responder *r, const struct s
 
 static void vendor_requests_go_to_their_vendor(void)
 {
-    static const uint8_t want[] = {0x12, SPDM_VENDOR_DEFINED_RESPONSE, 0, 0, 3, 0, 2, 1, 0, 3, 0, 'a', 'b', 'c'};
+    static const uint8_t want[] = {0x12, SPDM_VENDOR_DEFINED_RESPONSE, 0, 0, 3, 0, 2, 1, 0, 3, 0, 'a', 'b',
+                                   'c'};
     int session;
     unsigned calls = 0, others = 0;
-    struct spdm_vendor v = {.standard_id = 3, .vendor_id_len = 2, .vendor_id = {1, 0}, .in_session = true,
-                            .handle = echo, .context = &calls};
-    struct spdm_vendor other = {.standard_id = 3, .vendor_id_len = 2, .vendor_id = {2, 0}, .out_session = true,
-                                .handle = echo, .context = &others};
+    struct spdm_vendor v = {.standard_id = 3,
+                            .vendor_id_len = 2,
+                            .vendor_id = {1, 0},
+                            .in_session = true,
+                            .handle = echo,
+                            .context = &calls};
+    struct spdm_vendor other = {.standard_id = 3,
+                                .vendor_id_len = 2,
+                                .vendor_id = {2, 0},
+                                .out_session = true,
+                                .handle = echo,
+                                .context = &others};
     open_in(SPDM_NEGOTIATED);
     spdm_responder_add_vendor(&pair.responder, &v);
     spdm_responder_add_vendor(&pair.responder, &other);
@@ -442,8 +508,12 @@ static void vendor_requests_go_to_their_vendor(void)
 static void vendor_requests_wait_for_negotiation(void)
 {
     unsigned calls = 0;
-    struct spdm_vendor v = {.standard_id = 3, .vendor_id_len = 2, .vendor_id = {1, 0}, .out_session = true,
-                            .handle = echo, .context = &calls};
+    struct spdm_vendor v = {.standard_id = 3,
+                            .vendor_id_len = 2,
+                            .vendor_id = {1, 0},
+                            .out_session = true,
+                            .handle = echo,
+                            .context = &calls};
     open_in(SPDM_AFTER_CAPABILITIES);
     spdm_responder_add_vendor(&pair.responder, &v);
     CHECK_ERR(SEND(vendor), IDE_E_STATE);
@@ -480,6 +550,7 @@ int main(void)
     CU_ADD_TEST(suite, what_belongs_outside_is_refused_in_a_session);
     CU_ADD_TEST(suite, a_session_does_not_touch_m1m2);
     CU_ADD_TEST(suite, a_portion_fits_the_peer);
+    CU_ADD_TEST(suite, a_summary_of_nothing_is_absent);
     CU_ADD_TEST(suite, a_small_buffer_holds_an_error_or_nothing);
     CU_ADD_TEST(suite, structures_of_unknown_type_are_passed_over);
     CU_ADD_TEST(suite, extended_algorithms_are_never_selected);

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Every descriptor of spdm/ on arbitrary bytes. What decodes must encode, and
+ * what was encoded must decode to the same bytes again.
+ *
+ * Input: descriptor, version, algorithms, summary; then the message.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "spdm/messages.h"
+
+union any_message {
+    struct spdm_header header;
+    struct spdm_version version;
+    struct spdm_capabilities capabilities;
+    struct spdm_algorithms algorithms;
+    struct spdm_digests digests;
+    struct spdm_get_certificate get_certificate;
+    struct spdm_certificate certificate;
+    struct spdm_challenge challenge;
+    struct spdm_challenge_auth challenge_auth;
+    struct spdm_error error;
+    struct spdm_vendor_defined vendor_defined;
+};
+
+static const struct spdm_message *const descriptors[] = {
+    &spdm_msg_get_version,
+    &spdm_msg_version,
+    &spdm_msg_get_capabilities,
+    &spdm_msg_capabilities,
+    &spdm_msg_negotiate_algorithms,
+    &spdm_msg_algorithms,
+    &spdm_msg_get_digests,
+    &spdm_msg_digests,
+    &spdm_msg_get_certificate,
+    &spdm_msg_certificate,
+    &spdm_msg_challenge,
+    &spdm_msg_challenge_auth,
+    &spdm_msg_error,
+    &spdm_msg_respond_if_ready,
+    &spdm_msg_vendor_defined_request,
+    &spdm_msg_vendor_defined_response,
+};
+
+#define DESCRIPTORS (sizeof descriptors / sizeof descriptors[0])
+
+static void require(int condition)
+{
+    if (!condition)
+        abort();
+}
+
+static struct spdm_params params_of(uint8_t version, uint8_t algorithms)
+{
+    return (struct spdm_params){
+        .version = (uint8_t)(SPDM_VERSION_10 + version % 5),
+        .hash = algorithms & 1 ? hash_by_id(HASH_SHA384) : hash_by_id(HASH_SHA256),
+        .asym = asym_by_bit(algorithms & 2 ? SPDM_ASYM_ECDSA_P384 : SPDM_ASYM_ECDSA_P256),
+        .multi_key = algorithms & 4,
+    };
+}
+
+static enum ide_err decode(const struct spdm_message *m, const struct spdm_params *p, uint8_t summary,
+                           const uint8_t *data, size_t len, union any_message *message, size_t *consumed)
+{
+    struct ide_fault fault = {0};
+    memset(message, 0, sizeof *message);
+    if (m->code == SPDM_CHALLENGE_AUTH)
+        message->challenge_auth.summary_len = summary & 1 ? p->hash->size : 0;
+    enum ide_err err = spdm_decode(m, p, data, len, message, consumed, &fault);
+    require(*consumed <= len);
+    require(fault.err == err);
+    return err;
+}
+
+/* What the struct does not keep: structures that are skipped. */
+static int keeps_all(const struct spdm_message *m, const union any_message *message)
+{
+    if (m->code != SPDM_ALGORITHMS && m->code != SPDM_NEGOTIATE_ALGORITHMS)
+        return 1;
+    return !message->algorithms.unknown_structure && !message->algorithms.ext_structure;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static uint8_t first[1 << 17], second[1 << 17];
+    union any_message message, again;
+    size_t consumed, len, len_again;
+    if (size < 4 || size > sizeof first / 2)
+        return 0;
+    const struct spdm_message *m = descriptors[data[0] % DESCRIPTORS];
+    struct spdm_params p = params_of(data[1], data[2]);
+    if (decode(m, &p, data[3], data + 4, size - 4, &message, &consumed) != IDE_OK || !keeps_all(m, &message))
+        return 0;
+    require(spdm_encode(m, &p, &message, first, sizeof first, &len) == IDE_OK);
+    require(decode(m, &p, data[3], first, len, &again, &consumed) == IDE_OK && consumed == len);
+    require(spdm_encode(m, &p, &again, second, sizeof second, &len_again) == IDE_OK);
+    require(len == len_again && memcmp(first, second, len) == 0);
+    return 0;
+}
