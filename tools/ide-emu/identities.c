@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tools/ide-emu/identities.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -14,7 +15,7 @@
 
 #include "tools/ide-emu/openssl_command.h"
 
-#define PATH_TEXT (IDENTITIES_PATH_MAX + 128u)
+#define PATH_TEXT (IDENTITIES_PATH_MAX + 512u)
 #define COMMAND_MAX 1024u
 #define NAME_MAX_TEXT 64u
 #define PARALLEL 8u
@@ -264,21 +265,29 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
     return remove(path);
 }
 
-/* What was made for another platform would be taken for this one's if it stayed. */
+static void remove_folder(const struct identities *ids, const char *name)
+{
+    char path[PATH_TEXT];
+    path_in(ids, path, name, "");
+    nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* What was made for another platform would be taken for this one's if it stayed. The user's own files do. */
 static void forget(const struct identities *ids)
 {
-    static const char *const folders[] = {AUTHORITY, FOREIGN};
-    char path[PATH_TEXT], bdf[PCIE_BDF_TEXT];
+    char path[PATH_TEXT];
     path_in(ids, path, "", "made-for");
     unlink(path);
-    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
-        path_in(ids, path, folders[i], "");
-        nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    remove_folder(ids, AUTHORITY);
+    remove_folder(ids, FOREIGN);
+    DIR *directory = opendir(ids->directory);
+    for (struct dirent *entry; directory && (entry = readdir(directory));) {
+        struct pcie_bdf bdf;
+        if (pcie_bdf_parse(entry->d_name, &bdf) == IDE_OK)
+            remove_folder(ids, entry->d_name);
     }
-    for (size_t i = 0; i < ids->platform->count; i++) {
-        path_in(ids, path, pcie_bdf_format(&ids->platform->functions[i].bdf, bdf), "");
-        nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-    }
+    if (directory)
+        closedir(directory);
 }
 
 static bool make_all(const struct identities *ids, char *error, size_t size)
