@@ -62,8 +62,8 @@ enum ide_err aead_set_key(struct aead_key *k, enum aead_id id, const uint8_t *ke
 }
 
 /* Runs ChaCha20-Poly1305 over data in either direction and gives the tag. */
-static int chacha_run(const struct aead_key *k, int encrypt, const uint8_t *iv, const void *aad, word32 aad_len,
-                      uint8_t *data, word32 n, uint8_t *tag)
+static int chacha_run(const struct aead_key *k, int encrypt, const uint8_t *iv, const void *aad,
+                      word32 aad_len, uint8_t *data, word32 n, uint8_t *tag)
 {
     ChaChaPoly_Aead chacha;
     int rc = wc_ChaCha20Poly1305_Init(&chacha, k->state, iv, encrypt);
@@ -77,8 +77,8 @@ static int chacha_run(const struct aead_key *k, int encrypt, const uint8_t *iv, 
     return rc;
 }
 
-static int chacha_open(const struct aead_key *k, const uint8_t *iv, const void *aad, word32 aad_len, uint8_t *data,
-                       word32 n, const uint8_t *tag)
+static int chacha_open(const struct aead_key *k, const uint8_t *iv, const void *aad, word32 aad_len,
+                       uint8_t *data, word32 n, const uint8_t *tag)
 {
     uint8_t expected[AEAD_TAG_SIZE];
     int rc = chacha_run(k, CHACHA20_POLY1305_AEAD_DECRYPT, iv, aad, aad_len, data, n, expected);
@@ -95,8 +95,8 @@ static enum ide_err check(const struct aead_key *k, size_t aad_len, size_t n)
     return aad_len <= UINT32_MAX && n <= UINT32_MAX ? IDE_OK : IDE_E_ARGUMENT;
 }
 
-enum ide_err aead_seal(const struct aead_key *k, const uint8_t *iv, const void *aad, size_t aad_len, uint8_t *data,
-                       size_t n, uint8_t *tag)
+enum ide_err aead_seal(const struct aead_key *k, const uint8_t *iv, const void *aad, size_t aad_len,
+                       uint8_t *data, size_t n, uint8_t *tag)
 {
     enum ide_err err = check(k, aad_len, n);
     if (err != IDE_OK)
@@ -110,8 +110,8 @@ enum ide_err aead_seal(const struct aead_key *k, const uint8_t *iv, const void *
     return rc == 0 ? IDE_OK : IDE_E_CRYPTO;
 }
 
-enum ide_err aead_open(const struct aead_key *k, const uint8_t *iv, const void *aad, size_t aad_len, uint8_t *data,
-                       size_t n, const uint8_t *tag)
+enum ide_err aead_open(const struct aead_key *k, const uint8_t *iv, const void *aad, size_t aad_len,
+                       uint8_t *data, size_t n, const uint8_t *tag)
 {
     enum ide_err err = check(k, aad_len, n);
     if (err != IDE_OK)

@@ -5,20 +5,20 @@
 #include "spdm/crypto_wolf.h"
 #include "spdm/cursor.h"
 
-/* A draw lies below the order with a probability of at least 1 - 2^-32; this many in a row are no accident. */
+/* At most one draw in 2^32 is not below the order: this many in a row are no accident. */
 #define DRAWS_MAX 64
 
 struct group {
     enum dhe_id id;
     enum key_type curve;
-    uint8_t top_mask;       /* of the scalar's first byte */
-    const uint8_t *order;   /* big-endian, as long as a coordinate */
+    uint8_t top_mask;     /* of the scalar's first byte */
+    const uint8_t *order; /* big-endian, as long as a coordinate */
 };
 
 /* SP 800-186 §3.2.1: the orders of the base points */
-static const uint8_t order_p256[32] = {
-    0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-    0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51};
+static const uint8_t order_p256[32] = {0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff,
+                                       0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17,
+                                       0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51};
 static const uint8_t order_p384[48] = {
     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xc7, 0x63, 0x4d, 0x81, 0xf4, 0x37, 0x2d, 0xdf,
@@ -87,7 +87,8 @@ static int make_public(const struct group *group, const uint8_t *scalar, word32 
     return rc;
 }
 
-enum ide_err dhe_generate(struct dhe_key *k, const struct dhe_info *info, const struct rng *rng, uint8_t *public_out)
+enum ide_err dhe_generate(struct dhe_key *k, const struct dhe_info *info, const struct rng *rng,
+                          uint8_t *public_out)
 {
     dhe_clear(k);
     const struct group *group = group_of(info);
@@ -105,7 +106,7 @@ enum ide_err dhe_generate(struct dhe_key *k, const struct dhe_info *info, const 
     return IDE_OK;
 }
 
-/* The multiplication of a wolfCrypt without sp, which is blinded by random numbers from wolfCrypt's own generator. */
+/* A wolfCrypt without sp blinds the multiplication, with random numbers from its own generator. */
 static int blinded_secret(ecc_key *own, ecc_key *peer, uint8_t *secret, word32 *n)
 {
     WC_RNG rng;
@@ -120,7 +121,8 @@ static int blinded_secret(ecc_key *own, ecc_key *peer, uint8_t *secret, word32 *
     return rc;
 }
 
-static enum ide_err agree(const struct dhe_key *k, enum key_type curve, ecc_key *own, ecc_key *peer, uint8_t *secret)
+static enum ide_err agree(const struct dhe_key *k, enum key_type curve, ecc_key *own, ecc_key *peer,
+                          uint8_t *secret)
 {
     if (wc_ecc_import_private_key_ex(k->private_key, k->private_len, NULL, 0, own, wolf_curve(curve)) != 0)
         return IDE_E_CRYPTO;

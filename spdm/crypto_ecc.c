@@ -42,8 +42,8 @@ enum ide_err wolf_ecc_import(ecc_key *key, enum key_type type, const uint8_t *xy
         return IDE_E_UNSUPPORTED;
     if (wc_ecc_import_unsigned(key, xy, xy + size, NULL, wolf_curve(type)) != 0)
         return IDE_E_KEY;
-    /* Coordinates below p, and the curve's equation. These curves have cofactor 1, so such a point has the right
-       order, and wc_ecc_check_key() with its multiplication would tell nothing more. */
+    /* Looks at the coordinates, below p, and the equation. The cofactor is 1, so such a point has the right
+     * order, and wc_ecc_check_key() with its multiplication would tell nothing more. */
     if (wc_ecc_point_is_on_curve(&key->pubkey, key->idx) != 0)
         return IDE_E_KEY;
     return IDE_OK;

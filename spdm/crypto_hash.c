@@ -121,7 +121,8 @@ enum ide_err hash_once(enum hash_id id, const void *data, size_t n, uint8_t *out
     if (err == IDE_OK)
         err = hash_update(&h, data, n);
     if (err == IDE_OK)
-        err = hash_final(&h, out);
+        return hash_final(&h, out);
+    wipe(&h, sizeof(h));
     return err;
 }
 
@@ -133,7 +134,8 @@ static enum ide_err check(enum hash_id id, size_t a, size_t b)
     return a <= UINT32_MAX && b <= UINT32_MAX ? IDE_OK : IDE_E_ARGUMENT;
 }
 
-enum ide_err hmac_once(enum hash_id id, const void *key, size_t key_len, const void *data, size_t n, uint8_t *out)
+enum ide_err hmac_once(enum hash_id id, const void *key, size_t key_len, const void *data, size_t n,
+                       uint8_t *out)
 {
     enum ide_err err = check(id, key_len, n);
     if (err != IDE_OK)
@@ -165,9 +167,10 @@ enum ide_err hkdf_expand(enum hash_id id, const void *prk, const void *info, siz
     if (err != IDE_OK)
         return err;
     const struct hash_info *hash = hash_by_id(id);
-    if (!hash || out_len > 255u * hash->size)   /* RFC 5869 §2.3 */
+    if (!hash || out_len > (size_t)255 * hash->size) /* RFC 5869 §2.3 */
         return IDE_E_ARGUMENT;
-    int rc = wc_HKDF_Expand((int)wolf_hash_type(id), prk, hash->size, info, (word32)info_len, out, (word32)out_len);
+    int rc = wc_HKDF_Expand((int)wolf_hash_type(id), prk, hash->size, info, (word32)info_len, out,
+                            (word32)out_len);
     if (rc != 0)
         wipe(out, out_len);
     return rc == 0 ? IDE_OK : IDE_E_CRYPTO;

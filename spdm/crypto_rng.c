@@ -3,8 +3,8 @@
 #include "spdm/crypto_wolf.h"
 #include "spdm/cursor.h"
 
-#define DRBG_BLOCK_MAX 0x8000u   /* wolfCrypt's RNG_MAX_BLOCK_LEN is 64 KiB */
-#define NONCE_SIZE 32u
+#define DRBG_BLOCK_MAX 0x8000u /* wolfCrypt's RNG_MAX_BLOCK_LEN is 64 KiB */
+#define NONCE_SIZE     32u
 
 _Static_assert(sizeof(WC_RNG) <= sizeof(((struct drbg *)0)->state), "enlarge struct drbg");
 _Static_assert(_Alignof(WC_RNG) <= 16, "struct drbg is aligned to 16");

@@ -18,15 +18,17 @@ static enum ide_err der_of_raw(const uint8_t *raw, size_t size, uint8_t *der, wo
     return rc == 0 ? IDE_OK : IDE_E_SIGNATURE;
 }
 
-static enum ide_err verify_der(ecc_key *key, const uint8_t *der, word32 der_len, const uint8_t *digest, word32 n)
+static enum ide_err verify_der(ecc_key *key, const uint8_t *der, word32 der_len, const uint8_t *digest,
+                               word32 n)
 {
     int matches = 0;
     int rc = wc_ecc_verify_hash(der, der_len, digest, n, &matches, key);
     return rc == 0 && matches == 1 ? IDE_OK : IDE_E_SIGNATURE;
 }
 
-static enum ide_err verify_ec(const struct public_key *k, enum signature_form form, const struct hash_info *hash,
-                              const uint8_t *digest, const uint8_t *signature, size_t signature_len)
+static enum ide_err verify_ec(const struct public_key *k, enum signature_form form,
+                              const struct hash_info *hash, const uint8_t *digest, const uint8_t *signature,
+                              size_t signature_len)
 {
     size_t size = wolf_curve_size(k->type);
     uint8_t der[EC_DER_MAX];
@@ -82,8 +84,8 @@ static enum ide_err verify_rsa_key(RsaKey *key, const struct hash_info *hash, co
     return compare_digest_info(content, n, hash, digest);
 }
 
-static enum ide_err verify_rsa(const struct public_key *k, const struct hash_info *hash, const uint8_t *digest,
-                               const uint8_t *signature, size_t signature_len)
+static enum ide_err verify_rsa(const struct public_key *k, const struct hash_info *hash,
+                               const uint8_t *digest, const uint8_t *signature, size_t signature_len)
 {
     RsaKey key;
     word32 at = 0;
@@ -152,8 +154,8 @@ static enum ide_err raw_of_der(const uint8_t *der, word32 der_len, size_t size, 
     return IDE_OK;
 }
 
-static enum ide_err sign_with(ecc_key *key, WC_RNG *rng, const uint8_t *digest, size_t digest_len, size_t size,
-                              uint8_t *signature)
+static enum ide_err sign_with(ecc_key *key, WC_RNG *rng, const uint8_t *digest, size_t digest_len,
+                              size_t size, uint8_t *signature)
 {
     uint8_t der[EC_DER_MAX];
     word32 der_len = sizeof(der);

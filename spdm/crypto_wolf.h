@@ -24,7 +24,7 @@
 #if defined(NO_SHA256) || !defined(WOLFSSL_SHA384) || !defined(WOLFSSL_SHA512)
 #error "wolfSSL lacks SHA-256, SHA-384 or SHA-512"
 #endif
-#if !defined(HAVE_ECC) || defined(NO_ECC256) || !(defined(HAVE_ECC384) || defined(HAVE_ALL_CURVES)) || \
+#if !defined(HAVE_ECC) || defined(NO_ECC256) || !(defined(HAVE_ECC384) || defined(HAVE_ALL_CURVES)) ||       \
     !(defined(HAVE_ECC521) || defined(HAVE_ALL_CURVES))
 #error "wolfSSL lacks one of the curves P-256, P-384 and P-521 (--enable-eccshamir --enable-ecc)"
 #endif
@@ -46,7 +46,7 @@
 /* crypto_hash.c: wolfCrypt's name for a hash; WC_HASH_TYPE_NONE for one that is not there. */
 enum wc_HashType wolf_hash_type(enum hash_id id);
 
-/* crypto_ecc.c: the curve of a key type; its coordinates take wolf_curve_size() bytes. 0 if it is no EC key. */
+/* crypto_ecc.c: the curve of a key type, and the bytes of a coordinate: 0 if it is no EC key. */
 int wolf_curve(enum key_type type);
 size_t wolf_curve_size(enum key_type type);
 
@@ -58,7 +58,7 @@ void wolf_ecc_discard(ecc_key *key);
 /* crypto_rng.c: a wolfCrypt generator for the time of one call. */
 struct wolf_rng {
     WC_RNG *use;
-    WC_RNG own;   /* if rng is none of ours */
+    WC_RNG own; /* if rng is none of ours */
 };
 
 /*

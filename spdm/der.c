@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-#define SECONDS_PER_DAY 86400
-#define DAYS_BEFORE_1970 719162   /* since 0001-01-01 */
-#define LENGTH_BYTES_MAX 3   /* 16 MiB: no certificate is longer */
+#define SECONDS_PER_DAY  86400
+#define DAYS_BEFORE_1970 719162 /* since 0001-01-01 */
+#define LENGTH_BYTES_MAX 3      /* 16 MiB: no certificate is longer */
 
 bool span_equal(struct span a, struct span b)
 {
@@ -39,7 +39,7 @@ static size_t read_length(struct reader *r, const char *field)
 struct reader der_any(struct reader *r, uint8_t *tag, const char *field)
 {
     *tag = read_u8(r, field);
-    if ((*tag & 0x1f) == 0x1f)   /* a tag of several bytes: certificates have none */
+    if ((*tag & 0x1f) == 0x1f) /* a tag of several bytes: certificates have none */
         read_fail(r, IDE_E_CHAIN, field);
     return read_sub(r, read_length(r, field), field);
 }
@@ -80,7 +80,7 @@ struct span der_content(struct reader *r, uint8_t tag, const char *field)
 struct span der_bits(struct reader *r, const char *field)
 {
     struct reader content = der_enter(r, DER_BIT_STRING, field);
-    if (read_u8(&content, field) != 0)   /* unused bits */
+    if (read_u8(&content, field) != 0) /* unused bits */
         read_fail(&content, IDE_E_CHAIN, field);
     size_t n = read_left(&content);
     struct span bits = {read_bytes(&content, n, field), n};
@@ -170,5 +170,6 @@ int64_t der_time(struct reader *r, const char *field)
     der_leave(r, &content, field);
     if (r->err != IDE_OK)
         return 0;
-    return days_of_date(year, month, day) * SECONDS_PER_DAY + (int64_t)hour * 3600 + minute * 60 + second;
+    return days_of_date(year, month, day) * SECONDS_PER_DAY + (int64_t)hour * 3600 + (int64_t)minute * 60 +
+           second;
 }

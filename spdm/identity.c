@@ -8,12 +8,15 @@
 #include "spdm/cursor.h"
 #include "spdm/x509.h"
 
-#define CHAIN_STEP "CERTIFICATE"
-#define ANCHOR_STEP "trust anchor"
+#define CHAIN_STEP    "CERTIFICATE"
+#define ANCHOR_STEP   "trust anchor"
 #define SERIAL_DIGITS 16u
-#define NAME_SIZE 64u
+#define NAME_SIZE     64u
 
-#define OID(...) {(const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})}
+#define OID(...)                                                                                             \
+    {                                                                                                        \
+        (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})                               \
+    }
 
 /* id-DMTF-spdm is 1.3.6.1.4.1.412.274 (DSP0274 1.2 §10.6.1.3) */
 static const struct span eku_responder = OID(0x2b, 0x06, 0x01, 0x04, 0x01, 0x83, 0x1c, 0x82, 0x12, 0x03);
@@ -26,7 +29,7 @@ struct path {
     const struct trust *trust;
     int64_t now;
     enum key_type key;
-    uint32_t intermediates_left;   /* how many more CAs the path lengths so far allow */
+    uint32_t intermediates_left; /* how many more CAs the path lengths so far allow */
     struct identity result;
     struct ide_fault *fault;
 };
@@ -36,7 +39,8 @@ char *cma_name_text(const struct cma_ids *ids, char *text, size_t size)
     int n = snprintf(text, size, "Vendor=%04X:Device=%04X:CC=%06X:REV=%02X", ids->vendor, ids->device,
                      (unsigned)(ids->class_code & 0xffffff), ids->revision);
     if (ids->has_subsystem && n >= 0 && (size_t)n < size)
-        snprintf(text + n, size - (size_t)n, ":SSVID=%04X:SSID=%04X", ids->subsystem_vendor, ids->subsystem);
+        (void)snprintf(text + n, size - (size_t)n, ":SSVID=%04X:SSID=%04X", ids->subsystem_vendor,
+                       ids->subsystem);
     return text;
 }
 
@@ -69,8 +73,8 @@ static uint64_t take_hex(struct reader *r, size_t digits)
 }
 
 /*
- * Whether a CMA name is the device's. What may follow: the subsystem ids, if we know none to compare, and the device
- * serial number, which Linux and PCIe 6.1 put last if the function has one.
+ * Whether a CMA name is the device's. What may follow: the subsystem ids, if we know none to compare, and the
+ * device serial number, which Linux and PCIe 6.1 put last if the function has one.
  */
 static bool name_is_of(const struct cma_ids *ids, struct span name)
 {
@@ -114,9 +118,9 @@ static enum ide_err check_names(struct path *p, const struct x509 *leaf, const c
 }
 
 /*
- * A key for requesters is not one for responders (DSP0274 1.2 §10.6.1.3). RFC 5280 §4.2.1.12 would have each leaf that
- * lists purposes list ours, too; DMTF's own samples list TLS server and OCSP signing instead, so that is asked only
- * where the CMA name is.
+ * A key for requesters is not one for responders (DSP0274 1.2 §10.6.1.3). RFC 5280 §4.2.1.12 would have each
+ * leaf that lists purposes list ours, too; DMTF's own samples list TLS server and OCSP signing instead, so
+ * that is asked only where the CMA name is.
  */
 static bool purpose_fits(const struct trust *trust, struct span ext_key_usage)
 {
@@ -165,14 +169,15 @@ static enum ide_err check_common(struct path *p, const struct x509 *c, const cha
         return ide_fail(p->fault, IDE_E_EXPIRED, step, "notBefore");
     if (p->now > c->not_after)
         return ide_fail(p->fault, IDE_E_EXPIRED, step, "notAfter");
-    if (c->unknown_critical)   /* RFC 5280 §4.2 */
+    if (c->unknown_critical) /* RFC 5280 §4.2 */
         return ide_fail(p->fault, IDE_E_UNSUPPORTED, step, "critical extension");
     if (c->not_after < p->result.not_after)
         p->result.not_after = c->not_after;
     return IDE_OK;
 }
 
-static enum ide_err check_signature(struct path *p, const struct x509 *c, const struct x509 *issuer, const char *step)
+static enum ide_err check_signature(struct path *p, const struct x509 *c, const struct x509 *issuer,
+                                    const char *step)
 {
     if (!span_equal(c->issuer, issuer->subject))
         return ide_fail(p->fault, IDE_E_CHAIN, step, "issuer");
@@ -186,7 +191,7 @@ static enum ide_err check_signature(struct path *p, const struct x509 *c, const 
     return err == IDE_OK ? IDE_OK : ide_fail(p->fault, err, step, "signature");
 }
 
-/* The anchor whose hash is RootHash. There may be no other root to this chain than the one it names itself. */
+/* The anchor whose hash is RootHash: the chain may have no other root than the one it names itself. */
 static enum ide_err find_anchor(struct path *p, enum hash_id hash, const uint8_t *root_hash, size_t hash_size)
 {
     for (size_t i = 0; i < p->trust->anchor_count; i++) {
@@ -220,7 +225,8 @@ static enum ide_err count_certificates(struct path *p, struct reader certificate
 }
 
 /* Parses and checks the anchor; if the chain begins with it, takes it from there, and *in_chain says so. */
-static enum ide_err enter_anchor(struct path *p, struct reader *certificates, struct x509 *anchor, bool *in_chain)
+static enum ide_err enter_anchor(struct path *p, struct reader *certificates, struct x509 *anchor,
+                                 bool *in_chain)
 {
     const struct trust_anchor *given = &p->trust->anchors[p->result.anchor];
     struct reader ahead = *certificates, own = reader_of(given->der, given->len);
@@ -258,7 +264,7 @@ static enum ide_err walk(struct path *p, struct reader certificates)
     if (err != IDE_OK)
         return err;
     unsigned done = in_chain ? 1 : 0, count = p->result.certificates;
-    if (done == count)   /* the user trusts the device's own certificate */
+    if (done == count) /* the user trusts the device's own certificate */
         return check_leaf(p, &issuer, ANCHOR_STEP);
     err = check_ca(p, &issuer, true, ANCHOR_STEP);
     for (; err == IDE_OK && done < count; done++)
@@ -266,15 +272,20 @@ static enum ide_err walk(struct path *p, struct reader certificates)
     return err;
 }
 
-enum ide_err identity_verify(const uint8_t *chain, size_t chain_len, enum hash_id hash, enum key_type key, int64_t now,
-                             const struct trust *trust, struct identity *out, struct ide_fault *fault)
+enum ide_err identity_verify(const uint8_t *chain, size_t chain_len, enum hash_id hash, enum key_type key,
+                             int64_t now, const struct trust *trust, struct identity *out,
+                             struct ide_fault *fault)
 {
     const struct hash_info *info = hash_by_id(hash);
     if (!trust || trust->anchor_count == 0)
         return ide_fail(fault, IDE_E_NO_TRUST, CHAIN_STEP, NULL);
     if (!info)
         return ide_fail(fault, IDE_E_UNSUPPORTED, CHAIN_STEP, "BaseHashAlgo");
-    struct path p = {.trust = trust, .now = now, .key = key, .intermediates_left = UINT32_MAX, .fault = fault,
+    struct path p = {.trust = trust,
+                     .now = now,
+                     .key = key,
+                     .intermediates_left = UINT32_MAX,
+                     .fault = fault,
                      .result = {.not_after = INT64_MAX}};
     struct reader r = reader_of(chain, chain_len);
     /* up to 1.3 two bytes of Length and two Reserved ones, which are 0; one field from 1.4 on */

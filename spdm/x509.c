@@ -6,7 +6,10 @@
 #define RSA_BITS_MIN 2048u
 #define RSA_BITS_MAX 4096u
 
-#define OID(...) {(const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})}
+#define OID(...)                                                                                             \
+    {                                                                                                        \
+        (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})                               \
+    }
 
 /* RFC 5758 §3.2, RFC 4055 §5 */
 static const struct signature_algorithm {
@@ -151,12 +154,12 @@ static void parse_key_usage(struct reader *r, struct x509 *c)
 {
     static const char *const field = "keyUsage";
     struct reader bits = der_enter(r, DER_BIT_STRING, field);
-    if (c->has_key_usage || read_u8(&bits, field) > 7)   /* unused bits */
+    if (c->has_key_usage || read_u8(&bits, field) > 7) /* unused bits */
         read_fail(r, IDE_E_CHAIN, field);
     c->has_key_usage = true;
     c->key_usage = read_u8(&bits, field);
     if (read_left(&bits) > 0)
-        (void)read_u8(&bits, field);   /* decipherOnly: of no interest */
+        (void)read_u8(&bits, field); /* decipherOnly: of no interest */
     der_leave(r, &bits, field);
 }
 
@@ -275,7 +278,7 @@ static void parse_certificate(struct reader *r, struct x509 *c)
     parse_tbs(&certificate, c, &inner);
     ahead = certificate;
     struct span outer = der_whole(&ahead, DER_SEQUENCE, "signatureAlgorithm");
-    if (!span_equal(inner, outer))   /* RFC 5280 §4.1.1.2 */
+    if (!span_equal(inner, outer)) /* RFC 5280 §4.1.1.2 */
         read_fail(&certificate, IDE_E_CHAIN, "signatureAlgorithm");
     parse_signature_algorithm(&certificate, c);
     c->signature = der_bits(&certificate, "signatureValue");

@@ -20,30 +20,30 @@
 
 /* Bits of keyUsage as they stand in the BIT STRING's first byte (RFC 5280 §4.2.1.3). */
 #define X509_DIGITAL_SIGNATURE 0x80
-#define X509_KEY_CERT_SIGN 0x04
+#define X509_KEY_CERT_SIGN     0x04
 
 struct x509 {
-    struct span whole;               /* the certificate */
-    struct span tbs;                 /* what is signed */
-    struct span issuer, subject;     /* Name, as it stands */
+    struct span whole;           /* the certificate */
+    struct span tbs;             /* what is signed */
+    struct span issuer, subject; /* Name, as it stands */
     struct span signature;
     enum hash_id signature_hash;
-    bool signature_is_ec;            /* otherwise RSA PKCS#1 v1.5 */
-    int64_t not_before, not_after;   /* unix seconds, both inclusive */
+    bool signature_is_ec;          /* otherwise RSA PKCS#1 v1.5 */
+    int64_t not_before, not_after; /* unix seconds, both inclusive */
     struct public_key key;
 
     bool has_basic_constraints, is_ca, has_path_length;
     uint32_t path_length;
     bool has_key_usage;
     uint8_t key_usage;
-    struct span ext_key_usage;       /* the OIDs; data NULL if there is no such extension */
-    struct span subject_alt_name;    /* the GeneralNames; data NULL if there is none */
+    struct span ext_key_usage;    /* the OIDs; data NULL if there is no such extension */
+    struct span subject_alt_name; /* the GeneralNames; data NULL if there is none */
     bool unknown_critical;
 };
 
 /*
- * Takes the next certificate from r. IDE_E_CHAIN or IDE_E_UNSUPPORTED at the field of RFC 5280 that is at fault, under
- * the given step.
+ * Takes the next certificate from r. IDE_E_CHAIN or IDE_E_UNSUPPORTED at the field of RFC 5280 that is at
+ * fault, under the given step.
  */
 enum ide_err x509_parse(struct reader *r, struct x509 *c, const char *step, struct ide_fault *fault) MUST_USE;
 
@@ -51,8 +51,8 @@ enum ide_err x509_parse(struct reader *r, struct x509 *c, const char *step, stru
 bool x509_has_purpose(struct span ext_key_usage, struct span oid);
 
 /*
- * Finds the next otherName of a type in a reader over GeneralNames: true with its string and the string's tag, or false
- * at the end. A malformed name fails the reader, so look at it after false.
+ * Finds the next otherName of a type in a reader over GeneralNames: true with its string and the string's
+ * tag, or false at the end. A malformed name fails the reader, so look at it after false.
  */
 bool x509_next_other_name(struct reader *names, struct span type, struct span *text, uint8_t *text_tag);
 

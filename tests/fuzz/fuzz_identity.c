@@ -11,12 +11,17 @@
 #include "spdm/der.h"
 #include "spdm/identity.h"
 
-#define NOW 1800000000
+#define NOW       1800000000
 #define HASH_SIZE 48u
 #define INPUT_MAX 8192u
 
-static const struct cma_ids ids = {.vendor = 0x1b36, .device = 0x0010, .class_code = 0x010802, .revision = 2,
-                                   .subsystem_vendor = 0x1af4, .subsystem = 0x1100, .has_subsystem = true};
+static const struct cma_ids ids = {.vendor = 0x1b36,
+                                   .device = 0x0010,
+                                   .class_code = 0x010802,
+                                   .revision = 2,
+                                   .subsystem_vendor = 0x1af4,
+                                   .subsystem = 0x1100,
+                                   .has_subsystem = true};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

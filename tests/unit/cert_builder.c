@@ -8,7 +8,7 @@
 #include "spdm/cursor.h"
 #include "spdm/der.h"
 
-#define CMA_OID "678113"
+#define CMA_OID              "678113"
 #define DMTF_DEVICE_INFO_OID "2b06010401831c821201"
 
 static struct test_key keys[CHAIN_LINKS_MAX];
@@ -93,7 +93,8 @@ static void put_oid(struct cert *c, const char *hex)
 
 static void put_small(struct cert *c, int value)
 {
-    put_element(c, DER_INTEGER, &(uint8_t){(uint8_t)value}, 1);
+    const uint8_t byte = (uint8_t)value;
+    put_element(c, DER_INTEGER, &byte, 1);
 }
 
 static void put_name(struct cert *c, const char *common_name)
@@ -114,7 +115,9 @@ static void put_time(struct cert *c, const char *time)
 static void put_signature_algorithm(struct cert *c, enum hash_id hash)
 {
     size_t mark = begin(c, DER_SEQUENCE);
-    put_oid(c, hash == HASH_SHA512 ? "2a8648ce3d040304" : hash == HASH_SHA384 ? "2a8648ce3d040303" : "2a8648ce3d040302");
+    put_oid(c, hash == HASH_SHA512   ? "2a8648ce3d040304"
+               : hash == HASH_SHA384 ? "2a8648ce3d040303"
+                                     : "2a8648ce3d040302");
     end(c, mark);
 }
 
@@ -154,9 +157,10 @@ static void extension_end(struct cert *c, struct extension e)
 
 static void put_basic_constraints(struct cert *c, const struct cert_spec *spec)
 {
+    const uint8_t ca = spec->ca ? 0xff : 0x00;
     struct extension e = extension_begin(c, "551d13", true);
     size_t mark = begin(c, DER_SEQUENCE);
-    put_element(c, DER_BOOLEAN, &(uint8_t){spec->ca ? 0xff : 0x00}, 1);
+    put_element(c, DER_BOOLEAN, &ca, 1);
     if (spec->path_length != ABSENT)
         put_small(c, spec->path_length);
     end(c, mark);
@@ -195,7 +199,7 @@ static void put_alt_names(struct cert *c, const struct cert_spec *spec)
 {
     struct extension e = extension_begin(c, "551d11", false);
     size_t mark = begin(c, DER_SEQUENCE);
-    put_element(c, DER_CONTEXT(2), "device.example", 14);   /* dNSName */
+    put_element(c, DER_CONTEXT(2), "device.example", 14); /* dNSName */
     if (spec->other_name)
         put_other_name(c, DMTF_DEVICE_INFO_OID, DER_UTF8_STRING, spec->other_name);
     for (size_t i = 0; i < 2 && spec->cma_names[i]; i++)
@@ -281,7 +285,8 @@ static void put_integer(struct cert *c, const uint8_t *bytes, size_t n)
     end(c, mark);
 }
 
-static void put_signature(struct cert *c, const struct test_key *signer, enum hash_id hash, const uint8_t *tbs, size_t n)
+static void put_signature(struct cert *c, const struct test_key *signer, enum hash_id hash,
+                          const uint8_t *tbs, size_t n)
 {
     uint8_t digest[HASH_SIZE_MAX], rs[SIGNATURE_SIZE_MAX];
     struct rng rng = drbg_rng(&drbg);
@@ -350,18 +355,25 @@ const struct test_key *test_key(unsigned position)
 
 struct chain_spec chain_spec_good(unsigned count, const char *cma_name)
 {
-    static const char *const names[] = {"c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "c9", "c10", "c11"};
+    static const char *const names[] = {"c0", "c1", "c2", "c3", "c4",  "c5",
+                                        "c6", "c7", "c8", "c9", "c10", "c11"};
     struct chain_spec chain = {.count = count};
     for (unsigned i = 0; i < count; i++) {
         unsigned issuer = i == 0 ? 0 : i - 1;
         bool is_leaf = i + 1 == count;
         chain.certs[i] = (struct cert_spec){
-            .subject = names[i], .issuer = names[issuer],
-            .not_before = "200101000000Z", .not_after = "20991231235959Z",
-            .version = 2, .ca = !is_leaf, .path_length = ABSENT,
+            .subject = names[i],
+            .issuer = names[issuer],
+            .not_before = "200101000000Z",
+            .not_after = "20991231235959Z",
+            .version = 2,
+            .ca = !is_leaf,
+            .path_length = ABSENT,
             .key_usage = is_leaf ? 0x80 : 0x04,
-            .name_tag = DER_UTF8_STRING, .hash = HASH_SHA384,
-            .key = test_key(i), .signer = test_key(issuer),
+            .name_tag = DER_UTF8_STRING,
+            .hash = HASH_SHA384,
+            .key = test_key(i),
+            .signer = test_key(issuer),
         };
     }
     chain.certs[count - 1].cma_names[0] = cma_name;

@@ -38,8 +38,8 @@ static void the_strongest_is_chosen(void)
 
 static const struct hash_answer {
     enum hash_id id;
-    const char *abc;    /* FIPS 180-4: "abc" */
-    const char *hmac;   /* RFC 4231 test case 2 */
+    const char *abc;  /* FIPS 180-4: "abc" */
+    const char *hmac; /* RFC 4231 test case 2 */
 } hash_answers[] = {
     {HASH_SHA256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
      "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
@@ -105,7 +105,8 @@ static void a_hash_that_was_not_begun_is_refused(void)
 static void hkdf_gives_the_known_answers(void)
 {
     /* RFC 5869 A.1 and A.3 */
-    struct bytes ikm = unhex("0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b"), salt = unhex("000102030405060708090a0b0c");
+    struct bytes ikm = unhex("0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b"),
+                 salt = unhex("000102030405060708090a0b0c");
     struct bytes info = unhex("f0f1f2f3f4f5f6f7f8f9");
     uint8_t prk[HASH_SIZE_MAX], out[42];
     CU_ASSERT_EQUAL(hkdf_extract(HASH_SHA256, salt.data, salt.len, ikm.data, ikm.len, prk), IDE_OK);
@@ -129,10 +130,11 @@ static void hkdf_gives_no_more_than_255_blocks(void)
 
 /* AEAD */
 
-#define GCM_IV "cafebabefacedbaddecaf888"
+#define GCM_IV  "cafebabefacedbaddecaf888"
 #define GCM_AAD "feedfacedeadbeeffeedfacedeadbeefabaddad2"
 #define GCM_PLAIN                                                                                            \
-    "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf0e2449a6b525b16aedf5" \
+    "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf0e2449a6b525b16aed" \
+    "f5"                                                                                                     \
     "aa0de657ba637b39"
 
 static const struct aead_answer {
@@ -141,21 +143,28 @@ static const struct aead_answer {
 } aead_answers[] = {
     /* McGrew and Viega, "The Galois/Counter Mode of Operation", test cases 4 and 16 */
     {AEAD_AES_128_GCM, "feffe9928665731c6d6a8f9467308308", GCM_IV, GCM_AAD, GCM_PLAIN,
-     "42831ec2217774244b7221b784d0d49ce3aa212f2c02a4e035c17e2329aca12e21d514b25466931c7d8f6a5aac84aa051ba30b39"
+     "42831ec2217774244b7221b784d0d49ce3aa212f2c02a4e035c17e2329aca12e21d514b25466931c7d8f6a5aac84aa051ba30b3"
+     "9"
      "6a0aac973d58e091",
      "5bc94fbc3221a5db94fae95ae7121a47"},
-    {AEAD_AES_256_GCM, "feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308", GCM_IV, GCM_AAD, GCM_PLAIN,
-     "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa8cb08e48590dbb3da7b08b1056828838c5f61e63"
+    {AEAD_AES_256_GCM, "feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308", GCM_IV, GCM_AAD,
+     GCM_PLAIN,
+     "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa8cb08e48590dbb3da7b08b1056828838c5f61e6"
+     "3"
      "93ba7a0abcc9f662",
      "76fc6ece0f4e1768cddf8853bb2d551b"},
     /* RFC 8439 2.8.2 */
     {AEAD_CHACHA20_POLY1305, "808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f",
      "070000004041424344454647", "50515253c0c1c2c3c4c5c6c7",
-     "4c616469657320616e642047656e746c656d656e206f662074686520636c617373206f66202739393a204966204920636f756c64"
-     "206f6666657220796f75206f6e6c79206f6e652074697020666f7220746865206675747572652c2073756e73637265656e20776f"
+     "4c616469657320616e642047656e746c656d656e206f662074686520636c617373206f66202739393a204966204920636f756c6"
+     "4"
+     "206f6666657220796f75206f6e6c79206f6e652074697020666f7220746865206675747572652c2073756e73637265656e20776"
+     "f"
      "756c642062652069742e",
-     "d31a8d34648e60db7b86afbc53ef7ec2a4aded51296e08fea9e2b5a736ee62d63dbea45e8ca9671282fafb69da92728b1a71de0a"
-     "9e060b2905d6a5b67ecd3b3692ddbd7f2d778b8c9803aee328091b58fab324e4fad675945585808b4831d7bc3ff4def08e4b7a9d"
+     "d31a8d34648e60db7b86afbc53ef7ec2a4aded51296e08fea9e2b5a736ee62d63dbea45e8ca9671282fafb69da92728b1a71de0"
+     "a"
+     "9e060b2905d6a5b67ecd3b3692ddbd7f2d778b8c9803aee328091b58fab324e4fad675945585808b4831d7bc3ff4def08e4b7a9"
+     "d"
      "e576d26586cec64b6116",
      "1ae10b594f09e26a7e902ecbd0600691"},
 };
@@ -183,13 +192,14 @@ static void aeads_give_the_known_answers_both_ways(void)
 /* Opens the known answer with one bit of one part flipped. */
 static void check_altered(const struct aead_answer *a, int part)
 {
-    struct bytes key = unhex(a->key), parts[4] = {unhex(a->iv), unhex(a->aad), unhex(a->cipher), unhex(a->tag)};
+    struct bytes key = unhex(a->key),
+                 parts[4] = {unhex(a->iv), unhex(a->aad), unhex(a->cipher), unhex(a->tag)};
     struct aead_key k;
     parts[part].data[parts[part].len - 1] ^= 0x10;
     CU_ASSERT_EQUAL(aead_set_key(&k, a->id, key.data), IDE_OK);
-    CU_ASSERT_EQUAL(aead_open(&k, parts[0].data, parts[1].data, parts[1].len, parts[2].data, parts[2].len,
-                              parts[3].data),
-                    IDE_E_RECORD);
+    CU_ASSERT_EQUAL(
+        aead_open(&k, parts[0].data, parts[1].data, parts[1].len, parts[2].data, parts[2].len, parts[3].data),
+        IDE_E_RECORD);
     CU_ASSERT_TRUE(is_zero(parts[2].data, parts[2].len));
     aead_clear(&k);
 }
@@ -250,7 +260,10 @@ static void a_drbg_gives_fresh_numbers_of_any_length(void)
     CU_ASSERT_TRUE(is_zero(&a, sizeof(a)));
 }
 
-#define TEST(function) {#function, function}
+#define TEST(function)                                                                                       \
+    {                                                                                                        \
+#function, function                                                                                  \
+    }
 
 int main(void)
 {

@@ -40,34 +40,44 @@ static const struct dhe_answer {
     uint16_t bit;
     const char *i, *gi, *gr, *secret, *order;
 } dhe_answers[] = {
-    {SPDM_DHE_SECP256R1,
-     "c88f01f510d9ac3f70a292daa2316de544e9aab8afe84049c62a9c57862d1433",
-     "dad0b65394221cf9b051e1feca5787d098dfe637fc90b9ef945d0c37725811805271a0461cdb8252d61f1c456fa3e59ab1f45b33"
+    {SPDM_DHE_SECP256R1, "c88f01f510d9ac3f70a292daa2316de544e9aab8afe84049c62a9c57862d1433",
+     "dad0b65394221cf9b051e1feca5787d098dfe637fc90b9ef945d0c37725811805271a0461cdb8252d61f1c456fa3e59ab1f45b3"
+     "3"
      "accf5f58389e0577b8990bb3",
-     "d12dfb5289c8d4f81208b70270398c342296970a0bccb74c736fc7554494bf6356fbf3ca366cc23e8157854c13c58d6aac23f046"
+     "d12dfb5289c8d4f81208b70270398c342296970a0bccb74c736fc7554494bf6356fbf3ca366cc23e8157854c13c58d6aac23f04"
+     "6"
      "ada30f8353e74f33039872ab",
      "d6840f6b42f6edafd13116e0e12565202fef8e9ece7dce03812464d04b9442de",
      "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551"},
     {SPDM_DHE_SECP384R1,
      "099f3c7034d4a2c699884d73a375a67f7624ef7c6b3c0f160647b67414dce655e35b538041e649ee3faef896783ab194",
-     "667842d7d180ac2cde6f74f37551f55755c7645c20ef73e31634fe72b4c55ee6de3ac808acb4bdb4c88732aee95f41aa9482ed1f"
+     "667842d7d180ac2cde6f74f37551f55755c7645c20ef73e31634fe72b4c55ee6de3ac808acb4bdb4c88732aee95f41aa9482ed1"
+     "f"
      "c0eeb9cafc4984625ccfc23f65032149e0e144ada024181535a0f38eeb9fcff3c2c947dae69b4c634573a81c",
-     "e558dbef53eecde3d3fccfc1aea08a89a987475d12fd950d83cfa41732bc509d0d1ac43a0336def96fda41d0774a3571dcfbec7a"
+     "e558dbef53eecde3d3fccfc1aea08a89a987475d12fd950d83cfa41732bc509d0d1ac43a0336def96fda41d0774a3571dcfbec7"
+     "a"
      "acf3196472169e838430367f66eebe3c6e70c416dd5f0c68759dd1fff83fa40142209dff5eaad96db9e6386c",
      "11187331c279962d93d604243fd592cb9d0a926f422e47187521287e7156c5c4d603135569b9e9d09cf5d4a270f59746",
      "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973"},
     {SPDM_DHE_SECP521R1,
-     "0037ade9319a89f4dabdb3ef411aaccca5123c61acab57b5393dce47608172a095aa85a30fe1c2952c6771d937ba9777f5957b26"
+     "0037ade9319a89f4dabdb3ef411aaccca5123c61acab57b5393dce47608172a095aa85a30fe1c2952c6771d937ba9777f5957b2"
+     "6"
      "39bab072462f68c27a57382d4a52",
-     "0015417e84dbf28c0ad3c278713349dc7df153c897a1891bd98bab4357c9ecbee1e3bf42e00b8e380aeae57c2d10756494188594"
-     "2af5a7f4601723c4195d176ced3e017cae20b6641d2eeb695786d8c946146239d099e18e1d5a514c739d7cb4a10ad8a788015ac4"
+     "0015417e84dbf28c0ad3c278713349dc7df153c897a1891bd98bab4357c9ecbee1e3bf42e00b8e380aeae57c2d1075649418859"
+     "4"
+     "2af5a7f4601723c4195d176ced3e017cae20b6641d2eeb695786d8c946146239d099e18e1d5a514c739d7cb4a10ad8a788015ac"
+     "4"
      "05d7799dc75e7b7d5b6cf2261a6a7f1507438bf01beb6ca3926f9582",
-     "00d0b3975ac4b799f5bea16d5e13e9af971d5e9b984c9f39728b5e5739735a219b97c356436adc6e95bb0352f6be64a6c2912d4e"
-     "f2d0433ced2b6171640012d9460f015c68226383956e3bd066e797b623c27ce0eac2f551a10c2c724d9852077b87220b6536c5c4"
+     "00d0b3975ac4b799f5bea16d5e13e9af971d5e9b984c9f39728b5e5739735a219b97c356436adc6e95bb0352f6be64a6c2912d4"
+     "e"
+     "f2d0433ced2b6171640012d9460f015c68226383956e3bd066e797b623c27ce0eac2f551a10c2c724d9852077b87220b6536c5c"
+     "4"
      "08a1d2aebb8e86d678ae49cb57091f4732296579ab44fcd17f0fc56a",
-     "01144c7d79ae6956bc8edb8e7c787c4521cb086fa64407f97894e5e6b2d79b04d1427e73ca4baa240a34786859810c06b3c715a3"
+     "01144c7d79ae6956bc8edb8e7c787c4521cb086fa64407f97894e5e6b2d79b04d1427e73ca4baa240a34786859810c06b3c715a"
+     "3"
      "a8cc3151f2bee417996d19f3ddea",
-     "01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5"
+     "01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb"
+     "5"
      "c9b8899c47aebb6fb71e91386409"},
 };
 
@@ -171,35 +181,40 @@ static const struct sign_answer {
     enum key_type type;
     enum hash_id hash;
     const char *d, *xy, *rs;
-    const char *sec1_head, *sec1_tail;   /* around d in an ECPrivateKey */
+    const char *sec1_head, *sec1_tail; /* around d in an ECPrivateKey */
 } sign_answers[] = {
-    {KEY_EC_P256, HASH_SHA256,
-     "c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721",
-     "60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb67903fe1008b8bc99a41ae9e95628bc64f2f1b20c"
+    {KEY_EC_P256, HASH_SHA256, "c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721",
+     "60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb67903fe1008b8bc99a41ae9e95628bc64f2f1b20"
+     "c"
      "2d7e9f5177a3c294d4462299",
-     "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716f7cb1c942d657c41d436c7a1b6e29f65f3e900db"
+     "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716f7cb1c942d657c41d436c7a1b6e29f65f3e900d"
+     "b"
      "b9aff4064dc4ab2f843acda8",
-     "30310201010420",
-     "a00a06082a8648ce3d030107"},
+     "30310201010420", "a00a06082a8648ce3d030107"},
     {KEY_EC_P384, HASH_SHA384,
      "6b9d3dad2e1b8c1c05b19875b6659f4de23c3b667bf297ba9aa47740787137d896d5724e4c70a825f872c9ea60d2edf5",
-     "ec3a4e415b4e19a4568618029f427fa5da9a8bc4ae92e02e06aae5286b300c64def8f0ea9055866064a254515480bc138015d9b7"
+     "ec3a4e415b4e19a4568618029f427fa5da9a8bc4ae92e02e06aae5286b300c64def8f0ea9055866064a254515480bc138015d9b"
+     "7"
      "2d7d57244ea8ef9ac0c621896708a59367f9dfb9f54ca84b3f1c9db1288b231c3ae0d4fe7344fd2533264720",
-     "94edbb92a5ecb8aad4736e56c691916b3f88140666ce9fa73d64c4ea95ad133c81a648152e44acf96e36dd1e80fabe4699ef4aeb"
+     "94edbb92a5ecb8aad4736e56c691916b3f88140666ce9fa73d64c4ea95ad133c81a648152e44acf96e36dd1e80fabe4699ef4ae"
+     "b"
      "15f178cea1fe40db2603138f130e740a19624526203b6351d0a3a94fa329c145786e679e7b82c71a38628ac8",
-     "303e0201010430",
-     "a00706052b81040022"},
+     "303e0201010430", "a00706052b81040022"},
     {KEY_EC_P521, HASH_SHA512,
-     "00fad06daa62ba3b25d2fb40133da757205de67f5bb0018fee8c86e1b68c7e75caa896eb32f1f47c70855836a6d16fcc1466f6d8"
+     "00fad06daa62ba3b25d2fb40133da757205de67f5bb0018fee8c86e1b68c7e75caa896eb32f1f47c70855836a6d16fcc1466f6d"
+     "8"
      "fbec67db89ec0c08b0e996b83538",
-     "01894550d0785932e00eaa23b694f213f8c3121f86dc97a04e5a7167db4e5bcd371123d46e45db6b5d5370a7f20fb633155d38ff"
-     "a16d2bd761dcac474b9a2f5023a400493101c962cd4d2fddf782285e64584139c2f91b47f87ff82354d6630f746a28a0db25741b"
+     "01894550d0785932e00eaa23b694f213f8c3121f86dc97a04e5a7167db4e5bcd371123d46e45db6b5d5370a7f20fb633155d38f"
+     "f"
+     "a16d2bd761dcac474b9a2f5023a400493101c962cd4d2fddf782285e64584139c2f91b47f87ff82354d6630f746a28a0db25741"
+     "b"
      "5b34a828008b22acc23f924faafbd4d33f81ea66956dfeaa2bfdfcf5",
-     "00c328fafcbd79dd77850370c46325d987cb525569fb63c5d3bc53950e6d4c5f174e25a1ee9017b5d450606add152b534931d7d4"
-     "e8455cc91f9b15bf05ec36e377fa00617cce7cf5064806c467f678d3b4080d6f1cc50af26ca209417308281b68af282623eaa63e"
+     "00c328fafcbd79dd77850370c46325d987cb525569fb63c5d3bc53950e6d4c5f174e25a1ee9017b5d450606add152b534931d7d"
+     "4"
+     "e8455cc91f9b15bf05ec36e377fa00617cce7cf5064806c467f678d3b4080d6f1cc50af26ca209417308281b68af282623eaa63"
+     "e"
      "5b5c0723d8b8c37ff0777b1a20f8ccb1dccc43997f1ee0e44da4a67a",
-     "30500201010442",
-     "a00706052b81040023"},
+     "30500201010442", "a00706052b81040023"},
 };
 
 #define SIGN_ANSWERS (sizeof(sign_answers) / sizeof(sign_answers[0]))
@@ -235,10 +250,12 @@ static void known_signatures_verify(void)
         struct bytes rs = unhex(a->rs), digest = digest_of(a);
         CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_SPDM, a->hash, digest.data, rs.data, rs.len), IDE_OK);
         digest.data[0] ^= 1;
-        CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_SPDM, a->hash, digest.data, rs.data, rs.len), IDE_E_SIGNATURE);
+        CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_SPDM, a->hash, digest.data, rs.data, rs.len),
+                        IDE_E_SIGNATURE);
         digest.data[0] ^= 1;
         rs.data[rs.len - 1] ^= 1;
-        CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_SPDM, a->hash, digest.data, rs.data, rs.len), IDE_E_SIGNATURE);
+        CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_SPDM, a->hash, digest.data, rs.data, rs.len),
+                        IDE_E_SIGNATURE);
     }
 }
 
@@ -256,8 +273,10 @@ static void a_signature_of_a_wrong_form_is_refused(void)
                             IDE_E_SIGNATURE);
         CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_SPDM, a->hash, digest.data, rs.data, rs.len - 1),
                         IDE_E_SIGNATURE);
-        CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_SPDM, a->hash, digest.data, rs.data, 0), IDE_E_SIGNATURE);
-        CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_X509, a->hash, digest.data, rs.data, rs.len), IDE_E_SIGNATURE);
+        CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_SPDM, a->hash, digest.data, rs.data, 0),
+                        IDE_E_SIGNATURE);
+        CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_X509, a->hash, digest.data, rs.data, rs.len),
+                        IDE_E_SIGNATURE);
     }
 }
 
@@ -268,18 +287,22 @@ static void a_bad_public_key_is_refused(void)
         struct public_key k = public_key_of(a);
         struct bytes rs = unhex(a->rs), digest = digest_of(a);
         k.data[0] ^= 1;
-        CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_SPDM, a->hash, digest.data, rs.data, rs.len), IDE_E_KEY);
+        CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_SPDM, a->hash, digest.data, rs.data, rs.len),
+                        IDE_E_KEY);
         k = public_key_of(a);
         k.len--;
-        CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_SPDM, a->hash, digest.data, rs.data, rs.len), IDE_E_KEY);
+        CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_SPDM, a->hash, digest.data, rs.data, rs.len),
+                        IDE_E_KEY);
         k = public_key_of(a);
         k.type = KEY_NONE;
         CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_SPDM, a->hash, digest.data, rs.data, rs.len),
                         IDE_E_UNSUPPORTED);
         k.type = KEY_RSA;
-        CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_X509, a->hash, digest.data, rs.data, rs.len), IDE_E_KEY);
+        CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_X509, a->hash, digest.data, rs.data, rs.len),
+                        IDE_E_KEY);
         k.len = sizeof(k.data) + 1;
-        CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_X509, a->hash, digest.data, rs.data, rs.len), IDE_E_ARGUMENT);
+        CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_X509, a->hash, digest.data, rs.data, rs.len),
+                        IDE_E_ARGUMENT);
         k = public_key_of(a);
         CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_SPDM, HASH_NONE, digest.data, rs.data, rs.len),
                         IDE_E_UNSUPPORTED);
@@ -300,8 +323,9 @@ static void check_signing(const struct rng *rng)
         CU_ASSERT_EQUAL(k.type, a->type);
         for (size_t n = 0; n < 3; n++) {
             CU_ASSERT_EQUAL(private_key_sign(&k, ids[n], digest.data, rng, signature, public.len), IDE_OK);
-            CU_ASSERT_EQUAL(public_key_verify(&public, SIGNATURE_SPDM, ids[n], digest.data, signature, public.len),
-                            IDE_OK);
+            CU_ASSERT_EQUAL(
+                public_key_verify(&public, SIGNATURE_SPDM, ids[n], digest.data, signature, public.len),
+                IDE_OK);
         }
         private_key_clear(&k);
         CU_ASSERT_TRUE(is_zero(&k, sizeof(k)));
@@ -355,7 +379,8 @@ static void signing_fails_closed(void)
     CU_ASSERT_EQUAL(private_key_sign(&k, HASH_SHA384, digest.data, &failing, signature, 64), IDE_E_ARGUMENT);
     CU_ASSERT_EQUAL(private_key_sign(&k, HASH_NONE, digest.data, &failing, signature, 96), IDE_E_UNSUPPORTED);
     private_key_clear(&k);
-    CU_ASSERT_EQUAL(private_key_sign(&k, HASH_SHA384, digest.data, &failing, signature, 96), IDE_E_UNSUPPORTED);
+    CU_ASSERT_EQUAL(private_key_sign(&k, HASH_SHA384, digest.data, &failing, signature, 96),
+                    IDE_E_UNSUPPORTED);
 }
 
 static void what_is_no_private_key_is_refused(void)
@@ -382,7 +407,10 @@ static void a_pkcs8_key_is_taken_too(void)
     private_key_clear(&k);
 }
 
-#define TEST(function) {#function, function}
+#define TEST(function)                                                                                       \
+    {                                                                                                        \
+#function, function                                                                                  \
+    }
 
 int main(void)
 {

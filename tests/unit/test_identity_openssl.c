@@ -12,8 +12,13 @@
 
 #define NAME "Vendor=1B36:Device=0010:CC=010802:REV=02:SSVID=1AF4:SSID=1100"
 
-static const struct cma_ids ids = {.vendor = 0x1b36, .device = 0x0010, .class_code = 0x010802, .revision = 2,
-                                   .subsystem_vendor = 0x1af4, .subsystem = 0x1100, .has_subsystem = true};
+static const struct cma_ids ids = {.vendor = 0x1b36,
+                                   .device = 0x0010,
+                                   .class_code = 0x010802,
+                                   .revision = 2,
+                                   .subsystem_vendor = 0x1af4,
+                                   .subsystem = 0x1100,
+                                   .has_subsystem = true};
 static struct chain chain;
 
 /* What openssl makes: an RSA root, a P-521 intermediate, a P-384 leaf. $1 is the folder. */
@@ -23,11 +28,14 @@ static const char openssl_script[] =
     "printf '[req]\\ndistinguished_name=dn\\n[dn]\\n' > req.cnf\n"
     "new='openssl req -x509 -nodes -days 3650 -config req.cnf -newkey'\n"
     "$new rsa:2048 -sha512 $ca -subj /O=x/CN=root -keyout root.key -out c0.pem\n"
-    "$new ec -pkeyopt ec_paramgen_curve:P-521 -sha256 $ca -subj /O=x/CN=mid -CA c0.pem -CAkey root.key -keyout mid.key"
+    "$new ec -pkeyopt ec_paramgen_curve:P-521 -sha256 $ca -subj /O=x/CN=mid -CA c0.pem -CAkey root.key "
+    "-keyout mid.key"
     " -out c1.pem\n"
-    "$new ec -pkeyopt ec_paramgen_curve:P-384 -sha512 -subj /O=x/CN=leaf -CA c1.pem -CAkey mid.key -keyout leaf.key"
+    "$new ec -pkeyopt ec_paramgen_curve:P-384 -sha512 -subj /O=x/CN=leaf -CA c1.pem -CAkey mid.key -keyout "
+    "leaf.key"
     " -out c2.pem -addext basicConstraints=critical,CA:FALSE -addext keyUsage=digitalSignature,nonRepudiation"
-    " -addext 'subjectAltName=DNS:a.example,otherName:1.3.6.1.4.1.412.274.1;UTF8:A:B:C,otherName:2.23.147;UTF8:" NAME
+    " -addext "
+    "'subjectAltName=DNS:a.example,otherName:1.3.6.1.4.1.412.274.1;UTF8:A:B:C,otherName:2.23.147;UTF8:" NAME
     "' -addext extendedKeyUsage=serverAuth,1.3.6.1.4.1.412.274.3\n"
     "$new rsa:1024 $ca -subj /O=x/CN=weak -keyout weak.key -out c3.pem\n"
     "for n in 0 1 2 3; do openssl x509 -in c$n.pem -outform DER -out c$n.der; done\n";
@@ -68,7 +76,7 @@ static void what_openssl_makes_is_accepted(void)
     struct identity identity;
     struct ide_fault fault;
     CU_ASSERT_TRUE_FATAL(make_chain());
-    int64_t now = (int64_t)time(NULL);   /* after the certificates' notBefore */
+    int64_t now = (int64_t)time(NULL); /* after the certificates' notBefore */
     chain_assemble(&chain, HASH_SHA384, false);
     CU_ASSERT_EQUAL(verify(now, &identity, &fault), IDE_OK);
     CU_ASSERT_EQUAL(identity.certificates, 3);
@@ -133,17 +141,17 @@ static void an_altered_rsa_signature_is_refused(void)
     CU_ASSERT_STRING_EQUAL(fault.field, "signature");
 }
 
-#define TEST(function) {#function, function}
+#define TEST(function)                                                                                       \
+    {                                                                                                        \
+#function, function                                                                                  \
+    }
 
 int main(void)
 {
     CU_TestInfo tests[] = {
-        TEST(what_openssl_makes_is_accepted),
-        TEST(a_short_rsa_key_is_refused),
-        TEST(its_validity_is_read_right),
-        TEST(what_rsa_did_not_sign_is_refused),
-        TEST(an_altered_rsa_signature_is_refused),
-        CU_TEST_INFO_NULL,
+        TEST(what_openssl_makes_is_accepted),      TEST(a_short_rsa_key_is_refused),
+        TEST(its_validity_is_read_right),          TEST(what_rsa_did_not_sign_is_refused),
+        TEST(an_altered_rsa_signature_is_refused), CU_TEST_INFO_NULL,
     };
     CU_SuiteInfo suites[] = {{.pName = "identity_openssl", .pTests = tests}, CU_SUITE_INFO_NULL};
     if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
