@@ -78,11 +78,24 @@ static json_t *result_json(struct controller *c, const struct task *task)
     return result;
 }
 
+/* What became of the keys is known to the operation; whether the stream has lived through it, the registers say. */
+static void correct_outcome(struct controller *c, struct operation *op)
+{
+    if (op->kind != OPERATION_REKEY || op->failure.err == IDE_OK || !op->stream)
+        return;
+    json_t *now = survey_stream_json(&c->survey, op->stream);
+    const char *state = json_string_value(json_object_get(now, "state"));
+    if (state && strcmp(state, "secure") != 0)
+        op->outcome = "the stream is no longer Secure: stop it and establish it again";
+    json_decref(now);
+}
+
 /* Says how it ended to whoever asked and whoever looks on, and frees it. */
 static void end_task(struct controller *c, struct task *task)
 {
     struct operation *op = &task->op;
     bool ok = op->failure.err == IDE_OK;
+    correct_outcome(c, op);
     publish_operation(c, task, ok ? "done" : "failed");
     if (task->ticket)
         ticket_operation_ended(task->ticket, &c->front, ok ? result_json(c, task) : NULL, ok ? NULL : &op->failure,
