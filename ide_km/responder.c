@@ -98,6 +98,8 @@ static enum ide_err handle(void *context, struct spdm_responder *r, const struct
     struct reader ids = q.payload;
     uint8_t object = ide_km_peek(&ids);
     enum ide_err err = read_done(&ids, q.fault, STEP);
+    if (err == IDE_E_UNSUPPORTED)   /* another protocol of PCI-SIG's */
+        r->error_data = SPDM_VENDOR_DEFINED_REQUEST;
     if (err != IDE_OK)
         return err;
     switch (object) {
