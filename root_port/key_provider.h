@@ -43,6 +43,9 @@ struct key_provider_ops {
     /* The key is forgotten. A port may be unable to: IDE_E_PEER_ERROR or IDE_E_KM_REFUSED. */
     enum ide_err (*stop)(void *context, const struct ide_km_target *target, struct ide_fault *fault);
     void (*status)(void *context, struct key_provider_status *out);
+    /* In how many ms keep_alive has to be called, or what is open ends and the port forgets its keys; UINT64_MAX: never. */
+    uint64_t (*due_ms)(void *context);
+    enum ide_err (*keep_alive)(void *context, struct ide_fault *fault);
     /* The end: the port forgets every key that came through this provider. Never fails. */
     void (*close)(void *context);
 };

@@ -74,6 +74,26 @@ static void status(void *context, struct key_provider_status *out)
     };
 }
 
+static uint64_t due_ms(void *context)
+{
+    const struct spdm_port *port = context;
+    uint64_t due = spdm_port_has_session(port) ? session_heartbeat_due(&port->session) : UINT64_MAX;
+    if (due == UINT64_MAX)
+        return due;
+    const struct clock *clock = &port->connection.clock;
+    uint64_t now = clock->monotonic_ms(clock->context);
+    return due > now ? due - now : 0;
+}
+
+static enum ide_err keep_alive(void *context, struct ide_fault *fault)
+{
+    struct spdm_port *port = context;
+    enum ide_err err = need_session(port, fault);
+    if (err != IDE_OK)
+        return err;
+    return spdm_port_settle(port, session_heartbeat(&port->session), fault);
+}
+
 static void close_session(void *context)
 {
     spdm_port_end_session(context);
@@ -90,6 +110,8 @@ struct key_provider key_provider_doe(struct spdm_port *port)
         .go = go,
         .stop = stop,
         .status = status,
+        .due_ms = due_ms,
+        .keep_alive = keep_alive,
         .close = close_session,
     };
     return (struct key_provider){.ops = &ops, .context = port};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tools/ide-kmd/agent.h"
 
+#include <limits.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -211,6 +212,23 @@ static enum ide_err run(struct agent *agent, struct job *job)
         break;
     }
     return ide_fail(&job->fault, IDE_E_INTERNAL, NULL, NULL);
+}
+
+int agent_idle_ms(const struct agent *agent)
+{
+    uint64_t due = agent->is_open ? agent->provider.ops->due_ms(agent->provider.context) : UINT64_MAX;
+    if (due == UINT64_MAX)
+        return -1;
+    return due < INT_MAX ? (int)due : INT_MAX;
+}
+
+enum ide_err agent_keep_alive(struct agent *agent, struct ide_fault *fault)
+{
+    if (agent_idle_ms(agent) != 0)
+        return IDE_OK;
+    /* what was cancelled last is over */
+    atomic_store(&agent->cancel, false);
+    return agent->provider.ops->keep_alive(agent->provider.context, fault);
 }
 
 /* Where nothing is to be lost, the next attempt starts from nothing: the device may have been reset or replaced. */

@@ -37,4 +37,10 @@ void agent_close(struct agent *agent);
 /* Does the step; opens the port first if it is not open. Results go into the job. */
 void agent_run(struct agent *agent, struct job *job);
 
+/* How long the agent can be left alone, as poll() takes it: in ms, -1 for ever. */
+int agent_idle_ms(const struct agent *agent);
+
+/* To be called when that time is over. IDE_OK if there was nothing to do. A failure has cost the session. */
+enum ide_err agent_keep_alive(struct agent *agent, struct ide_fault *fault);
+
 #endif

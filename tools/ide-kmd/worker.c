@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tools/ide-kmd/worker.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,12 +33,36 @@ static struct job *receive_pointer(zsock_t *pipe, bool *end)
     return job;
 }
 
+/* A session ends unless its device hears of us: that is seen to while there is no job. */
+static void keep_alive(struct worker *worker)
+{
+    struct ide_fault fault = {0};
+    char bdf[PCIE_BDF_TEXT], text[256];
+    if (agent_keep_alive(&worker->agent, &fault) == IDE_OK)
+        return;
+    fprintf(stderr, "ide-kmd: %s: its session is lost, and its streams with it: %s\n",
+            pcie_bdf_format(&worker->bdf, bdf), ide_fault_text(&fault, text, sizeof text));
+}
+
+static void await_job(struct worker *worker, zsock_t *pipe)
+{
+    zmq_pollitem_t item = {.socket = zsock_resolve(pipe), .events = ZMQ_POLLIN};
+    for (;;) {
+        int n = zmq_poll(&item, 1, agent_idle_ms(&worker->agent));
+        if (n == 0)
+            keep_alive(worker);
+        else if (n > 0 || errno != EINTR)
+            return;
+    }
+}
+
 static void serve(zsock_t *pipe, void *argument)
 {
     struct worker *worker = argument;
     bool end = false;
     zsock_signal(pipe, 0);
     for (;;) {
+        await_job(worker, pipe);
         struct job *job = receive_pointer(pipe, &end);
         if (end)
             break;
