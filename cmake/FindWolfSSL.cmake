@@ -19,7 +19,8 @@ if(EXISTS ${_wolfssl_prefix}/include/wolfssl/options.h AND NOT WOLFSSL_INCLUDE_D
 endif()
 
 find_path(WOLFSSL_INCLUDE_DIR wolfssl/options.h PATHS ${_wolfssl_prefix}/include NO_DEFAULT_PATH)
-find_library(WOLFSSL_LIBRARY NAMES libwolfssl.a wolfssl PATHS ${_wolfssl_prefix}/lib NO_DEFAULT_PATH)
+find_library(WOLFSSL_LIBRARY NAMES libwolfssl.a wolfssl PATHS ${_wolfssl_prefix}/lib
+    ${_wolfssl_prefix}/lib/${CMAKE_LIBRARY_ARCHITECTURE} NO_DEFAULT_PATH)
 if(NOT WOLFSSL_ROOT AND NOT WOLFSSL_LIBRARY)
     find_path(WOLFSSL_INCLUDE_DIR wolfssl/options.h)
     find_library(WOLFSSL_LIBRARY NAMES wolfssl)
