@@ -149,7 +149,7 @@ static struct spdm_algorithms own_offer(const struct spdm_connection *c)
 
 enum ide_err spdm_step_algorithms(struct spdm_connection *c)
 {
-    struct spdm_algorithms request = own_offer(c), response;
+    struct spdm_algorithms request = own_offer(c), response = {0};
     const struct spdm_exchange exchange = {
         .request = &spdm_msg_negotiate_algorithms,
         .in = &request,

@@ -145,7 +145,7 @@ static void adopt(struct spdm_connection *c, const struct spdm_capabilities *own
 
 enum ide_err spdm_step_capabilities(struct spdm_connection *c)
 {
-    struct spdm_capabilities request = own_capabilities(c, c->params.version), response;
+    struct spdm_capabilities request = own_capabilities(c, c->params.version), response = {0};
     const struct spdm_exchange exchange = {
         .request = &spdm_msg_get_capabilities,
         .in = &request,

@@ -98,7 +98,7 @@ static enum ide_err get_portion(struct spdm_connection *c, uint8_t slot, struct 
         .offset = (uint32_t)progress->chain.pos,
         .length = (uint32_t)(left < limit ? left : limit),
     };
-    struct spdm_certificate response;
+    struct spdm_certificate response = {0};
     const struct spdm_exchange exchange = {
         .request = &spdm_msg_get_certificate,
         .in = &request,

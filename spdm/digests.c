@@ -4,33 +4,36 @@
 
 #include "spdm/internal.h"
 
-/* KeyPairID, CertificateInfo and KeyUsageMask, of which a responder with several keys gives one each a slot (1.3). */
-static size_t key_info_size(const struct spdm_params *p, const struct spdm_digests *m)
+static unsigned slots_of(const struct spdm_digests *m)
 {
-    return p->multi_key ? 4u * (unsigned)__builtin_popcount(m->header.param2) : 0;
+    return (unsigned)__builtin_popcount(m->header.param2);
+}
+
+static size_t digests_size(const struct spdm_params *p, const struct spdm_digests *m)
+{
+    return p->hash ? (size_t)slots_of(m) * p->hash->size : 0;
+}
+
+/* KeyPairID, CertificateInfo and KeyUsageMask, of which a responder with several keys gives one each a slot (1.3). */
+static size_t keys_size(const struct spdm_params *p, const struct spdm_digests *m)
+{
+    return p->multi_key ? (size_t)slots_of(m) * 4 : 0;
 }
 
 static void digests_decode(struct reader *r, const struct spdm_params *p, void *message)
 {
     struct spdm_digests *m = message;
-    struct reader all = *r;
-    for (unsigned slot = 0; slot < SPDM_SLOTS; slot++) {
-        if (m->header.param2 >> slot & 1)
-            read_hash(r, p, "Digest");
-    }
-    m->digests = read_bytes(&all, r->pos - all.pos, "Digest");
-    m->keys = read_bytes(r, key_info_size(p, m), "KeyPairID");
+    if (!p->hash)
+        read_fail(r, IDE_E_STATE, "BaseHashSel");
+    m->digests = read_bytes(r, digests_size(p, m), "Digest");
+    m->keys = read_bytes(r, keys_size(p, m), "KeyPairID");
 }
 
 static void digests_encode(struct writer *w, const struct spdm_params *p, const void *message)
 {
     const struct spdm_digests *m = message;
-    struct reader all = reader_of(m->digests, SPDM_SLOTS * HASH_SIZE_MAX);
-    for (unsigned slot = 0; slot < SPDM_SLOTS; slot++) {
-        if (m->header.param2 >> slot & 1)
-            write_hash(w, p, read_hash(&all, p, "Digest"));
-    }
-    write_bytes(w, m->keys, key_info_size(p, m));
+    write_bytes(w, m->digests, digests_size(p, m));
+    write_bytes(w, m->keys, keys_size(p, m));
 }
 
 const struct spdm_message spdm_msg_get_digests = {SPDM_GET_DIGESTS, SPDM_VERSION_10, "GET_DIGESTS", NULL,
@@ -40,7 +43,7 @@ const struct spdm_message spdm_msg_digests = {SPDM_DIGESTS, SPDM_VERSION_10, "DI
 
 static void publish(struct spdm_connection *c, const struct spdm_digests *m)
 {
-    struct reader all = reader_of(m->digests, SPDM_SLOTS * HASH_SIZE_MAX);
+    struct reader all = reader_of(m->digests, digests_size(&c->params, m));
     memset(c->digests, 0, sizeof c->digests);
     for (unsigned slot = 0; slot < SPDM_SLOTS; slot++) {
         if (m->header.param2 >> slot & 1)
@@ -53,7 +56,7 @@ enum ide_err spdm_get_digests(struct spdm_connection *c, uint8_t *slot_mask,
                               uint8_t digests[SPDM_SLOTS][HASH_SIZE_MAX])
 {
     struct spdm_plain request = {0};
-    struct spdm_digests response;
+    struct spdm_digests response = {0};
     const struct spdm_exchange exchange = {
         .request = &spdm_msg_get_digests,
         .in = &request,

@@ -146,17 +146,11 @@ extern const struct spdm_message spdm_msg_challenge, spdm_msg_challenge_auth;
 /* ERROR (§10.11). header.param1 is the error code, param2 the error data. */
 struct spdm_error {
     struct spdm_header header;
-    const uint8_t *extended;   /* ExtendedErrorData, at most 32 */
+    const uint8_t *extended;   /* ExtendedErrorData, at most 32; ResponseNotReady: RDTExponent, RequestCode, Token, RDTM */
     size_t extended_len;
 };
 
 extern const struct spdm_message spdm_msg_error;
-
-/* ExtendedErrorData of ResponseNotReady. */
-struct spdm_not_ready {
-    uint8_t rdt_exponent;   /* the response takes 2^rdt_exponent microseconds */
-    uint8_t request_code, token, rdtm;
-};
 
 /* VENDOR_DEFINED_REQUEST and VENDOR_DEFINED_RESPONSE (§10.13). */
 #define SPDM_VENDOR_ID_MAX 8u

@@ -88,23 +88,21 @@ static enum ide_err try_again(struct spdm_connection *c, struct attempt *a, uint
 static enum ide_err ask_later(struct spdm_connection *c, struct attempt *a, const struct spdm_error *error)
 {
     struct reader r = reader_of(error->extended, error->extended_len);
-    struct spdm_not_ready later = {
-        .rdt_exponent = read_u8(&r, "RDTExponent"),
-    };
-    later.request_code = read_u8(&r, "RequestCode");
-    later.token = read_u8(&r, "Token");
-    later.rdtm = read_u8(&r, "RDTM");
-    read_expect(&r, later.request_code, a->exchange->request->code, "RequestCode");
-    if (later.rdt_exponent > SPDM_CT_EXPONENT_MAX)
-        read_fail_value(&r, IDE_E_FIELD, "RDTExponent", later.rdt_exponent, SPDM_CT_EXPONENT_MAX);
-    uint64_t wait = r.err == IDE_OK ? ((UINT64_C(1) << later.rdt_exponent) + 999) / 1000 : 0;
+    uint8_t exponent = read_u8(&r, "RDTExponent");
+    uint8_t request_code = read_u8(&r, "RequestCode");
+    uint8_t token = read_u8(&r, "Token");
+    read_u8(&r, "RDTM");
+    read_expect(&r, request_code, a->exchange->request->code, "RequestCode");
+    if (exponent > SPDM_CT_EXPONENT_MAX)
+        read_fail_value(&r, IDE_E_FIELD, "RDTExponent", exponent, SPDM_CT_EXPONENT_MAX);
+    uint64_t wait = r.err == IDE_OK ? ((UINT64_C(1) << exponent) + 999) / 1000 : 0;
     if (wait > timeout_of(c))
         read_fail_value(&r, IDE_E_TIMEOUT, "RDTExponent", wait, timeout_of(c));
     enum ide_err err = read_done(&r, &c->fault, "ERROR");
     if (err != IDE_OK)
         return err;
     c->clock.sleep_ms(c->clock.context, (uint32_t)wait);
-    struct spdm_plain ready = {.header = {.param1 = later.request_code, .param2 = later.token}};
+    struct spdm_plain ready = {.header = {.param1 = request_code, .param2 = token}};
     return build(c, &spdm_msg_respond_if_ready, &ready, &a->request_len);
 }
 

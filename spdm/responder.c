@@ -130,25 +130,25 @@ static enum ide_err check_row(struct spdm_responder *r, const struct spdm_handle
     return IDE_OK;
 }
 
-/* The version and code, and the row that they lead to. */
-static enum ide_err read_row(struct spdm_responder *r, const struct spdm_request *request,
-                             const struct spdm_handler **row)
+/* The row that version and code lead to, or NULL with the fault set. */
+static const struct spdm_handler *read_row(struct spdm_responder *r, const struct spdm_request *request)
 {
+    struct ide_fault *fault = &r->connection.fault;
     struct reader in = reader_of(request->data, request->len);
     uint8_t version = read_u8(&in, "SPDMVersion");
     uint8_t code = read_u8(&in, "RequestResponseCode");
     read_bytes(&in, 2, "Param1");
-    enum ide_err err = read_done(&in, &r->connection.fault, "request");
-    if (err != IDE_OK)
-        return err;
-    if (!version_fits(r, code, version))
-        return ide_fail_value(&r->connection.fault, IDE_E_VERSION, "request", "SPDMVersion", version,
-                              r->connection.params.version);
-    *row = find(r, code);
-    if (!*row)
-        return refuse_with(r, IDE_E_UNSUPPORTED, SPDM_ERROR_UNSUPPORTED_REQUEST, code, "request",
-                           "RequestResponseCode");
-    return IDE_OK;
+    if (read_done(&in, fault, "request") != IDE_OK)
+        return NULL;
+    if (!version_fits(r, code, version)) {
+        ide_fail_value(fault, IDE_E_VERSION, "request", "SPDMVersion", version, r->connection.params.version);
+        return NULL;
+    }
+    const struct spdm_handler *row = find(r, code);
+    if (!row)
+        refuse_with(r, IDE_E_UNSUPPORTED, SPDM_ERROR_UNSUPPORTED_REQUEST, code, "request",
+                    "RequestResponseCode");
+    return row;
 }
 
 /*
@@ -212,16 +212,19 @@ static enum ide_err serve(struct spdm_responder *r, const struct spdm_handler *r
 
 static enum ide_err answer(struct spdm_responder *r, struct spdm_request *q, struct writer *w)
 {
-    const struct spdm_handler *row = NULL;
-    enum ide_err err = read_row(r, q, &row);
-    if (err == IDE_OK && repeated(r, row, q, w))
-        return write_done(w);
-    if (err == IDE_OK)
+    const struct spdm_handler *row = read_row(r, q);
+    if (!row)
+        return r->connection.fault.err;
+    enum ide_err err;
+    if (repeated(r, row, q, w)) {
+        err = write_done(w);
+    } else {
         err = check_row(r, row, q->session != NULL);
-    if (err == IDE_OK)
-        err = serve(r, row, q, w);
+        if (err == IDE_OK)
+            err = serve(r, row, q, w);
+    }
     if (err != IDE_OK && r->connection.fault.err != err)
-        ide_fail(&r->connection.fault, err, row ? row->name : "request", NULL);
+        ide_fail(&r->connection.fault, err, row->name, NULL);
     return err;
 }
 

@@ -45,7 +45,7 @@ static uint8_t highest_common(const struct spdm_config *config, const struct spd
 enum ide_err spdm_step_version(struct spdm_connection *c)
 {
     struct spdm_plain request = {0};
-    struct spdm_version response;
+    struct spdm_version response = {0};
     const struct spdm_exchange exchange = {
         .request = &spdm_msg_get_version,
         .in = &request,

@@ -83,6 +83,8 @@ static int keeps_all(const struct spdm_message *m, const union any_message *mess
     return !message->algorithms.unknown_structure && !message->algorithms.ext_structure;
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static uint8_t first[1 << 17], second[1 << 17];

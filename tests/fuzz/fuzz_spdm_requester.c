@@ -75,6 +75,8 @@ static void challenge_anyway(void)
     require(requester.challenged == (err == IDE_OK));
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static uint8_t chain[8192];

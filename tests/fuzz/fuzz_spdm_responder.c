@@ -72,6 +72,8 @@ static void negotiate(uint8_t version, unsigned steps)
         send(NULL, requests[i], lens[i]);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     int session;
