@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ENDPOINT, ROOT_PORT, SWITCH_ROOT_PORT, Platform, program
+from conftest import ENDPOINT, ROOT, ROOT_PORT, SWITCH_ROOT_PORT, Platform, program
 from emu_doe import Mailbox
 
 
@@ -254,6 +254,15 @@ def test_help_and_version():
     done = run("--help")
     assert done.returncode == 0 and "usage: ide-emu" in done.stdout and "bad-hmac" in done.stdout
     assert re.fullmatch(r"ide-emu \d+\.\d+\.\d+\n", run("--version").stdout)
+
+
+def test_help_and_manual_page_tell_the_same():
+    text = run("--help").stdout
+    page = (ROOT / "tools" / "ide-emu" / "ide-emu.1").read_text()
+    faults = re.findall(r"^  ([a-z-]+) +\S", text[text.index("Faults,"):], re.MULTILINE)
+    assert re.findall(r"^\.It Cm ([a-z-]+)$", page[page.index(".Sh FAULTS"):], re.MULTILINE) == faults
+    for option in re.findall(r"--([a-z-]+)", text[:text.index("Faults,")]):
+        assert f"Fl -{option}" in page, option
 
 
 # --- Platform files --------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* A session that nobody keeps alive ends after twice this, and its streams with it. */
-#define HEARTBEAT_SECONDS 255u
+#define HEARTBEAT_SECONDS 60u
 
 #define ENDPOINT_IDE_ABILITIES                                                                               \
     (PCIE_IDE_CAP_LINK | PCIE_IDE_CAP_SELECTIVE | PCIE_IDE_CAP_IDE_KM | PCIE_IDE_CAP_SEL_CFG |               \
