@@ -25,8 +25,10 @@ bool operation_is_delicate(const struct operation *op)
 
 bool operation_cancel(struct operation *op)
 {
-    if (op->undoing || op->kind == OPERATION_STOP || op->failure.err != IDE_OK)
+    if (op->undoing || op->kind == OPERATION_STOP)
         return false;
+    if (op->failure.err != IDE_OK)
+        return op->failure.err == IDE_E_CANCELLED;
     failure_device(&op->failure, IDE_E_CANCELLED, operation_name(op->kind), &op->ends.bdf[END_ROOT_PORT],
                    "the controller is ending");
     op->run.failed = true;
