@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a person sees, and a script: output, exit status, errors of the command line itself."""
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import time
+
+import pytest
+
+from conftest import ENDPOINT, ROOT_PORT, SWITCH_ENDPOINTS, ctl, program
+
+COMMANDS = ["list", "show", "attest", "establish", "rekey", "stop", "monitor"]
+
+
+def test_help_names_every_command_and_version_is_one_line():
+    text = ctl("--help").stdout
+    for command in COMMANDS:
+        assert re.search(rf"^  {command}\b", text, re.MULTILINE), command
+    for name in ("ide-ctl", "ide-kmd"):
+        done = subprocess.run([program(name), "--version"], capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert re.fullmatch(rf"{name} \d+\.\d+\.\d+\n", done.stdout)
+    assert ctl("establish", "--help").stdout == text
+
+
+@pytest.mark.parametrize("arguments, message", [
+    ([], "no command is given"),
+    (["frobnicate"], "no such command: frobnicate"),
+    (["establish"], "which port? usage: ide-ctl establish"),
+    (["attest"], "which port? usage: ide-ctl attest"),
+    (["stop", ROOT_PORT], "which stream? --stream N is needed by stop"),
+    (["stop", "--stream", "0"], "which port? usage: ide-ctl stop"),
+    (["rekey", "--stream", "0"], "--stream needs a port: rekey"),
+    (["list", ROOT_PORT], "no port is taken by list"),
+    (["show", ROOT_PORT, "--stream", "0"], "no --stream is taken by show"),
+    (["show", ROOT_PORT, ENDPOINT], f"an argument too many: {ENDPOINT}"),
+    (["establish", "here"], "no address of a PCI function, such as 0000:00:03.0: here"),
+    (["establish", "00:03.8"], "no address of a PCI function, such as 0000:00:03.0: 00:03.8"),
+    (["establish", ROOT_PORT, "--stream", "one"], "--stream is no number: one"),
+    (["establish", ROOT_PORT, "--stream", ""], "--stream is no number: "),
+    (["list", "--timeout", "soon"], "--timeout is no time between 1 ms and an hour: soon"),
+    (["list", "--color"], "unrecognized option '--color'"),
+])
+def test_a_wrong_command_line_is_2(arguments, message):
+    done = ctl(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert "Try `ide-ctl --help`." in done.stderr
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["--frobnicate"], "unrecognized option '--frobnicate'"),
+    (["now"], "an argument that means nothing: now"),
+    (["--timeout", "0"], "--timeout is no time between 1 ms and an hour: 0"),
+])
+def test_a_wrong_command_line_of_the_controller_is_2(arguments, message):
+    done = subprocess.run([program("ide-kmd"), *arguments], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
+
+
+@pytest.mark.parametrize("command", [["list"], ["show"], ["monitor"], ["establish", ROOT_PORT],
+                                     ["stop", ROOT_PORT, "--stream", "0"]])
+@pytest.mark.parametrize("endpoint", ["ipc:///tmp/ide-km-no-such-directory/control", "tcp://127.0.0.1:9"])
+def test_no_controller_is_3_and_soon(command, endpoint):
+    begun = time.monotonic()
+    done = ctl("--connect", endpoint, *command)
+    assert done.returncode == 3
+    assert time.monotonic() - begun < 5
+    assert f"no controller answers at {endpoint}" in done.stderr
+    assert "start it, `sudo ide-kmd`, or say where it is with --connect" in done.stderr
+    assert done.stdout == ""
+
+
+def test_no_controller_as_json():
+    done = ctl("--connect", "ipc:///tmp/ide-km-no-such-directory/control", "--json", "list")
+    assert done.returncode == 3
+    assert json.loads(done.stdout)["error"]["code"] == "no_controller"
+    assert done.stderr == ""
+
+
+def test_no_controller_after_it_has_ended(platform, controller):
+    endpoint = controller.endpoint
+    assert controller.ctl("list").returncode == 0
+    controller.stop()
+    assert ctl("--connect", endpoint, "list").returncode == 3
+
+
+def test_a_reply_that_does_not_come_in_time_is_1(platform, controller):
+    platform.misbehave(ENDPOINT, "late=900")
+    done = controller.ctl("--timeout", "300ms", "--json", "attest", ENDPOINT)
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["error"]["code"] == "timeout"
+    platform.behave(ENDPOINT)
+
+
+def test_the_list_is_a_tree(controller):
+    controller.json("establish", ENDPOINT)
+    lines = controller.ctl("list").stdout.splitlines()
+    assert lines[0].split() == ["PORT", "TYPE", "ID", "DOE", "IDE", "STREAMS", "IN", "USE"]
+    text = "\n".join(line.rstrip() for line in lines[1:])
+    # C locale or UTF-8: only the shape counts
+    shape = [re.sub(r"[^0-9a-f:. ]", "#", line.split(".")[0])[:16].rstrip("#") for line in text.splitlines()]
+    assert [re.search(r"[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}", line).start() for line in text.splitlines()] == [
+        0, 2, 0, 2, 4, 6, 4, 6], shape
+    assert re.search(r"0000:00:03.0 +root port +1b36:000c +yes +4 selective, 1 link +0 Secure", text)
+    assert re.search(r"0000:03:01.0 +downstream port +104c:8233 +- +flow-through", text)
+
+
+def test_what_a_person_reads(platform, controller):
+    done = controller.ctl("establish", ROOT_PORT, "--stream", "0")
+    assert done.stdout == (
+        "Stream 0 is Secure: root port 0000:00:03.0, endpoint 0000:01:00.0, key set 0.\n"
+        "  SPDM 1.2, ECDSA P-384, SHA-384, secp384r1, AES-256-GCM\n")
+    assert done.stderr == ""   # no terminal, no steps
+    shown = controller.ctl("show").stdout.splitlines()
+    assert shown[0].split() == "STREAM STATE ROOT PORT ITS STATE ENDPOINT ITS STATE KEY SET REKEYS OWNER".split()
+    assert shown[1].split() == ["0", "Secure", ROOT_PORT, "Secure", ENDPOINT, "Secure", "0", "0", "controller"]
+    port = controller.ctl("show", ENDPOINT).stdout
+    assert port.startswith("0000:01:00.0  endpoint, 1b36:0010, class 010802\n  Below: 0000:00:03.0\n")
+    assert shown[1] in port
+    assert controller.ctl("rekey").stdout == (
+        "Stream 0 has new keys: root port 0000:00:03.0, endpoint 0000:01:00.0, key set 1, Secure.\n")
+    attested = controller.ctl("attest", ENDPOINT).stdout
+    assert attested.startswith("0000:01:00.0 has proved its identity.\n  Name: Vendor=1B36:Device=0010:CC=010802:")
+    platform.misbehave(ENDPOINT, "stop-refuse")
+    assert controller.ctl("stop", ENDPOINT, "--stream", "0").stdout.startswith(
+        "Stream 0 is off: root port 0000:00:03.0, endpoint 0000:01:00.0.\nNote: 0000:01:00.0: stop_keys: ")
+    assert controller.ctl("show").stdout == "No stream is set up.\n"
+    assert controller.ctl("rekey").stdout == "No stream has new keys.\n"
+
+
+def test_an_error_says_what_failed_where_with_what_answer_and_what_to_do(platform, controller):
+    platform.misbehave(ENDPOINT, "foreign-chain")
+    done = controller.ctl("establish", ROOT_PORT)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "ide-ctl: 0000:01:00.0: authenticate: CERTIFICATE: RootHash: the certificate chain does not lead to a trust anchor\n"
+        "  Now: the stream is off at both ports.\n"
+        "  Try: if this device is to be trusted, put its root certificate into the folder that ide-kmd was given with "
+        "--trust.\n")
+
+
+def test_a_port_may_be_named_without_its_domain(controller):
+    assert controller.json("establish", "01:00.0")["endpoint"] == ENDPOINT
+    assert controller.json("show", "00:03.0")["bdf"] == ROOT_PORT
+
+
+def test_options_may_stand_anywhere(controller):
+    done = ctl("stop", "--json", ENDPOINT, "--stream", "4", "--connect", controller.endpoint)
+    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (1, "no_stream")
+
+
+def on_a_terminal(argv):
+    """What the program writes to a terminal, and its exit status."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execv(argv[0], argv)
+    text = b""
+    while True:
+        try:
+            part = os.read(fd, 65536)
+        except OSError:   # how Linux says that the other side has closed
+            break
+        if not part:
+            break
+        text += part
+    os.close(fd)
+    return text.decode().replace("\r\n", "\n"), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_steps_are_shown_on_a_terminal(controller):
+    text, status = on_a_terminal([program("ide-ctl"), "--connect", controller.endpoint, "establish", ROOT_PORT])
+    assert status == 0
+    for line in (f"  {ENDPOINT}  check its identity", f"  {ROOT_PORT}  check its identity",
+                 f"  {ENDPOINT}  open a secure session", "  both ports    set the registers up",
+                 f"  {ENDPOINT}  give it the keys", "  both ports    enable the stream",
+                 "  both ports    wait until both ends are Secure"):
+        assert line in text.splitlines()
+    assert "Stream 0 is Secure" in text.splitlines()[-2]
+
+
+def test_a_step_that_fails_is_shown_on_a_terminal(platform, controller):
+    platform.misbehave(ENDPOINT, "km-refuse")
+    text, status = on_a_terminal([program("ide-ctl"), "--connect", controller.endpoint, "establish", ROOT_PORT])
+    assert status == 1
+    lines = text.splitlines()
+    failed = lines.index(f"  {ENDPOINT}  failed: KP_ACK: Status: the device refused the key (0x4, expected 0x0)")
+    assert "  both ports    undo: free the registers" in lines[failed:]
+
+
+class Monitor:
+    def __init__(self, controller, *options):
+        self.process = subprocess.Popen([program("ide-ctl"), "--connect", controller.endpoint, *options, "monitor"],
+                                        stdout=subprocess.PIPE)
+        self.text = b""
+        self.hello = self.line()
+
+    def line(self):
+        while b"\n" not in self.text:
+            ready, _, _ = select.select([self.process.stdout], [], [], 20)
+            assert ready
+            self.text += os.read(self.process.stdout.fileno(), 65536)
+        line, _, self.text = self.text.partition(b"\n")
+        return line.decode() + "\n"
+
+    def until(self, wanted):
+        lines = []
+        while not lines or not wanted(lines[-1]):
+            lines.append(self.line())
+        return lines
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        assert self.process.wait(20) == 0
+        self.process.stdout.close()
+
+
+def test_monitor_tells_a_person(controller):
+    monitor = Monitor(controller)
+    assert monitor.hello.endswith("connected\n")
+    controller.json("establish", ENDPOINT, "--stream", "0")
+    lines = monitor.until(lambda line: line.endswith("establish done\n"))
+    pair = f"stream 0  {ROOT_PORT} - {ENDPOINT}  establish"
+    assert lines[0].endswith(f"{pair} started\n")
+    assert any(line.endswith(f"{pair}: {ENDPOINT} authenticate: done\n") for line in lines)
+    assert lines[-2].endswith(f"{pair}: the stream is Secure, key set 0\n")
+    monitor.stop()
+
+
+def test_monitor_tells_a_script(platform, controller):
+    monitor = Monitor(controller, "--json")
+    assert json.loads(monitor.hello) == {"v": 1, "event": "hello"}
+    controller.json("establish", SWITCH_ENDPOINTS[0], "--stream", "2")
+    platform.misbehave(SWITCH_ENDPOINTS[0], "km-refuse")
+    controller.error("rekey")
+    controller.json("stop", SWITCH_ENDPOINTS[0], "--stream", "2")
+    events = [json.loads(line) for line in monitor.until(
+        lambda line: json.loads(line).get("operation") == "stop" and json.loads(line)["state"] == "done"
+        and json.loads(line)["event"] == "operation")]
+    assert [e["seq"] for e in events] == list(range(events[0]["seq"], events[0]["seq"] + len(events)))
+    assert [(e["operation"], e["state"]) for e in events if e["event"] == "operation"] == [
+        ("establish", "started"), ("establish", "done"), ("rekey", "started"), ("rekey", "failed"),
+        ("stop", "started"), ("stop", "done")]
+    assert [(e["state"], e["key_set"]) for e in events if e["event"] == "stream"] == [("secure", 0), ("off", 0)]
+    failed = [e for e in events if e["event"] == "step" and e["state"] == "failed"]
+    assert [(e["step"], e["device"]) for e in failed] == [("program_keys", SWITCH_ENDPOINTS[0])]
+    monitor.stop()
