@@ -261,7 +261,8 @@ static void orders_that_make_no_sense_are_refused(void)
     order("misbehave " ENDPOINT_A " late=0", "error: late=0: the value is not a number above 0");
     order("misbehave " ENDPOINT_A " silent=3", "error: silent=3: this fault takes no value");
     order("misbehave " ENDPOINT_A " silent 0", "error: silent:0: the count is not a number above 0");
-    order("misbehave " ENDPOINT_A " silent 99999999999", "error: silent:99999999999: the count is not a number above 0");
+    order("misbehave " ENDPOINT_A " silent 99999999999",
+          "error: silent:99999999999: the count is not a number above 0");
     order("misbehave " ENDPOINT_A " doe-busy 2", "error: doe-busy:2: this fault is a state and cannot be counted");
     order("fail " ENDPOINT_A " 3", "error: 3: no Secure stream has that Stream ID");
     CHECK_OK(whole());

@@ -29,7 +29,8 @@ static void least_file_makes_a_port_like_the_default_one(void)
 static void every_key_is_taken(void)
 {
     CU_ASSERT_TRUE_FATAL(
-        parse("{\"functions\": [{\"bdf\": \"0002:10:00.0\", \"below\": [{\"bdf\": \"0002:11:00.0\", \"type\": \"endpoint\","
+        parse("{\"functions\": [{\"bdf\": \"0002:10:00.0\", \"below\": ["
+              "{\"bdf\": \"0002:11:00.0\", \"type\": \"endpoint\","
               "\"vendor\": \"0x8086\", \"device\": 4660, \"class\": \"0x120000\", \"revision\": 3,"
               "\"subsystem_vendor\": \"0xabcd\", \"subsystem\": \"0x0001\", \"bar_size\": 65536, \"doe\": false,"
               "\"spdm\": {\"algorithm\": \"P-256\", \"heartbeat\": 7},"
@@ -121,17 +122,21 @@ static void what_is_wrong_is_said_with_its_place(void)
          "f: functions[0].ide: its registers have 8208 bytes, and 1024 are possible"},
         {ONE("\"spdm\": {\"algorithm\": \"RSA\"}"), "f: functions[0].spdm.algorithm: is none of \"P-256\", \"P-384\""},
         {ONE("\"below\": {}"), "f: functions[0].below: is no array"},
-        {BELOW("\"bdf\": \"0000:00:02.0\""), "f: functions[0].below[0].bdf: 0000:00:02.0 is not on the bus below its port"},
-        {BELOW("\"bdf\": \"0001:01:00.0\""), "f: functions[0].below[0].bdf: 0001:01:00.0 is not on the bus below its port"},
+        {BELOW("\"bdf\": \"0000:00:02.0\""),
+         "f: functions[0].below[0].bdf: 0000:00:02.0 is not on the bus below its port"},
+        {BELOW("\"bdf\": \"0001:01:00.0\""),
+         "f: functions[0].below[0].bdf: 0001:01:00.0 is not on the bus below its port"},
         {BELOW("\"bdf\": \"0000:01:01.0\""),
          "f: functions[0].below[0].bdf: 0000:01:01.0: a link leads to device 0 only"},
         {BELOW("\"bdf\": \"0000:00:01.0\""), "f: functions[0].below[0].bdf: there are two functions 0000:00:01.0"},
         {BELOW("\"bdf\": \"0000:01:00.0\", \"type\": \"downstream\""),
          "f: functions[0].below[0].type: a function of this type cannot be here"},
-        {BELOW("\"bdf\": \"0000:01:00.0\", \"below\": []"), "f: functions[0].below[0].below: nothing is below an endpoint"},
+        {BELOW("\"bdf\": \"0000:01:00.0\", \"below\": []"),
+         "f: functions[0].below[0].below: nothing is below an endpoint"},
         {BELOW("\"bdf\": \"0000:01:00.0\", \"bar_size\": 24"),
          "f: functions[0].below[0].bar_size: 24 is no power of two above 8"},
-        {"{\"functions\": [{\"bdf\": \"0000:00:01.0\", \"secondary\": 1}, {\"bdf\": \"0000:00:02.0\", \"secondary\": 1}]}",
+        {"{\"functions\": [{\"bdf\": \"0000:00:01.0\", \"secondary\": 1},"
+         "{\"bdf\": \"0000:00:02.0\", \"secondary\": 1}]}",
          "f: 0000:00:02.0: another port leads to its bus 01 too"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

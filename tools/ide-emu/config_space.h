@@ -22,7 +22,7 @@ struct config_space {
 /* An empty space without any capability. */
 void config_init(struct config_space *c);
 
-/* What the device itself does: masks do not matter. offset + size is inside the space (a programming error otherwise). */
+/* What the device itself does: masks do not matter. offset + size must be inside the space. */
 void config_put8(struct config_space *c, unsigned offset, uint8_t value);
 void config_put16(struct config_space *c, unsigned offset, uint16_t value);
 void config_put32(struct config_space *c, unsigned offset, uint32_t value);

@@ -12,8 +12,8 @@
 struct fuse_door;
 
 /*
- * Mounts at the directory, which is made if it is not there; what a dead ide-emu left mounted there is taken away first.
- * on_unmount is called, from another thread, when somebody else unmounts it. NULL on failure, and then error[size].
+ * Mounts at the directory, which is made if it is not there; what a dead ide-emu left mounted there is taken away
+ * first. on_unmount is called, from another thread, when somebody else unmounts it. NULL on failure, with error[size].
  */
 struct fuse_door *fuse_door_open(struct emu *emu, const char *directory, void (*on_unmount)(void), char *error,
                                  size_t size);

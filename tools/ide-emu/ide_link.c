@@ -89,14 +89,14 @@ static struct link_end partner_on_link(struct link_end end)
 struct link_end ide_link_partner(struct link_end end)
 {
     /* An aliased Stream ID names nobody, at this end as at the other. */
-    if (stream_port_find(&end.function->ide, &end.function->config, port_stream_id(end.stream, &end.function->config)) !=
-        end.stream)
+    struct emu_function *f = end.function;
+    if (stream_port_find(&f->ide, &f->config, port_stream_id(end.stream, &f->config)) != end.stream)
         return NOWHERE;
     if (!end.stream->selective)
         return partner_on_link(end);
-    if (end.function->desc.type == PCIE_TYPE_ROOT_PORT)
+    if (f->desc.type == PCIE_TYPE_ROOT_PORT)
         return partner_below(end);
-    return end.function->desc.type == PCIE_TYPE_ENDPOINT ? partner_above(end) : NOWHERE;
+    return f->desc.type == PCIE_TYPE_ENDPOINT ? partner_above(end) : NOWHERE;
 }
 
 static bool flows_between(struct link_end tx, struct link_end rx)

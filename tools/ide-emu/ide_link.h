@@ -22,8 +22,8 @@ struct link_end {
 };
 
 /*
- * The other end: for a link stream the port across the link, for a selective stream of a root port the function below it
- * that its RID association covers, and the reverse. Same Stream ID, and for a selective stream through a switch
+ * The other end: for a link stream the port across the link, for a selective stream of a root port the function below
+ * it that its RID association covers, and the reverse. Same Stream ID, and for a selective stream through a switch
  * flow-through enabled in every port between. stream NULL: there is none.
  */
 struct link_end ide_link_partner(struct link_end end);

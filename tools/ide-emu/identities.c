@@ -163,7 +163,8 @@ static bool write_file(const struct identities *ids, const char *name,
 
 /* --- openssl ------------------------------------------------------------------------------------------------------ */
 
-#define NEW_KEY "-newkey ec -pkeyopt ec_paramgen_curve:%s -nodes -config openssl.cnf -sha384 -keyout %s.key -subj /CN=%s"
+#define NEW_KEY                                                                                              \
+    "-newkey ec -pkeyopt ec_paramgen_curve:%s -nodes -config openssl.cnf -sha384 -keyout %s.key -subj /CN=%s"
 
 static bool openssl_failed(const struct identities *ids, char *error, size_t size)
 {
@@ -182,8 +183,8 @@ static bool make_authority(const struct identities *ids, const char *name, char 
         return false;
     snprintf(key, sizeof key, "%s/root", name);
     snprintf(subject, sizeof subject, "ide-emu-%s-root", name);
-    snprintf(command, sizeof command, "req -x509 " NEW_KEY " -days 3650 -extensions root -out %s/root.pem", "P-384", key,
-             subject, name);
+    snprintf(command, sizeof command, "req -x509 " NEW_KEY " -days 3650 -extensions root -out %s/root.pem", "P-384",
+             key, subject, name);
     if (!run(ids, command, error, size))
         return false;
     snprintf(key, sizeof key, "%s/intermediate", name);

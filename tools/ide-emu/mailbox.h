@@ -49,7 +49,7 @@ bool mailbox_take(struct mailbox *m, struct doe_object *object);
 /* Whether anybody still waits for the answer to what was taken. */
 bool mailbox_wants(const struct mailbox *m, const struct doe_object *object);
 
-/* One of these ends an exchange; none has an effect after an abort. Answer copies len bytes, a whole number of dwords. */
+/* One of these ends an exchange; none has an effect after an abort. answer copies len bytes, whole dwords. */
 void mailbox_answer(struct mailbox *m, const struct doe_object *object, const uint8_t *data, size_t len);
 void mailbox_discard(struct mailbox *m, const struct doe_object *object);   /* no answer ever comes */
 void mailbox_fail(struct mailbox *m, const struct doe_object *object);      /* DOE Error */

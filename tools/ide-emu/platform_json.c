@@ -319,9 +319,9 @@ static bool take_below(struct parser *p, const json_t *o, size_t self, unsigned 
 
 static bool take_function(struct parser *p, const json_t *o, size_t parent_index, unsigned depth)
 {
-    static const char *const keys[] = {"bdf",       "type",  "vendor", "device", "class", "revision",  "subsystem_vendor",
-                                       "subsystem", "doe",   "ide",    "spdm",   "below", "secondary", "bar_size",
-                                       NULL};
+    static const char *const keys[] = {"bdf",      "type",             "vendor",    "device", "class",
+                                       "revision", "subsystem_vendor", "subsystem", "doe",    "ide",
+                                       "spdm",     "below",            "secondary", "bar_size", NULL};
     struct platform *platform = p->platform;
     struct platform_function *parent = parent_index == PLATFORM_NO_PARENT ? NULL : &platform->functions[parent_index];
     struct pcie_bdf bdf = {0};

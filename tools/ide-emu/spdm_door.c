@@ -14,7 +14,7 @@
 #include "tools/ide-emu/device.h"
 #include "tools/ide-emu/spdm_socket.h"
 
-#define CLIENTS_MAX 8u
+#define CLIENTS_MAX 64u
 
 /* The longest request: more than any of ours, and far less than the 2^32 bytes that a client may announce. */
 #define REQUEST_MAX DEVICE_OBJECT_MAX
@@ -159,7 +159,7 @@ static bool start_listening(struct spdm_door *d, uint16_t port, uint16_t *chosen
     if (d->listener < 0 || d->end < 0)
         return false;
     setsockopt(d->listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(d->listener, (const struct sockaddr *)&address, len) != 0 || listen(d->listener, CLIENTS_MAX) != 0 ||
+    if (bind(d->listener, (const struct sockaddr *)&address, len) != 0 || listen(d->listener, SOMAXCONN) != 0 ||
         getsockname(d->listener, (struct sockaddr *)&address, &len) != 0)
         return false;
     *chosen = ntohs(address.sin_port);

@@ -59,7 +59,7 @@ static bool receive_all(int fd, uint8_t *data, size_t n, uint64_t deadline_ms, b
             continue;
         if (got <= 0)
             return false;
-        /* QEMU sends a message in three small segments and each waits for our acknowledgement; the kernel forgets this. */
+        /* Three small segments make QEMU's message, and each waits for our acknowledgement; it is not a lasting option. */
         set_option(fd, TCP_QUICKACK);
         *started = true;
         data += got;

@@ -5,7 +5,8 @@
 
 #include "spdm/cursor.h"
 
-#define CONTROL_ALWAYS (PCIE_IDE_STREAM_CTL_EN | PCIE_IDE_STREAM_CTL_ALG | PCIE_IDE_STREAM_CTL_TC | PCIE_IDE_STREAM_CTL_ID)
+#define CONTROL_ALWAYS                                                                                       \
+    (PCIE_IDE_STREAM_CTL_EN | PCIE_IDE_STREAM_CTL_ALG | PCIE_IDE_STREAM_CTL_TC | PCIE_IDE_STREAM_CTL_ID)
 #define CONTROL_AGGREGATION                                                                                  \
     (PCIE_IDE_STREAM_CTL_TX_AGGR_NPR | PCIE_IDE_STREAM_CTL_TX_AGGR_PR | PCIE_IDE_STREAM_CTL_TX_AGGR_CPL)
 
@@ -135,9 +136,9 @@ uint8_t port_stream_id(const struct port_stream *s, const struct config_space *c
 }
 
 /*
- * The control register: while a stream is enabled and stays so, its other fields do not change (§7.9.26.4.1 lets a port
- * do as it likes there). Disabling it makes it Insecure and its keys are gone (§6.33.1); so does another Stream ID,
- * because keys are programmed by that name.
+ * The control register: while a stream is enabled and stays so, its other fields do not change (software must not
+ * write them then, so a port may do as it likes). Disabling it makes it Insecure and its keys are gone (§6.33.1); so
+ * are they with another Stream ID, because keys are programmed by that name.
  */
 static void write_control(struct port_stream *s, struct config_space *config, uint32_t value, uint32_t enabled)
 {

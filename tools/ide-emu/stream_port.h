@@ -74,7 +74,7 @@ bool port_stream_set_stop(struct port_stream *s, uint32_t session, const struct 
 bool port_stream_has_keys(const struct port_stream *s);
 void port_stream_wipe(struct port_stream *s);
 
-/* Every sub-stream has a transmit key and a started receive key: what can be said of an end without knowing the other. */
+/* Every sub-stream has a transmit key and a started receive key: all that can be said of an end alone. */
 bool port_stream_ready(const struct port_stream *s);
 
 /* What a transmitter sends on a sub-stream with its current key, the receiver can open. */
