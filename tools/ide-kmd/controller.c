@@ -121,8 +121,11 @@ static void refuse_task(struct controller *c, struct task *task, enum ide_err er
 
 static void on_dispatch(void *context, struct operation *op, struct job *job)
 {
+    struct task *task = task_of(op);
     (void)context;
-    worker_send(task_of(op)->worker[job->end], job);
+    if (step_is_for_both(job->action))
+        job->endpoint_quiet = &task->worker[END_ENDPOINT]->quiet;
+    worker_send(task->worker[job->end], job);
 }
 
 static void on_progress(void *context, const struct operation *op, const struct job *job, enum step_progress progress)

@@ -7,6 +7,7 @@
 #ifndef IDE_KMD_JOB_H
 #define IDE_KMD_JOB_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,6 +28,7 @@ struct job {
     const struct trust *trust;
     bool in_use;                        /* other streams live on this port's keys */
     struct registers **registers;
+    pthread_mutex_t *endpoint_quiet;    /* of register steps: held, the endpoint's own worker leaves it alone */
 
     /* what came of it */
     enum ide_err err;

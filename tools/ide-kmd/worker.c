@@ -38,7 +38,10 @@ static void keep_alive(struct worker *worker)
 {
     struct ide_fault fault = {0};
     char bdf[PCIE_BDF_TEXT], text[256];
-    if (agent_keep_alive(&worker->agent, &fault) == IDE_OK)
+    pthread_mutex_lock(&worker->quiet);
+    enum ide_err err = agent_keep_alive(&worker->agent, &fault);
+    pthread_mutex_unlock(&worker->quiet);
+    if (err == IDE_OK)
         return;
     fprintf(stderr, "ide-kmd: %s: its session is lost, and its streams with it: %s\n",
             pcie_bdf_format(&worker->bdf, bdf), ide_fault_text(&fault, text, sizeof text));
@@ -56,6 +59,18 @@ static void await_job(struct worker *worker, zsock_t *pipe)
     }
 }
 
+/* While one end is on and the other off, nobody may talk to the endpoint: an unanswered read would hang the host. Other
+ * requests are held back by the controller; a heartbeat is the one thing that a worker does without being asked. */
+static void run_job(struct worker *worker, struct job *job)
+{
+    bool apart = job->action == STEP_ENABLE || job->action == STEP_DISABLE || job->action == STEP_RELEASE;
+    if (apart)
+        pthread_mutex_lock(job->endpoint_quiet);
+    agent_run(&worker->agent, job);
+    if (apart)
+        pthread_mutex_unlock(job->endpoint_quiet);
+}
+
 static void serve(zsock_t *pipe, void *argument)
 {
     struct worker *worker = argument;
@@ -66,7 +81,7 @@ static void serve(zsock_t *pipe, void *argument)
         struct job *job = receive_pointer(pipe, &end);
         if (end)
             break;
-        agent_run(&worker->agent, job);
+        run_job(worker, job);
         send_pointer(pipe, job);
     }
     agent_close(&worker->agent);
@@ -79,8 +94,10 @@ static struct worker *start(struct worker_pool *pool, const struct pcie_bdf *bdf
         return NULL;
     worker->bdf = *bdf;
     agent_init(&worker->agent, pool->settings, bdf);
+    pthread_mutex_init(&worker->quiet, NULL);
     worker->actor = zactor_new(serve, worker);
     if (!worker->actor) {
+        pthread_mutex_destroy(&worker->quiet);
         free(worker);
         return NULL;
     }
@@ -104,6 +121,7 @@ void worker_pool_clear(struct worker_pool *pool)
         pool->first = worker->next;
         worker_cancel(worker);
         zactor_destroy(&worker->actor);
+        pthread_mutex_destroy(&worker->quiet);
         free(worker);
     }
 }

@@ -19,6 +19,7 @@ struct worker {
     struct pcie_bdf bdf;
     zactor_t *actor;
     struct agent agent;          /* the thread's; but for cancel */
+    pthread_mutex_t quiet;       /* held by its thread while it keeps a session alive on its own account */
     struct operation *busy;      /* who has the port now; the main thread's, as is reserved */
     bool reserved;
 };
