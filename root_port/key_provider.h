@@ -17,21 +17,23 @@
 
 /* What there is to say about a provider. */
 struct key_provider_status {
-    bool ready;                   /* keys can be programmed now */
-    uint32_t session;             /* differs each time the provider was opened; 0 if it is not open */
-    struct spdm_params params;    /* what was negotiated; version is 0 if the provider needs no SPDM */
+    bool ready;                /* keys can be programmed now */
+    uint32_t session;          /* differs each time the provider was opened; 0 if it is not open */
+    struct spdm_params params; /* what was negotiated; version is 0 if the provider needs no SPDM */
 };
 
 /*
- * Every op fills fault when it fails. A target's port index is the provider's own business: it is not looked at.
- * After a failure that costs the session (no answer, a record that is not authentic) status says that it is not ready.
+ * Every op fills fault when it fails. A target's port index is the provider's own business: it is not looked
+ * at. After a failure that costs the session (no answer, a record that is not authentic) status says that it
+ * is not ready.
  */
 struct key_provider_ops {
-    const char *name;   /* "doe": for people */
-    /* Learns who answers, and that it may be trusted. Says nothing to a provider that is ready already, but holds what it
-     * showed then against trust again. in_use: streams live on keys that came through it, so nothing may be done that
-     * makes the port forget them. */
-    enum ide_err (*authenticate)(void *context, const struct trust *trust, bool in_use, struct ide_fault *fault);
+    const char *name; /* "doe": for people */
+    /* Learns who answers, and that it may be trusted. Says nothing to a provider that is ready already, but
+     * holds what it showed then against trust again. in_use: streams live on keys that came through it, so
+     * nothing may be done that makes the port forget them. */
+    enum ide_err (*authenticate)(void *context, const struct trust *trust, bool in_use,
+                                 struct ide_fault *fault);
     /* Makes it ready. After authenticate. */
     enum ide_err (*open)(void *context, struct ide_fault *fault);
     /* What the port says of itself; changes nothing. */
@@ -43,7 +45,8 @@ struct key_provider_ops {
     /* The key is forgotten. A port may be unable to: IDE_E_PEER_ERROR or IDE_E_KM_REFUSED. */
     enum ide_err (*stop)(void *context, const struct ide_km_target *target, struct ide_fault *fault);
     void (*status)(void *context, struct key_provider_status *out);
-    /* In how many ms keep_alive has to be called, or what is open ends and the port forgets its keys; UINT64_MAX: never. */
+    /* In how many ms keep_alive has to be called, or what is open ends and the port forgets its keys;
+     * UINT64_MAX: never. */
     uint64_t (*due_ms)(void *context);
     enum ide_err (*keep_alive)(void *context, struct ide_fault *fault);
     /* The end: the port forgets every key that came through this provider. Never fails. */

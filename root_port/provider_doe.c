@@ -4,7 +4,8 @@
 
 #define PORT_INDEX 0 /* a mailbox of a port's own serves that port alone */
 
-static enum ide_err authenticate(void *context, const struct trust *trust, bool in_use, struct ide_fault *fault)
+static enum ide_err authenticate(void *context, const struct trust *trust, bool in_use,
+                                 struct ide_fault *fault)
 {
     return spdm_port_authenticate(context, trust, in_use, fault);
 }
@@ -14,7 +15,8 @@ static enum ide_err open_session(void *context, struct ide_fault *fault)
     return spdm_port_open_session(context, fault);
 }
 
-/* Keys go to a session that is there; one that was lost is not quietly replaced, because it took its keys with it. */
+/* Keys go to a session that is there; one that was lost is not quietly replaced, because it took its keys
+ * with it. */
 static enum ide_err need_session(const struct spdm_port *port, struct ide_fault *fault)
 {
     return spdm_port_has_session(port) ? IDE_OK : ide_fail(fault, IDE_E_SESSION, NULL, NULL);

@@ -7,7 +7,7 @@
 #include "spdm/cursor.h"
 
 #define SLEEP_SLICE_MS 10u
-#define PROTOCOLS_MAX 64u
+#define PROTOCOLS_MAX  64u
 
 static uint64_t monotonic_ms(void *context)
 {
@@ -52,8 +52,8 @@ static enum ide_err read_ids(struct spdm_port *port, struct ide_fault *fault)
     return IDE_OK;
 }
 
-enum ide_err spdm_port_open(struct spdm_port *port, const struct pcie_config *config, const struct wait_ops *wait,
-                            uint32_t timeout_ms, struct ide_fault *fault)
+enum ide_err spdm_port_open(struct spdm_port *port, const struct pcie_config *config,
+                            const struct wait_ops *wait, uint32_t timeout_ms, struct ide_fault *fault)
 {
     memset(port, 0, sizeof *port);
     port->config = *config;
@@ -65,8 +65,8 @@ enum ide_err spdm_port_open(struct spdm_port *port, const struct pcie_config *co
         return ide_fail(fault, IDE_E_RANDOM, NULL, NULL);
     port->drbg_open = true;
     struct rng rng = drbg_rng(&port->drbg);
-    struct clock clock = {.monotonic_ms = monotonic_ms, .unix_seconds = unix_seconds, .sleep_ms = sleep_ms,
-                          .context = port};
+    struct clock clock = {
+        .monotonic_ms = monotonic_ms, .unix_seconds = unix_seconds, .sleep_ms = sleep_ms, .context = port};
     spdm_connection_init(&port->connection, SPDM_REQUESTER, &port->settings, &rng, &clock);
     port->connection.chain = port->chain;
     port->connection.chain_cap = sizeof port->chain;
@@ -98,7 +98,8 @@ static enum ide_err discover(struct spdm_port *port, bool *cma, bool *secured, s
     return err;
 }
 
-/* A function may have several mailboxes: the first that carries CMA is meant. A broken one before it is passed over. */
+/* A function may have several mailboxes: the first that carries CMA is meant. A broken one before it is
+ * passed over. */
 static enum ide_err find_mailbox(struct spdm_port *port, struct ide_fault *fault)
 {
     enum ide_err result = ide_fail(fault, IDE_E_NO_DOE, "DOE discovery", NULL);
@@ -124,7 +125,8 @@ static enum ide_err find_mailbox(struct spdm_port *port, struct ide_fault *fault
     return result;
 }
 
-/* The mailbox, ready to be talked to. One that an abort has not brought back is tried again from the start. */
+/* The mailbox, ready to be talked to. One that an abort has not brought back is tried again from the start.
+ */
 static enum ide_err need_mailbox(struct spdm_port *port, struct ide_fault *fault)
 {
     if (port->mailbox_open && !port->mailbox.dead)
@@ -162,8 +164,8 @@ static enum ide_err verify_again(struct spdm_port *port, const struct trust *own
 {
     const struct spdm_connection *c = &port->connection;
     struct identity peer;
-    return identity_verify(c->chain, c->chain_len, c->params.hash->id, c->params.asym->key, unix_seconds(NULL), own,
-                           &peer, fault);
+    return identity_verify(c->chain, c->chain_len, c->params.hash->id, c->params.asym->key,
+                           unix_seconds(NULL), own, &peer, fault);
 }
 
 static enum ide_err get_chain(struct spdm_port *port, const struct trust *own, struct ide_fault *fault)

@@ -19,18 +19,18 @@
 /* Owned by the caller and used by one thread. About 80 KB; holds secrets while a session is open. */
 struct spdm_port {
     struct pcie_config config;
-    const struct wait_ops *wait;      /* borrowed */
+    const struct wait_ops *wait; /* borrowed */
     struct doe_mailbox mailbox;
     struct doe_transport transport;
     bool mailbox_open;
-    bool secured_cma;                 /* the mailbox carries records too */
+    bool secured_cma; /* the mailbox carries records too */
     struct spdm_config settings;
     struct drbg drbg;
     bool drbg_open;
     struct cma_ids ids;
     struct spdm_connection connection;
     struct session session;
-    uint32_t generation;              /* counts the sessions */
+    uint32_t generation; /* counts the sessions */
     uint8_t chain[SPDM_CHAIN_MAX];
 };
 
@@ -39,26 +39,28 @@ struct spdm_port {
  * timeout_ms: the most that one answer may take; 0 for the specification's.
  * Errors: IDE_E_RANDOM. Close with spdm_port_close(), also after a failure.
  */
-enum ide_err spdm_port_open(struct spdm_port *port, const struct pcie_config *config, const struct wait_ops *wait,
-                            uint32_t timeout_ms, struct ide_fault *fault) MUST_USE;
+enum ide_err spdm_port_open(struct spdm_port *port, const struct pcie_config *config,
+                            const struct wait_ops *wait, uint32_t timeout_ms,
+                            struct ide_fault *fault) MUST_USE;
 
 /* Ends the session without a word and wipes all. */
 void spdm_port_close(struct spdm_port *port);
 
 /*
- * Learns who the port is: finds its CMA mailbox, negotiates, takes the chain of slot 0 and verifies it. That it holds the
- * key is shown by what follows: a CHALLENGE or a KEY_EXCHANGE. With a session open the mailbox stays untouched and the
- * chain that was verified then is verified against trust again. trust->ids is not looked at: the ids are the port's.
- * in_use: streams live that an earlier session keyed. A GET_VERSION would end that session at the port (DSP0274 1.2 §10.2)
- * and so those streams; what was agreed is kept then, if there is anything.
- * Errors: IDE_E_NO_TRUST, IDE_E_NO_DEVICE, IDE_E_NO_DOE, and those of spdm_negotiate() and identity_verify().
+ * Learns who the port is: finds its CMA mailbox, negotiates, takes the chain of slot 0 and verifies it. That
+ * it holds the key is shown by what follows: a CHALLENGE or a KEY_EXCHANGE. With a session open the mailbox
+ * stays untouched and the chain that was verified then is verified against trust again. trust->ids is not
+ * looked at: the ids are the port's. in_use: streams live that an earlier session keyed. A GET_VERSION would
+ * end that session at the port (DSP0274 1.2 §10.2) and so those streams; what was agreed is kept then, if
+ * there is anything. Errors: IDE_E_NO_TRUST, IDE_E_NO_DEVICE, IDE_E_NO_DOE, and those of spdm_negotiate() and
+ * identity_verify().
  */
 enum ide_err spdm_port_authenticate(struct spdm_port *port, const struct trust *trust, bool in_use,
                                     struct ide_fault *fault) MUST_USE;
 
 /*
- * The same with a CHALLENGE; a session that is open stays open, and the chain is asked for again, so that what is proved
- * is what the device has now. IDE_E_CAPABILITY if the port has no CHALLENGE.
+ * The same with a CHALLENGE; a session that is open stays open, and the chain is asked for again, so that
+ * what is proved is what the device has now. IDE_E_CAPABILITY if the port has no CHALLENGE.
  */
 enum ide_err spdm_port_attest(struct spdm_port *port, const struct trust *trust, bool in_use,
                               struct ide_fault *fault) MUST_USE;
@@ -72,8 +74,8 @@ bool spdm_port_has_session(const struct spdm_port *port);
 void spdm_port_end_session(struct spdm_port *port);
 
 /*
- * For whoever used the session: takes err with the connection's fault, and drops the session if that error means that both
- * sides no longer count the same records. Returns err.
+ * For whoever used the session: takes err with the connection's fault, and drops the session if that error
+ * means that both sides no longer count the same records. Returns err.
  */
 enum ide_err spdm_port_settle(struct spdm_port *port, enum ide_err err, struct ide_fault *fault) MUST_USE;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A request from a client: any bytes. Whatever comes is either understood or refused with words that make JSON. */
+/* A request from a client: any bytes. Whatever comes is either understood or refused with words that make
+ * JSON. */
 #include <stdlib.h>
 
 #include "tools/ide-kmd/request.h"

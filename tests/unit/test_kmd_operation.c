@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Operations without threads or devices: what is handed out, what is undone, what is said. tools/ide-kmd/operation.h */
+/* Operations without threads or devices: what is handed out, what is undone, what is said.
+ * tools/ide-kmd/operation.h */
 #include "check.h"
 #include "tools/ide-kmd/operation.h"
 
@@ -7,19 +8,19 @@
 
 /* Stands for the workers: takes jobs, and answers each as the test wants. */
 static struct bench {
-    struct job *waiting[JOBS_MAX];           /* handed out, not answered */
+    struct job *waiting[JOBS_MAX]; /* handed out, not answered */
     size_t waiting_count;
     struct {
         enum step_action action;
         enum stream_end end;
         uint8_t key_set, stop_sets;
-    } done[JOBS_MAX];                        /* answered, in order */
+    } done[JOBS_MAX]; /* answered, in order */
     size_t done_count;
-    enum step_action fail_action;            /* answered with IDE_E_TIMEOUT; STEP_COUNT: none */
+    enum step_action fail_action; /* answered with IDE_E_TIMEOUT; STEP_COUNT: none */
     enum stream_end fail_end;
-    bool fail_disable;                       /* STEP_DISABLE fails too */
+    bool fail_disable; /* STEP_DISABLE fails too */
     bool shared[END_COUNT];
-    struct ide_key_set keys[END_COUNT];      /* what each end was given */
+    struct ide_key_set keys[END_COUNT]; /* what each end was given */
     bool finished;
 } bench;
 
@@ -31,7 +32,8 @@ static void on_dispatch(void *context, struct operation *op, struct job *job)
     bench.waiting[bench.waiting_count++] = job;
 }
 
-static void on_progress(void *context, const struct operation *op, const struct job *job, enum step_progress progress)
+static void on_progress(void *context, const struct operation *op, const struct job *job,
+                        enum step_progress progress)
 {
     (void)context;
     (void)op;

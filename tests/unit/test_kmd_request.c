@@ -47,7 +47,8 @@ static void each_verb_is_understood(void)
 
 static void all_members_arrive(void)
 {
-    CHECK_OK(decode("{\"v\": 1, \"id\": \"a7\", \"verb\": \"stop\", \"bdf\": \"10000:01:1f.7\", \"stream\": 254}"));
+    CHECK_OK(decode(
+        "{\"v\": 1, \"id\": \"a7\", \"verb\": \"stop\", \"bdf\": \"10000:01:1f.7\", \"stream\": 254}"));
     CU_ASSERT_EQUAL(request.verb->verb, API_STOP);
     CU_ASSERT_STRING_EQUAL(json_string_value(request.id), "a7");
     CU_ASSERT_TRUE(request.has_bdf && request.has_stream);
@@ -60,7 +61,8 @@ static void all_members_arrive(void)
 
 static void what_is_no_json_is_refused(void)
 {
-    refused("", IDE_E_ARGUMENT, "", "the request is not JSON: line 1, column 0: unexpected token near end of file");
+    refused("", IDE_E_ARGUMENT, "",
+            "the request is not JSON: line 1, column 0: unexpected token near end of file");
     refused("establish", IDE_E_ARGUMENT, "",
             "the request is not JSON: line 1, column 9: invalid token near 'establish'");
     refused("{\"v\": 1} x", IDE_E_ARGUMENT, "",
@@ -78,7 +80,8 @@ static void a_member_that_lacks_is_named(void)
     refused("{\"id\": 1}", IDE_E_ARGUMENT, "v", "the member \"v\" is missing");
     refused("{\"id\": 1, \"v\": 1}", IDE_E_ARGUMENT, "verb", "the member \"verb\" is missing");
     refused(HEAD "\"establish\"}", IDE_E_ARGUMENT, "bdf", "the member \"bdf\" is missing");
-    refused(HEAD "\"stop\", \"bdf\": \"0000:00:03.0\"}", IDE_E_ARGUMENT, "stream", "the member \"stream\" is missing");
+    refused(HEAD "\"stop\", \"bdf\": \"0000:00:03.0\"}", IDE_E_ARGUMENT, "stream",
+            "the member \"stream\" is missing");
     refused(HEAD "\"rekey\", \"stream\": 1}", IDE_E_ARGUMENT, "bdf",
             "the member \"bdf\" is missing: a stream number says nothing without its port");
 }
@@ -100,7 +103,8 @@ static void a_member_of_a_wrong_type_is_named(void)
 
 static void a_member_that_the_verb_does_not_know_is_refused(void)
 {
-    refused(HEAD "\"list\", \"bdf\": \"0000:00:03.0\"}", IDE_E_ARGUMENT, "bdf", "\"list\" takes no member \"bdf\"");
+    refused(HEAD "\"list\", \"bdf\": \"0000:00:03.0\"}", IDE_E_ARGUMENT, "bdf",
+            "\"list\" takes no member \"bdf\"");
     refused(HEAD "\"establish\", \"bdf\": \"0000:00:03.0\", \"steam\": 1}", IDE_E_ARGUMENT, "steam",
             "\"establish\" takes no member \"steam\"");
 }

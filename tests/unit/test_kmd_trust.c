@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The trust folder, the stream table, and what the command lines share: trust_store.h, stream.h, tools/common/. */
+/* The trust folder, the stream table, and what the command lines share: trust_store.h, stream.h,
+ * tools/common/. */
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -48,7 +49,8 @@ static enum ide_err load(void)
 
 /* SEQUENCE of 4 bytes, and of 200 with a long length; as PEM: MAQBAgME */
 static const uint8_t der[] = {0x30, 4, 1, 2, 3, 4};
-static const char pem[] = "some words\n-----BEGIN CERTIFICATE-----\nMAQB\r\nAgME\n-----END CERTIFICATE-----\n";
+static const char pem[] =
+    "some words\n-----BEGIN CERTIFICATE-----\nMAQB\r\nAgME\n-----END CERTIFICATE-----\n";
 
 static void pem_and_der_files_are_read(void)
 {
@@ -93,8 +95,9 @@ static void a_missing_folder_trusts_nobody(void)
 {
     snprintf(folder, sizeof folder, "/tmp/ide-km-no-such-folder");
     CHECK_ERR(load(), IDE_E_NO_TRUST);
-    CU_ASSERT_STRING_EQUAL(failure.message,
-                           "the trust folder /tmp/ide-km-no-such-folder cannot be read: No such file or directory");
+    CU_ASSERT_STRING_EQUAL(
+        failure.message,
+        "the trust folder /tmp/ide-km-no-such-folder cannot be read: No such file or directory");
     trust_store_close(&store);
 }
 
@@ -107,9 +110,9 @@ static void a_file_that_is_no_certificate_is_named(void)
     } wrong[] = {
         {"", 0},
         {"words", 5},
-        {"\x30\x05\1\2\3\4", 6},    /* longer than the file */
-        {"\x30\x03\1\2\3\4", 6},    /* shorter */
-        {"\x30\x80\1\2\3\4", 6},    /* of no definite length */
+        {"\x30\x05\1\2\3\4", 6}, /* longer than the file */
+        {"\x30\x03\1\2\3\4", 6}, /* shorter */
+        {"\x30\x80\1\2\3\4", 6}, /* of no definite length */
         {"-----BEGIN CERTIFICATE-----\nMAQBAgME\n", 37},
         {"-----BEGIN CERTIFICATE-----\nMAQB!gME\n-----END CERTIFICATE-----\n", 62},
         {"-----BEGIN CERTIFICATE-----\nMAQBAgM\n-----END CERTIFICATE-----\n", 61},
@@ -188,7 +191,8 @@ static void durations_are_read_as_people_write_them(void)
     CU_ASSERT(duration_parse("3s", &ms) && ms == 3000);
     CU_ASSERT(duration_parse("40ms", &ms) && ms == 40);
     CU_ASSERT(duration_parse("3600", &ms) && ms == 3600000);
-    static const char *const wrong[] = {"", "0", "-1", "x", "5m", "5 s", "3601", "0.0001", "nan", "inf", "0x10", "1e3"};
+    static const char *const wrong[] = {"",     "0",      "-1",  "x",   "5m",   "5 s",
+                                        "3601", "0.0001", "nan", "inf", "0x10", "1e3"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         CU_ASSERT_FALSE(duration_parse(wrong[i], &ms));
 }

@@ -10,13 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define API_VERSION 1
+#define API_VERSION          1
 #define API_ENDPOINT_DEFAULT "ipc:///run/ide-kmd/control"
-#define API_ENDPOINT_MAX 256u      /* with its NUL */
-#define API_REQUEST_MAX 16384u     /* bytes; a longer request is refused */
-#define API_FRAME_MAX 1048576u     /* bytes; a longer frame ends the connection */
-#define API_ID_MAX 64u             /* bytes of a request id that is a string */
-#define API_STREAM_LAST 254u       /* 255 marks idle register blocks */
+#define API_ENDPOINT_MAX     256u     /* with its NUL */
+#define API_REQUEST_MAX      16384u   /* bytes; a longer request is refused */
+#define API_FRAME_MAX        1048576u /* bytes; a longer frame ends the connection */
+#define API_ID_MAX           64u      /* bytes of a request id that is a string */
+#define API_STREAM_LAST      254u     /* 255 marks idle register blocks */
 
 enum api_verb {
     API_PING,
@@ -29,13 +29,13 @@ enum api_verb {
 };
 
 /* Parameters as bits. */
-#define API_BDF 1u
+#define API_BDF    1u
 #define API_STREAM 2u
 
 struct api_verb_row {
     enum api_verb verb;
     const char *name;
-    unsigned required, allowed;   /* API_BDF, API_STREAM */
+    unsigned required, allowed; /* API_BDF, API_STREAM */
 };
 
 /* The row of the verb with this name; NULL if there is none. */
@@ -43,8 +43,9 @@ const struct api_verb_row *api_verb_by_name(const char *name);
 const struct api_verb_row *api_verb_row(enum api_verb verb);
 
 /*
- * The endpoint of the events that belongs to an endpoint of requests: for ipc the path with ".events" behind it, for tcp
- * the next port. False for other transports, a wildcard or last port, and what does not fit into API_ENDPOINT_MAX.
+ * The endpoint of the events that belongs to an endpoint of requests: for ipc the path with ".events" behind
+ * it, for tcp the next port. False for other transports, a wildcard or last port, and what does not fit into
+ * API_ENDPOINT_MAX.
  */
 bool api_events_endpoint(const char *endpoint, char out[static API_ENDPOINT_MAX]);
 

@@ -87,7 +87,8 @@ enum ctl_status ctl_call(const struct ctl *ctl, enum api_verb verb, bool show_st
     bool steps = show_steps && isatty(STDERR_FILENO);
     enum client_result result = client_open(&client, ctl->endpoint, steps);
     if (result == CLIENT_OK)
-        result = client_call(&client, request_of(ctl, verb), ctl->timeout_ms, steps ? print_step : NULL, &reply);
+        result =
+            client_call(&client, request_of(ctl, verb), ctl->timeout_ms, steps ? print_step : NULL, &reply);
     client_close(&client);
     if (result != CLIENT_OK)
         return ctl_client_failed(ctl, result);

@@ -12,7 +12,7 @@
 #include "tools/common/api.h"
 
 #define CONNECT_MS 1000
-#define MONITOR "inproc://connected"
+#define MONITOR    "inproc://connected"
 
 static uint64_t now_ms(void)
 {
@@ -27,7 +27,8 @@ static long left_ms(uint64_t deadline)
     return deadline > now ? (long)(deadline - now) : 0;
 }
 
-/* A socket that is there and closed to us looks to libzmq like one that will come: so it is looked at here. */
+/* A socket that is there and closed to us looks to libzmq like one that will come: so it is looked at here.
+ */
 static enum client_result why_absent(const char *endpoint)
 {
     if (strncmp(endpoint, "ipc://", 6) != 0 || access(endpoint + 6, R_OK | W_OK) == 0)
@@ -42,7 +43,8 @@ static bool wait_connected(void *monitor)
     zmq_pollitem_t item = {.socket = monitor, .events = ZMQ_POLLIN};
     while (zmq_poll(&item, 1, left_ms(deadline)) > 0) {
         uint8_t event[6], address[256];
-        if (zmq_recv(monitor, event, sizeof event, 0) == sizeof event && (event[0] | event[1] << 8) == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
+        if (zmq_recv(monitor, event, sizeof event, 0) == sizeof event &&
+            (event[0] | event[1] << 8) == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
             return true;
         zmq_recv(monitor, address, sizeof address, 0);
     }
@@ -73,7 +75,8 @@ static bool connect_events(struct client *client, const char *endpoint)
     client->events = zmq_socket(client->context, ZMQ_SUB);
     return client->events && api_events_endpoint(endpoint, events) &&
            zmq_setsockopt(client->events, ZMQ_LINGER, &linger, sizeof linger) == 0 &&
-           zmq_setsockopt(client->events, ZMQ_SUBSCRIBE, "", 0) == 0 && zmq_connect(client->events, events) == 0;
+           zmq_setsockopt(client->events, ZMQ_SUBSCRIBE, "", 0) == 0 &&
+           zmq_connect(client->events, events) == 0;
 }
 
 static json_t *receive(void *socket)
@@ -160,7 +163,8 @@ static void take_event(struct client *client, const json_t *id, void (*on_event)
     json_decref(event);
 }
 
-/* Events that were sent before the reply may still be on their way when it is here, but they are at the socket by now. */
+/* Events that were sent before the reply may still be on their way when it is here, but they are at the
+ * socket by now. */
 static void drain_events(struct client *client, const json_t *id, void (*on_event)(const json_t *event))
 {
     while (client->events && on_event && wait_readable(client->events, 0))
@@ -195,8 +199,8 @@ enum client_result client_call(struct client *client, json_t *request, uint32_t 
     json_t *id = new_id();
     json_object_set_new(request, "v", json_integer(API_VERSION));
     json_object_set(request, "id", id);
-    enum client_result result = send_request(client, request) ? wait_reply(client, id, timeout_ms, on_event, reply)
-                                                               : CLIENT_BROKEN;
+    enum client_result result =
+        send_request(client, request) ? wait_reply(client, id, timeout_ms, on_event, reply) : CLIENT_BROKEN;
     json_decref(request);
     json_decref(id);
     return result;

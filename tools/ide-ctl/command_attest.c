@@ -15,7 +15,9 @@ static void print(const json_t *result)
         strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S UTC", &tm);
     printf("%s has proved its identity.\n", text_of(result, "device"));
     printf("  Name: %s%s\n", text_of(result, "cma_name"),
-           json_is_true(json_object_get(result, "has_cma_name")) ? "" : " (in config space; its certificate has none)");
+           json_is_true(json_object_get(result, "has_cma_name"))
+               ? ""
+               : " (in config space; its certificate has none)");
     printf("  Certificates: %lld, valid until %s\n  ", number_of(result, "certificates"), date);
     print_algorithms(stdout, result);
     putchar('\n');

@@ -31,8 +31,8 @@ static const char *streams_text(const json_t *port, char *out, size_t size)
     {
         if (used >= size)
             break;
-        used += (size_t)snprintf(out + used, size - used, "%s%lld %s", i ? ", " : "", number_of(stream, "stream"),
-                                 state_text(text_of(stream, "state")));
+        used += (size_t)snprintf(out + used, size - used, "%s%lld %s", i ? ", " : "",
+                                 number_of(stream, "stream"), state_text(text_of(stream, "state")));
     }
     return out;
 }

@@ -39,7 +39,8 @@ static void print_subject(const json_t *event)
 {
     if (json_is_integer(json_object_get(event, "stream")))
         printf("stream %lld  ", number_of(event, "stream"));
-    printf("%s - %s  %s", text_of(event, "root_port"), text_of(event, "endpoint"), text_of(event, "operation"));
+    printf("%s - %s  %s", text_of(event, "root_port"), text_of(event, "endpoint"),
+           text_of(event, "operation"));
 }
 
 static void print_event(const json_t *event)
@@ -53,7 +54,8 @@ static void print_event(const json_t *event)
     print_subject(event);
     if (strcmp(kind, "step") == 0)
         printf(": %s %s: %s%s%s", text_of(event, "device"), text_of(event, "step"), state,
-               strcmp(state, "failed") == 0 ? ": " : "", strcmp(state, "failed") == 0 ? text_of(event, "message") : "");
+               strcmp(state, "failed") == 0 ? ": " : "",
+               strcmp(state, "failed") == 0 ? text_of(event, "message") : "");
     else if (strcmp(kind, "stream") == 0)
         printf(": the stream is %s, key set %lld", state_text(state), number_of(event, "key_set"));
     else

@@ -14,9 +14,9 @@ static void print(const json_t *result)
         printf("No stream has new keys.\n");
     json_array_foreach(streams, i, stream)
     {
-        printf("Stream %lld has new keys: root port %s, endpoint %s, key set %lld, %s.\n", number_of(stream, "stream"),
-               text_of(stream, "root_port"), text_of(stream, "endpoint"), number_of(stream, "key_set"),
-               state_text(text_of(stream, "state")));
+        printf("Stream %lld has new keys: root port %s, endpoint %s, key set %lld, %s.\n",
+               number_of(stream, "stream"), text_of(stream, "root_port"), text_of(stream, "endpoint"),
+               number_of(stream, "key_set"), state_text(text_of(stream, "state")));
         print_notes(stdout, stream);
     }
 }

@@ -7,8 +7,8 @@
 
 static void print_abilities(const json_t *ide)
 {
-    static const char *const abilities[] = {"ide_km",      "flow_through",    "partial_header", "aggregation", "pcrc",
-                                            "config_requests", "tee_limited", NULL};
+    static const char *const abilities[] = {"ide_km", "flow_through",    "partial_header", "aggregation",
+                                            "pcrc",   "config_requests", "tee_limited",    NULL};
     printf("  IDE: %lld selective and %lld link streams, %s", number_of(ide, "selective_streams"),
            number_of(ide, "link_streams"), text_of(ide, "algorithm"));
     for (size_t i = 0; abilities[i]; i++)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the commands of ide-ctl share: the parsed command line, the call to the controller, the exit statuses. */
+/* What the commands of ide-ctl share: the parsed command line, the call to the controller, the exit statuses.
+ */
 #ifndef IDE_CTL_CTL_H
 #define IDE_CTL_CTL_H
 
@@ -19,7 +20,7 @@ struct ctl {
     uint32_t timeout_ms;
     bool json;
     bool has_bdf, has_stream;
-    char bdf[PCIE_BDF_TEXT];    /* as the controller wants it */
+    char bdf[PCIE_BDF_TEXT]; /* as the controller wants it */
     json_int_t stream;
 };
 
@@ -41,8 +42,9 @@ enum ctl_status command_stop(const struct ctl *ctl);
 enum ctl_status command_monitor(const struct ctl *ctl);
 
 /*
- * Sends the verb with what the command line gave and waits for its result, showing the steps meanwhile if show_steps is set
- * and somebody sits at stderr. On success prints the result with --json, else calls print with it. A failure is printed too.
+ * Sends the verb with what the command line gave and waits for its result, showing the steps meanwhile if
+ * show_steps is set and somebody sits at stderr. On success prints the result with --json, else calls print
+ * with it. A failure is printed too.
  */
 enum ctl_status ctl_call(const struct ctl *ctl, enum api_verb verb, bool show_steps,
                          void (*print)(const json_t *result));

@@ -17,7 +17,8 @@ static const struct ctl_command commands[] = {
     {"show", command_show, CTL_MAY, CTL_NOTHING, "[BDF]", "one port, or all streams"},
     {"attest", command_attest, CTL_MUST, CTL_NOTHING, "BDF", "have a device prove who it is"},
     {"establish", command_establish, CTL_MUST, CTL_MAY, "BDF [--stream N]", "bring a stream up"},
-    {"rekey", command_rekey, CTL_MAY, CTL_MAY, "[BDF [--stream N]]", "new keys; for all streams if none is named"},
+    {"rekey", command_rekey, CTL_MAY, CTL_MAY, "[BDF [--stream N]]",
+     "new keys; for all streams if none is named"},
     {"stop", command_stop, CTL_MUST, CTL_MUST, "BDF --stream N", "turn a stream off"},
     {"monitor", command_monitor, CTL_NOTHING, CTL_NOTHING, "", "events as they come"},
 };
@@ -25,9 +26,12 @@ static const struct ctl_command commands[] = {
 enum { OPTION_CONNECT = 256, OPTION_JSON, OPTION_STREAM, OPTION_TIMEOUT, OPTION_HELP, OPTION_VERSION };
 
 static const struct option long_options[] = {
-    {"connect", required_argument, NULL, OPTION_CONNECT}, {"json", no_argument, NULL, OPTION_JSON},
-    {"stream", required_argument, NULL, OPTION_STREAM},   {"timeout", required_argument, NULL, OPTION_TIMEOUT},
-    {"help", no_argument, NULL, OPTION_HELP},             {"version", no_argument, NULL, OPTION_VERSION},
+    {"connect", required_argument, NULL, OPTION_CONNECT},
+    {"json", no_argument, NULL, OPTION_JSON},
+    {"stream", required_argument, NULL, OPTION_STREAM},
+    {"timeout", required_argument, NULL, OPTION_TIMEOUT},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {"version", no_argument, NULL, OPTION_VERSION},
     {0},
 };
 

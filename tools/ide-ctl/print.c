@@ -70,7 +70,8 @@ void print_notes(FILE *out, const json_t *result)
     json_t *note;
     json_array_foreach(json_object_get(result, "notes"), i, note)
     {
-        fprintf(out, "Note: %s: %s: %s\n", text_of(note, "device"), text_of(note, "step"), text_of(note, "message"));
+        fprintf(out, "Note: %s: %s: %s\n", text_of(note, "device"), text_of(note, "step"),
+                text_of(note, "message"));
     }
 }
 
@@ -137,7 +138,7 @@ static void add_stream(struct libscols_table *table, const json_t *stream)
 
 void print_streams(const json_t *streams)
 {
-    static const char *const columns[] = {"STREAM",   "STATE",   "ROOT PORT", "ITS STATE", "ENDPOINT",
+    static const char *const columns[] = {"STREAM",    "STATE",   "ROOT PORT", "ITS STATE", "ENDPOINT",
                                           "ITS STATE", "KEY SET", "REKEYS",    "OWNER",     NULL};
     size_t i;
     json_t *stream;

@@ -28,7 +28,8 @@ void print_step(const json_t *event);
 
 void print_json(const json_t *value);
 
-/* A table that prints to stdout, with these column names; NULL ends them. A name that begins with '+' is the tree's. */
+/* A table that prints to stdout, with these column names; NULL ends them. A name that begins with '+' is the
+ * tree's. */
 struct libscols_table *table_new(const char *const *columns);
 void table_print(struct libscols_table *table);
 

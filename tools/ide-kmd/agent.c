@@ -7,11 +7,11 @@
 
 #include "tools/ide-kmd/registers.h"
 
-#define TRY(call)                                                                                              \
-    do {                                                                                                       \
-        enum ide_err try_err = (call);                                                                         \
-        if (try_err != IDE_OK)                                                                                 \
-            return try_err;                                                                                    \
+#define TRY(call)                                                                                            \
+    do {                                                                                                     \
+        enum ide_err try_err = (call);                                                                       \
+        if (try_err != IDE_OK)                                                                               \
+            return try_err;                                                                                  \
     } while (0)
 
 void agent_init(struct agent *agent, const struct agent_settings *settings, const struct pcie_bdf *bdf)
@@ -25,13 +25,13 @@ void agent_init(struct agent *agent, const struct agent_settings *settings, cons
     (void)mlock(&agent->spdm, sizeof agent->spdm);
 }
 
-
 static enum ide_err open_port(struct agent *agent, struct ide_fault *fault)
 {
     uint32_t generation = agent->spdm.generation;
     TRY(pcie_access_open(&agent->access, agent->settings->sysfs, fault));
     TRY(pcie_function_open(&agent->function, &agent->access, &agent->bdf, fault));
-    TRY(spdm_port_open(&agent->spdm, &agent->function.config, &agent->wait, agent->settings->timeout_ms, fault));
+    TRY(spdm_port_open(&agent->spdm, &agent->function.config, &agent->wait, agent->settings->timeout_ms,
+                       fault));
     agent->spdm.generation = generation;
     return IDE_OK;
 }
@@ -40,7 +40,8 @@ static void close_port(struct agent *agent)
 {
     uint32_t generation = agent->spdm.generation;
     spdm_port_close(&agent->spdm);
-    agent->spdm.generation = generation; /* streams remember which session keyed them: no number comes twice */
+    agent->spdm.generation =
+        generation; /* streams remember which session keyed them: no number comes twice */
     pcie_function_close(&agent->function);
     pcie_access_close(&agent->access);
 }
@@ -85,7 +86,8 @@ static enum ide_err run_session(struct agent *agent, struct job *job)
     return IDE_OK;
 }
 
-static enum ide_err check_bdf(const struct agent *agent, const struct ide_km_query_resp *resp, struct ide_fault *fault)
+static enum ide_err check_bdf(const struct agent *agent, const struct ide_km_query_resp *resp,
+                              struct ide_fault *fault)
 {
     bool flit = pcie_flit_mode(&agent->function.config);
     uint8_t devfn = (uint8_t)(agent->bdf.device << 3 | agent->bdf.function);
@@ -101,8 +103,9 @@ static enum ide_err check_bdf(const struct agent *agent, const struct ide_km_que
 }
 
 /*
- * The port must be the one that is meant: keys for another one would secure a link that nobody asked for. Some devices
- * do not know their own number, though; the session that the keys go through has shown already who it is.
+ * The port must be the one that is meant: keys for another one would secure a link that nobody asked for.
+ * Some devices do not know their own number, though; the session that the keys go through has shown already
+ * who it is.
  */
 static enum ide_err run_query(struct agent *agent, struct job *job)
 {
@@ -121,7 +124,8 @@ static struct ide_km_target target_of(const struct job *job, uint8_t key_set, en
         .stream_id = job->stream_id, .key_set = key_set, .direction = direction, .substream = substream};
 }
 
-/* Keys of one key set must all come from the session that keyed the stream (PCIe 6.x §11.3.8): a new one is no help. */
+/* Keys of one key set must all come from the session that keyed the stream (PCIe 6.x §11.3.8): a new one is
+ * no help. */
 static enum ide_err need_same_session(struct agent *agent, const struct job *job, struct ide_fault *fault)
 {
     struct key_provider_status status;
@@ -166,8 +170,8 @@ static enum ide_err stop_set(struct agent *agent, struct job *job, uint8_t key_s
     return IDE_OK;
 }
 
-/* Ports need not support K_SET_STOP, and what protects traffic is the enable bit and the session's end: noted, no failure.
- * Once one is refused the others would be too. */
+/* Ports need not support K_SET_STOP, and what protects traffic is the enable bit and the session's end:
+ * noted, no failure. Once one is refused the others would be too. */
 static enum ide_err run_stop_keys(struct agent *agent, struct job *job)
 {
     for (uint8_t key_set = 0; key_set < 2 && !job->has_note; key_set++)
@@ -185,7 +189,8 @@ static enum ide_err run(struct agent *agent, struct job *job)
     case STEP_ATTEST:
         return run_attest(agent, job);
     case STEP_AUTHENTICATE:
-        return agent->provider.ops->authenticate(agent->provider.context, job->trust, job->in_use, &job->fault);
+        return agent->provider.ops->authenticate(agent->provider.context, job->trust, job->in_use,
+                                                 &job->fault);
     case STEP_SESSION:
         return run_session(agent, job);
     case STEP_QUERY:
@@ -231,7 +236,8 @@ enum ide_err agent_keep_alive(struct agent *agent, struct ide_fault *fault)
     return agent->provider.ops->keep_alive(agent->provider.context, fault);
 }
 
-/* Where nothing is to be lost, the next attempt starts from nothing: the device may have been reset or replaced. */
+/* Where nothing is to be lost, the next attempt starts from nothing: the device may have been reset or
+ * replaced. */
 static bool is_to_be_forgotten(const struct agent *agent, const struct job *job)
 {
     struct key_provider_status status;

@@ -14,15 +14,15 @@
 #include "tools/ide-kmd/job.h"
 
 struct agent_settings {
-    const char *sysfs;              /* NULL: the machine's */
-    bool allow_wrong_bdf;           /* a QUERY_RESP that names another function is noted, and no error */
-    uint32_t timeout_ms;            /* for one answer, and for a stream to become Secure */
+    const char *sysfs;    /* NULL: the machine's */
+    bool allow_wrong_bdf; /* a QUERY_RESP that names another function is noted, and no error */
+    uint32_t timeout_ms;  /* for one answer, and for a stream to become Secure */
 };
 
 struct agent {
-    const struct agent_settings *settings;   /* borrowed */
+    const struct agent_settings *settings; /* borrowed */
     struct pcie_bdf bdf;
-    atomic_bool cancel;             /* set by other threads: waits end with IDE_E_CANCELLED */
+    atomic_bool cancel; /* set by other threads: waits end with IDE_E_CANCELLED */
     struct wait_ops wait;
     bool is_open;
     struct pcie_access access;

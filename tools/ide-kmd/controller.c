@@ -16,8 +16,8 @@ static struct task *task_of(struct operation *op)
 
 /* ---- tasks --------------------------------------------------------------- */
 
-struct task *task_new(struct controller *c, enum operation_kind kind, const struct stream_ends *ends, uint8_t stream_id,
-                      struct ticket *ticket)
+struct task *task_new(struct controller *c, enum operation_kind kind, const struct stream_ends *ends,
+                      uint8_t stream_id, struct ticket *ticket)
 {
     struct task *task = calloc(1, sizeof *task);
     if (!task)
@@ -55,11 +55,12 @@ static json_t *attest_json(const struct task *task)
 {
     const struct job *job = &task->op.job[task->op.attested];
     char bdf[PCIE_BDF_TEXT], name[96];
-    return json_pack("{s:s, s:s, s:o, s:o, s:i, s:b, s:s, s:I}", "device",
-                     pcie_bdf_format(&task->op.ends.bdf[task->op.attested], bdf), "state", "attested", "spdm_version",
-                     version_json(&job->provider.params), "algorithms", algorithms_json(&job->provider.params),
-                     "certificates", (int)job->peer.certificates, "has_cma_name", job->peer.has_cma_name, "cma_name",
-                     cma_name_text(&job->ids, name, sizeof name), "not_after", (json_int_t)job->peer.not_after);
+    return json_pack(
+        "{s:s, s:s, s:o, s:o, s:i, s:b, s:s, s:I}", "device",
+        pcie_bdf_format(&task->op.ends.bdf[task->op.attested], bdf), "state", "attested", "spdm_version",
+        version_json(&job->provider.params), "algorithms", algorithms_json(&job->provider.params),
+        "certificates", (int)job->peer.certificates, "has_cma_name", job->peer.has_cma_name, "cma_name",
+        cma_name_text(&job->ids, name, sizeof name), "not_after", (json_int_t)job->peer.not_after);
 }
 
 static json_t *result_json(struct controller *c, const struct task *task)
@@ -78,7 +79,8 @@ static json_t *result_json(struct controller *c, const struct task *task)
     return result;
 }
 
-/* What became of the keys is known to the operation; whether the stream has lived through it, the registers say. */
+/* What became of the keys is known to the operation; whether the stream has lived through it, the registers
+ * say. */
 static void correct_outcome(struct controller *c, struct operation *op)
 {
     if (op->kind != OPERATION_REKEY || op->failure.err == IDE_OK || !op->stream)
@@ -98,8 +100,8 @@ static void end_task(struct controller *c, struct task *task)
     correct_outcome(c, op);
     publish_operation(c, task, ok ? "done" : "failed");
     if (task->ticket)
-        ticket_operation_ended(task->ticket, &c->front, ok ? result_json(c, task) : NULL, ok ? NULL : &op->failure,
-                               op->outcome);
+        ticket_operation_ended(task->ticket, &c->front, ok ? result_json(c, task) : NULL,
+                               ok ? NULL : &op->failure, op->outcome);
     else if (!ok)
         fprintf(stderr, "ide-kmd: %s: %s\n", operation_name(op->kind), op->failure.message);
     if (op->stream && op->stream->state == STREAM_OFF)
@@ -128,7 +130,8 @@ static void on_dispatch(void *context, struct operation *op, struct job *job)
     worker_send(task->worker[job->end], job);
 }
 
-static void on_progress(void *context, const struct operation *op, const struct job *job, enum step_progress progress)
+static void on_progress(void *context, const struct operation *op, const struct job *job,
+                        enum step_progress progress)
 {
     publish_step(context, (const struct task *)op, job, progress);
 }
@@ -307,7 +310,8 @@ static void refuse_queue(struct controller *c)
     }
 }
 
-/* The sessions die with this process, and the ports would fall to Insecure when they notice: better in order, and now. */
+/* The sessions die with this process, and the ports would fall to Insecure when they notice: better in order,
+ * and now. */
 static void queue_stops(struct controller *c)
 {
     c->stops_queued = true;
@@ -375,7 +379,8 @@ static int on_stop(zloop_t *loop, zmq_pollitem_t *item, void *argument)
     struct controller *c = argument;
     struct signalfd_siginfo info = {0};
     if (read(item->fd, &info, sizeof info) == sizeof info)
-        fprintf(stderr, "ide-kmd: ending: %s from process %u\n", strsignal((int)info.ssi_signo), info.ssi_pid);
+        fprintf(stderr, "ide-kmd: ending: %s from process %u\n", strsignal((int)info.ssi_signo),
+                info.ssi_pid);
     zloop_poller_end(loop, item);
     c->closing = true;
     refuse_queue(c);
@@ -385,12 +390,13 @@ static int on_stop(zloop_t *loop, zmq_pollitem_t *item, void *argument)
     return settle(c);
 }
 
-enum ide_err controller_open(struct controller *c, const struct controller_settings *settings, struct failure *failure)
+enum ide_err controller_open(struct controller *c, const struct controller_settings *settings,
+                             struct failure *failure)
 {
     *c = (struct controller){.settings = settings, .front.lock = -1};
     c->agent = (struct agent_settings){.sysfs = settings->sysfs,
-                                        .allow_wrong_bdf = settings->allow_wrong_bdf,
-                                        .timeout_ms = settings->timeout_ms};
+                                       .allow_wrong_bdf = settings->allow_wrong_bdf,
+                                       .timeout_ms = settings->timeout_ms};
     c->workers.settings = &c->agent;
     c->hooks = (struct operation_hooks){.dispatch = on_dispatch,
                                         .progress = on_progress,

@@ -19,21 +19,21 @@
 #include "tools/ide-kmd/worker.h"
 
 struct controller_settings {
-    const char *sysfs;              /* NULL: the machine's */
+    const char *sysfs; /* NULL: the machine's */
     const char *listen;
     const char *trust;
     enum cma_name_rule name_rule;
-    bool allow_wrong_bdf;          /* of QUERY_RESP */
+    bool allow_wrong_bdf; /* of QUERY_RESP */
     uint32_t timeout_ms;
 };
 
 /* One operation with all that it needs as long as it lives. */
 struct task {
-    struct operation op;            /* first: an operation's task is found by it */
-    struct task *next;              /* in the queue */
+    struct operation op; /* first: an operation's task is found by it */
+    struct task *next;   /* in the queue */
     uint8_t stream_id;
     struct trust_store trust;
-    struct ticket *ticket;          /* NULL: nobody waits for it */
+    struct ticket *ticket; /* NULL: nobody waits for it */
     struct worker *worker[END_COUNT];
 };
 
@@ -55,13 +55,14 @@ struct controller {
     struct front front;
     struct operation_hooks hooks;
     zloop_t *loop;
-    struct task *queue;             /* waiting for their ports, first come first served */
+    struct task *queue; /* waiting for their ports, first come first served */
     struct deferred *deferred;
     unsigned running;
-    bool closing, stops_queued;     /* ending: no new requests; every stream's stop is on its way */
+    bool closing, stops_queued; /* ending: no new requests; every stream's stop is on its way */
 };
 
-/* Opens the platform, the random numbers and the sockets; says what fails. controller_close() also after a failure. */
+/* Opens the platform, the random numbers and the sockets; says what fails. controller_close() also after a
+ * failure. */
 enum ide_err controller_open(struct controller *c, const struct controller_settings *settings,
                              struct failure *failure) MUST_USE;
 
@@ -76,8 +77,8 @@ void controller_close(struct controller *c);
 void verb_run(struct controller *c, const struct request *request, struct ticket *ticket);
 
 /* A new task for the ends; ticket->pending counts it. NULL without memory. */
-struct task *task_new(struct controller *c, enum operation_kind kind, const struct stream_ends *ends, uint8_t stream_id,
-                      struct ticket *ticket);
+struct task *task_new(struct controller *c, enum operation_kind kind, const struct stream_ends *ends,
+                      uint8_t stream_id, struct ticket *ticket);
 void task_free(struct task *task);
 
 /* Queues it; it starts when its ports are free. */
@@ -85,7 +86,8 @@ void controller_submit(struct controller *c, struct task *task);
 
 /* ---- for events.c ------------------------------------------------------- */
 
-void publish_step(struct controller *c, const struct task *task, const struct job *job, enum step_progress progress);
+void publish_step(struct controller *c, const struct task *task, const struct job *job,
+                  enum step_progress progress);
 void publish_operation(struct controller *c, const struct task *task, const char *state);
 void publish_stream(struct controller *c, const struct task *task, const char *state);
 

@@ -13,10 +13,11 @@ static json_t *event_of(const struct task *task, const char *event)
 {
     const struct operation *op = &task->op;
     bool attest = op->kind == OPERATION_ATTEST;
-    bool has_root = !attest || op->attested == END_ROOT_PORT, has_endpoint = !attest || op->attested == END_ENDPOINT;
+    bool has_root = !attest || op->attested == END_ROOT_PORT,
+         has_endpoint = !attest || op->attested == END_ENDPOINT;
     return json_pack("{s:s, s:O?, s:s, s:o, s:o, s:o}", "event", event, "request",
-                     task->ticket ? task->ticket->id : NULL, "operation", operation_name(op->kind), "root_port",
-                     has_root ? bdf_json(&op->ends.bdf[END_ROOT_PORT]) : json_null(), "endpoint",
+                     task->ticket ? task->ticket->id : NULL, "operation", operation_name(op->kind),
+                     "root_port", has_root ? bdf_json(&op->ends.bdf[END_ROOT_PORT]) : json_null(), "endpoint",
                      has_endpoint ? bdf_json(&op->ends.bdf[END_ENDPOINT]) : json_null(), "stream",
                      attest ? json_null() : json_integer(task->stream_id));
 }
@@ -34,7 +35,8 @@ static const char *progress_text(enum step_progress progress)
     return "";
 }
 
-void publish_step(struct controller *c, const struct task *task, const struct job *job, enum step_progress progress)
+void publish_step(struct controller *c, const struct task *task, const struct job *job,
+                  enum step_progress progress)
 {
     char text[FAILURE_MESSAGE_MAX];
     bool both = step_is_for_both(job->action) && progress != PROGRESS_FAILED;
@@ -45,8 +47,9 @@ void publish_step(struct controller *c, const struct task *task, const struct jo
     json_object_set_new(event, "state", json_string(progress_text(progress)));
     json_object_set_new(event, "undo", json_boolean(task->op.undoing));
     json_object_set_new(event, "message",
-                        progress == PROGRESS_FAILED ? json_string(ide_fault_text(&job->fault, text, sizeof text))
-                                                    : json_null());
+                        progress == PROGRESS_FAILED
+                            ? json_string(ide_fault_text(&job->fault, text, sizeof text))
+                            : json_null());
     front_publish(&c->front, event);
 }
 

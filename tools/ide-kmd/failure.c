@@ -12,8 +12,8 @@ static void start(struct failure *f, enum ide_err err, const char *step, const c
     snprintf(f->field, sizeof f->field, "%s", field ? field : "");
 }
 
-enum ide_err failure_set(struct failure *f, enum ide_err err, const char *step, const char *field, const char *format,
-                         ...)
+enum ide_err failure_set(struct failure *f, enum ide_err err, const char *step, const char *field,
+                         const char *format, ...)
 {
     va_list args;
     start(f, err, step, field);
@@ -23,8 +23,8 @@ enum ide_err failure_set(struct failure *f, enum ide_err err, const char *step, 
     return err;
 }
 
-enum ide_err failure_device(struct failure *f, enum ide_err err, const char *step, const struct pcie_bdf *device,
-                            const char *format, ...)
+enum ide_err failure_device(struct failure *f, enum ide_err err, const char *step,
+                            const struct pcie_bdf *device, const char *format, ...)
 {
     va_list args;
     start(f, err, step, NULL);
@@ -57,54 +57,72 @@ static const struct hint {
 } hints[] = {
     {IDE_E_ARGUMENT, "request", "see docs/api.md for what a request looks like"},
     {IDE_E_LONG, "request", "see docs/api.md for what a request looks like"},
-    {IDE_E_UNSUPPORTED, "request", "see docs/api.md for the verbs, and whether client and controller are of one version"},
+    {IDE_E_UNSUPPORTED, "request",
+     "see docs/api.md for the verbs, and whether client and controller are of one version"},
     {IDE_E_VERSION, "request", "use a client of the controller's version"},
     {IDE_E_STREAM_RANGE, NULL, "choose a stream number from 0 to 254"},
     {IDE_E_NO_DEVICE, NULL, "`ide-ctl list` shows the functions there are"},
     {IDE_E_NOT_PORT, NULL, "name a root port or an endpoint: `ide-ctl list` shows which there are"},
     {IDE_E_AMBIGUOUS, NULL, "name the endpoint instead of the root port"},
-    {IDE_E_NO_PARTNER, NULL, "a stream needs an endpoint below a root port: `ide-ctl list` shows what hangs where"},
-    {IDE_E_NO_DOE, NULL, "without a DOE mailbox that carries CMA/SPDM and secured messages the port can be given no keys; "
-                         "`lspci -vvv` shows what it has, and its firmware may have to turn them on"},
+    {IDE_E_NO_PARTNER, NULL,
+     "a stream needs an endpoint below a root port: `ide-ctl list` shows what hangs where"},
+    {IDE_E_NO_DOE, NULL,
+     "without a DOE mailbox that carries CMA/SPDM and secured messages the port can be given no keys; "
+     "`lspci -vvv` shows what it has, and its firmware may have to turn them on"},
     {IDE_E_NO_IDE, NULL, "both ends need the IDE extended capability; firmware may have to turn it on"},
     {IDE_E_STREAM_USED, NULL, "choose another number with --stream, or stop the stream first"},
     {IDE_E_NO_STREAM, NULL, "`ide-ctl show` lists the streams there are"},
-    {IDE_E_FOREIGN, NULL, "whoever set the stream up, the kernel or an earlier controller, has to turn it off; a reset of "
-                          "the ports does too"},
+    {IDE_E_FOREIGN, NULL,
+     "whoever set the stream up, the kernel or an earlier controller, has to turn it off; a reset of "
+     "the ports does too"},
     {IDE_E_RESOURCES, NULL, "stop another stream of this port first"},
-    {IDE_E_NO_TRUST, NULL, "put the root certificates of the devices' makers (PEM or DER: *.pem, *.crt, *.cer, *.der) into "
-                           "the folder that ide-kmd was given with --trust"},
-    {IDE_E_UNTRUSTED, NULL, "if this device is to be trusted, put its root certificate into the folder that ide-kmd was "
-                            "given with --trust"},
+    {IDE_E_NO_TRUST, NULL,
+     "put the root certificates of the devices' makers (PEM or DER: *.pem, *.crt, *.cer, *.der) into "
+     "the folder that ide-kmd was given with --trust"},
+    {IDE_E_UNTRUSTED, NULL,
+     "if this device is to be trusted, put its root certificate into the folder that ide-kmd was "
+     "given with --trust"},
     {IDE_E_CHAIN, NULL, "the device's certificate chain has to be provisioned anew"},
     {IDE_E_NO_CERT, NULL, "the device has to be provisioned with a certificate chain in slot 0"},
     {IDE_E_EXPIRED, NULL, "check this machine's clock; if it is right, the device needs a new certificate"},
     {IDE_E_USAGE, NULL, "the device's certificate was not made for this; it has to be provisioned anew"},
-    {IDE_E_NAME, NULL, "a certificate that names another device may mean that the device is not what it says it is; for "
-                       "devices without any CMA name there is ide-kmd --allow-unnamed"},
-    {IDE_E_SIGNATURE, NULL, "the device did not prove its identity: do not trust it; try again after a reset"},
-    {IDE_E_HMAC, NULL, "the device did not prove that it shares the secret: do not trust it; try again after a reset"},
+    {IDE_E_NAME, NULL,
+     "a certificate that names another device may mean that the device is not what it says it is; for "
+     "devices without any CMA name there is ide-kmd --allow-unnamed"},
+    {IDE_E_SIGNATURE, NULL,
+     "the device did not prove its identity: do not trust it; try again after a reset"},
+    {IDE_E_HMAC, NULL,
+     "the device did not prove that it shares the secret: do not trust it; try again after a reset"},
     {IDE_E_RECORD, NULL, "someone may be altering the messages, or the device lost its session: try again"},
-    {IDE_E_SESSION, "program_keys", "the session that keyed the stream is gone: stop the stream and establish it again"},
+    {IDE_E_SESSION, "program_keys",
+     "the session that keyed the stream is gone: stop the stream and establish it again"},
     {IDE_E_SESSION, NULL, "the device ended its session: try again"},
-    {IDE_E_TIMEOUT, NULL, "the device may hang: try again, with a longer ide-kmd --timeout if it is slow, or reset it"},
+    {IDE_E_TIMEOUT, NULL,
+     "the device may hang: try again, with a longer ide-kmd --timeout if it is slow, or reset it"},
     {IDE_E_BUSY, NULL, "try again later"},
     {IDE_E_DOE_BUSY, NULL, "someone else, firmware or the kernel, keeps the mailbox: try again later"},
     {IDE_E_DOE_ERROR, NULL, "try again; if it stays so, reset the device"},
     {IDE_E_DOE_ABORT, NULL, "reset the device"},
     {IDE_E_DOE_LENGTH, NULL, "the device does not follow the DOE specification: look for a firmware update"},
     {IDE_E_DOE_TYPE, NULL, "the device does not follow the DOE specification: look for a firmware update"},
-    {IDE_E_VERSION, NULL, "the device speaks no SPDM version that this controller speaks: look for a firmware update"},
+    {IDE_E_VERSION, NULL,
+     "the device speaks no SPDM version that this controller speaks: look for a firmware update"},
     {IDE_E_NO_COMMON, NULL, "the device has none of the algorithms of this controller"},
     {IDE_E_NOT_OFFERED, NULL, "the device does not follow the specification: do not trust it"},
-    {IDE_E_CAPABILITY, NULL, "the device cannot do this: look for a firmware update or a setting that turns it on"},
-    {IDE_E_PEER_ERROR, NULL, "the code says why the device refused; try again after a reset if it makes no sense"},
-    {IDE_E_KM_REFUSED, NULL, "the port refused the key: see the status; a reset of the port frees what is in use"},
-    {IDE_E_KM_MISMATCH, NULL, "the device does not follow the IDE_KM specification: look for a firmware update; "
-                             "if it only does not know its own number there is ide-kmd --allow-wrong-bdf"},
-    {IDE_E_INSECURE, NULL, "both ports took their keys, and the stream did not come up: look for what is between them; "
-                           "`lspci -vvv` shows errors that the ports have logged"},
-    {IDE_E_REGISTER, NULL, "the port does not take a setting that it says it supports: look for a firmware update"},
+    {IDE_E_CAPABILITY, NULL,
+     "the device cannot do this: look for a firmware update or a setting that turns it on"},
+    {IDE_E_PEER_ERROR, NULL,
+     "the code says why the device refused; try again after a reset if it makes no sense"},
+    {IDE_E_KM_REFUSED, NULL,
+     "the port refused the key: see the status; a reset of the port frees what is in use"},
+    {IDE_E_KM_MISMATCH, NULL,
+     "the device does not follow the IDE_KM specification: look for a firmware update; "
+     "if it only does not know its own number there is ide-kmd --allow-wrong-bdf"},
+    {IDE_E_INSECURE, NULL,
+     "both ports took their keys, and the stream did not come up: look for what is between them; "
+     "`lspci -vvv` shows errors that the ports have logged"},
+    {IDE_E_REGISTER, NULL,
+     "the port does not take a setting that it says it supports: look for a firmware update"},
     {IDE_E_IO, NULL, "the device may be gone: `ide-ctl list` shows whether it is there"},
     {IDE_E_ACCESS, NULL, "configuration space beyond the header is for root only; check --sysfs"},
     {IDE_E_SHORT, NULL, "the device does not follow the specification: look for a firmware update"},

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a client is told when something did not work: which step, on which device, what it answered, what to do. */
+/* What a client is told when something did not work: which step, on which device, what it answered, what to
+ * do. */
 #ifndef IDE_KMD_FAILURE_H
 #define IDE_KMD_FAILURE_H
 
@@ -12,19 +13,20 @@
 
 struct failure {
     enum ide_err err;
-    const char *step;                    /* "authenticate", "request"; static */
+    const char *step; /* "authenticate", "request"; static */
     bool has_device;
     struct pcie_bdf device;
-    struct ide_fault fault;              /* the device's answer; fault.err is err if it is set */
-    char field[64];                      /* as in fault, or a member of a request; empty if none */
-    char message[FAILURE_MESSAGE_MAX];   /* one line for people, without step and device */
+    struct ide_fault fault;            /* the device's answer; fault.err is err if it is set */
+    char field[64];                    /* as in fault, or a member of a request; empty if none */
+    char message[FAILURE_MESSAGE_MAX]; /* one line for people, without step and device */
 };
 
 /* Each fills *f anew and returns err. The message is printf's. */
-enum ide_err failure_set(struct failure *f, enum ide_err err, const char *step, const char *field, const char *format,
-                         ...) __attribute__((format(printf, 5, 6)));
-enum ide_err failure_device(struct failure *f, enum ide_err err, const char *step, const struct pcie_bdf *device,
-                            const char *format, ...) __attribute__((format(printf, 5, 6)));
+enum ide_err failure_set(struct failure *f, enum ide_err err, const char *step, const char *field,
+                         const char *format, ...) __attribute__((format(printf, 5, 6)));
+enum ide_err failure_device(struct failure *f, enum ide_err err, const char *step,
+                            const struct pcie_bdf *device, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
 
 /* From what a layer below left in its fault. device may be NULL. */
 enum ide_err failure_fault(struct failure *f, const char *step, const struct pcie_bdf *device,

@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#define STEP "listen"
-#define LINGER_MS 1000   /* the last replies still go out */
-#define WELCOME "{\"v\": 1, \"event\": \"hello\"}"
+#define STEP      "listen"
+#define LINGER_MS 1000 /* the last replies still go out */
+#define WELCOME   "{\"v\": 1, \"event\": \"hello\"}"
 
 static bool is_ipc(const char *endpoint)
 {
@@ -32,8 +32,8 @@ static enum ide_err check_endpoint(struct front *front, const char *endpoint, st
         return failure_set(failure, IDE_E_ARGUMENT, STEP, "listen",
                            "\"%.120s\" is neither ipc://PATH nor tcp://ADDRESS:PORT", endpoint);
     if (is_ipc(endpoint) && strlen(front->events_endpoint) - 6 >= sizeof((struct sockaddr_un *)0)->sun_path)
-        return failure_set(failure, IDE_E_ARGUMENT, STEP, "listen", "the path of the socket is too long: %.120s",
-                           endpoint + 6);
+        return failure_set(failure, IDE_E_ARGUMENT, STEP, "listen",
+                           "the path of the socket is too long: %.120s", endpoint + 6);
     if (!is_ipc(endpoint) && !is_local_tcp(endpoint))
         return failure_set(failure, IDE_E_ARGUMENT, STEP, "listen",
                            "tcp is for this machine's own addresses only (127.0.0.1): %.120s", endpoint);
@@ -54,7 +54,8 @@ static enum ide_err make_directory(const char *path, struct failure *failure)
     return failure_set(failure, IDE_E_IO, STEP, "listen", "%s: %s", directory, strerror(errno));
 }
 
-/* libzmq takes a socket's path from whoever had it without a word; so who holds the lock beside it is the controller. */
+/* libzmq takes a socket's path from whoever had it without a word; so who holds the lock beside it is the
+ * controller. */
 static enum ide_err take_lock(struct front *front, const char *path, struct failure *failure)
 {
     char name[API_ENDPOINT_MAX + 8];

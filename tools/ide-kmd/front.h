@@ -12,21 +12,22 @@
 struct front {
     zsock_t *requests, *events;
     char events_endpoint[API_ENDPOINT_MAX];
-    char path[API_ENDPOINT_MAX];   /* of the ipc socket, once the lock is held */
-    int lock;                /* keeps a second controller away from the socket; -1 if none */
-    uint64_t sequence;       /* of the last event */
+    char path[API_ENDPOINT_MAX]; /* of the ipc socket, once the lock is held */
+    int lock;                    /* keeps a second controller away from the socket; -1 if none */
+    uint64_t sequence;           /* of the last event */
 };
 
 /* Where a reply goes. */
 struct client {
-    zframe_t *identity;      /* owned */
-    bool has_delimiter;      /* a REQ socket, which puts an empty frame before its message */
+    zframe_t *identity; /* owned */
+    bool has_delimiter; /* a REQ socket, which puts an empty frame before its message */
 };
 
 /*
- * Binds both sockets. An ipc socket gets its directory made if it lacks, for root alone, and is for root alone itself. tcp is
- * allowed to this machine's own addresses only, because nobody asks who is there. On failure all is closed again.
- * Errors: IDE_E_ARGUMENT for the endpoint, IDE_E_BUSY if another controller has it, IDE_E_IO.
+ * Binds both sockets. An ipc socket gets its directory made if it lacks, for root alone, and is for root
+ * alone itself. tcp is allowed to this machine's own addresses only, because nobody asks who is there. On
+ * failure all is closed again. Errors: IDE_E_ARGUMENT for the endpoint, IDE_E_BUSY if another controller has
+ * it, IDE_E_IO.
  */
 enum ide_err front_open(struct front *front, const char *endpoint, struct failure *failure) MUST_USE;
 void front_close(struct front *front);
@@ -34,7 +35,8 @@ void front_close(struct front *front);
 /* Takes one message. False if it has no payload that a reply could be made to. *payload is the caller's. */
 bool front_receive(struct front *front, struct client *client, zframe_t **payload);
 
-/* Sends and takes away message; one that cannot be sent at once is dropped, as its client is gone or does not read. */
+/* Sends and takes away message; one that cannot be sent at once is dropped, as its client is gone or does not
+ * read. */
 void front_reply(struct front *front, const struct client *client, json_t *message);
 void front_publish(struct front *front, json_t *event);
 

@@ -18,28 +18,28 @@
 struct job {
     /* what to do */
     enum step_action action;
-    enum stream_end end;                /* whose port the worker is */
+    enum stream_end end; /* whose port the worker is */
     struct stream_ends ends;
     uint8_t stream_id;
-    uint8_t key_set;                    /* of keys and go */
-    uint8_t stop_sets;                  /* of stop_keys: bit 0 and 1 */
-    uint32_t session;                   /* the session that keyed the stream, 0 if any will do */
-    const struct ide_key_set *keys;     /* as this end sees them */
+    uint8_t key_set;                /* of keys and go */
+    uint8_t stop_sets;              /* of stop_keys: bit 0 and 1 */
+    uint32_t session;               /* the session that keyed the stream, 0 if any will do */
+    const struct ide_key_set *keys; /* as this end sees them */
     const struct trust *trust;
-    bool in_use;                        /* other streams live on this port's keys */
+    bool in_use; /* other streams live on this port's keys */
     struct registers **registers;
-    pthread_mutex_t *endpoint_quiet;    /* of register steps: held, the endpoint's own worker leaves it alone */
+    pthread_mutex_t *endpoint_quiet; /* of register steps: held, the endpoint's own worker leaves it alone */
 
     /* what came of it */
     enum ide_err err;
-    struct pcie_bdf device;             /* that fault or note is about; the end's own unless said otherwise */
-    struct ide_fault fault;             /* if err is set */
+    struct pcie_bdf device; /* that fault or note is about; the end's own unless said otherwise */
+    struct ide_fault fault; /* if err is set */
     bool has_note;
-    struct ide_fault note;              /* something that did not work and need not */
+    struct ide_fault note; /* something that did not work and need not */
     struct key_provider_status provider;
     const char *provider_name;
-    struct ide_block block[END_COUNT];  /* of setup */
-    struct identity peer;               /* of attest */
+    struct ide_block block[END_COUNT]; /* of setup */
+    struct identity peer;              /* of attest */
     struct cma_ids ids;
 
     /* whom it belongs to; not the worker's business */

@@ -7,7 +7,7 @@
 #include "tools/ide-kmd/plan.h"
 
 struct key_memory {
-    struct ide_key_set end[END_COUNT];   /* one end's Tx is the other's Rx */
+    struct ide_key_set end[END_COUNT]; /* one end's Tx is the other's Rx */
 };
 
 /* New keys for both ends; NULL with *err IDE_E_RANDOM, IDE_E_MEMORY, ... */

@@ -36,15 +36,17 @@ static int take_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* A folder that is there and has nothing in it may be filled later; one that is not there is a wrong --trust. */
+/* A folder that is there and has nothing in it may be filled later; one that is not there is a wrong --trust.
+ */
 static bool trust_folder_exists(const char *folder)
 {
     DIR *dir = opendir(folder);
     if (dir)
         closedir(dir);
     else
-        fprintf(stderr, "ide-kmd: the trust folder %s cannot be read: %s\n"
-                        "Make it, and put the root certificates into it that devices are to be trusted by.\n",
+        fprintf(stderr,
+                "ide-kmd: the trust folder %s cannot be read: %s\n"
+                "Make it, and put the root certificates into it that devices are to be trusted by.\n",
                 folder, strerror(errno));
     return dir != NULL;
 }
@@ -77,7 +79,8 @@ int main(int argc, char **argv)
     forbid_dumps();
     /* Before any socket or lock file is made: they are for root alone. */
     umask(0077);
-    /* Before any thread is started: they inherit the mask. And before czmq, which would take the signals itself. */
+    /* Before any thread is started: they inherit the mask. And before czmq, which would take the signals
+     * itself. */
     int stop_fd = take_signals();
     zsys_handler_set(NULL);
     if (stop_fd < 0) {

@@ -186,8 +186,9 @@ static const struct plan *undo_plan(const struct operation *op)
     case OPERATION_ESTABLISH:
         return &plan_stop;
     case OPERATION_REKEY:
-        /* A transmitter may use the new keys by now, and taking them from its receiver would lose what it sends. Both sets
-         * stay, every receiver reads both, and the next re-key begins with completing this one. */
+        /* A transmitter may use the new keys by now, and taking them from its receiver would lose what it
+         * sends. Both sets stay, every receiver reads both, and the next re-key begins with completing this
+         * one. */
         return transmitters_were_told(op) ? NULL : &plan_rekey_undo;
     case OPERATION_ATTEST:
     case OPERATION_STOP:
@@ -208,7 +209,8 @@ static void undo(struct operation *op, const struct plan *plan)
 static void conclude_off(struct operation *op, bool turned_off)
 {
     op->stream->state = turned_off ? STREAM_OFF : STREAM_HALF_OFF;
-    op->outcome = turned_off ? "the stream is off at both ports" : "the stream could not be turned off: try stop again";
+    op->outcome =
+        turned_off ? "the stream is off at both ports" : "the stream could not be turned off: try stop again";
 }
 
 static void conclude_rekey(struct operation *op)

@@ -24,7 +24,8 @@ struct operation_hooks {
     /* Has the job done; operation_reply() is called some time after this has returned. */
     void (*dispatch)(void *context, struct operation *op, struct job *job);
     /* For people who look on. */
-    void (*progress)(void *context, const struct operation *op, const struct job *job, enum step_progress progress);
+    void (*progress)(void *context, const struct operation *op, const struct job *job,
+                     enum step_progress progress);
     /* All is done or undone, and the stream's state set. May free op. */
     void (*finished)(void *context, struct operation *op);
     /* Whether another stream needs this end's session. */
@@ -37,21 +38,21 @@ struct operation_hooks {
 struct operation {
     enum operation_kind kind;
     const struct operation_hooks *hooks;
-    const struct rng *rng;               /* for stream keys */
-    const struct trust *trust;           /* attest and establish */
-    struct stream *stream;               /* not of attest */
+    const struct rng *rng;     /* for stream keys */
+    const struct trust *trust; /* attest and establish */
+    struct stream *stream;     /* not of attest */
     struct stream_ends ends;
-    enum stream_end attested;            /* attest only: which of the ends */
-    void *owner;                         /* the caller's */
-    struct operation *next;              /* the caller's */
+    enum stream_end attested; /* attest only: which of the ends */
+    void *owner;              /* the caller's */
+    struct operation *next;   /* the caller's */
 
     /* the rest is set by operation_start() */
     struct coordinator run;
     bool undoing;
     struct job job[END_COUNT];
     struct key_memory *keys;
-    struct failure failure;              /* err IDE_OK: none */
-    const char *outcome;                 /* after a failure: what the stream is now */
+    struct failure failure; /* err IDE_OK: none */
+    const char *outcome;    /* after a failure: what the stream is now */
     struct failure note[OPERATION_NOTES_MAX];
     size_t note_count;
 };
@@ -62,7 +63,8 @@ void operation_start(struct operation *op);
 /* A dispatched job has been done; its results are in it. */
 void operation_reply(struct operation *op, struct job *job);
 
-/* Starts no further step, and undoes what was done. False if what runs is to be finished: it undoes, it stops, it failed. */
+/* Starts no further step, and undoes what was done. False if what runs is to be finished: it undoes, it
+ * stops, it failed. */
 bool operation_cancel(struct operation *op);
 
 /* While one end is on and the other not, or about to be so, nobody may look at the endpoint. */

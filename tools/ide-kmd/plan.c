@@ -54,15 +54,17 @@ bool step_is_for_both(enum step_action action)
     return false;
 }
 
-#define PLAN(label, list, keep_going)                                                                          \
-    {                                                                                                          \
-        .name = label, .steps = list, .count = sizeof list / sizeof *list, .go_on = keep_going                 \
+#define PLAN(label, list, keep_going)                                                                        \
+    {                                                                                                        \
+        .name = label, .steps = list, .count = sizeof list / sizeof *list, .go_on = keep_going               \
     }
 
 static const struct plan_step attest_endpoint[] = {{STEP_ATTEST, END_ENDPOINT, 0}};
 static const struct plan_step attest_root_port[] = {{STEP_ATTEST, END_ROOT_PORT, 0}};
 const struct plan plan_attest_endpoint = PLAN("attest", attest_endpoint, false);
 const struct plan plan_attest_root_port = PLAN("attest", attest_root_port, false);
+
+/* clang-format off: the two columns are the two ends */
 
 /*
  * 0  Nothing of the platform changes until both ends have proved who they are.
@@ -86,8 +88,8 @@ static const struct plan_step establish[] = {
 const struct plan plan_establish = PLAN("establish", establish, false);
 
 /*
- * The same for the other key set, without touching enable. The old set is stopped last, once both ends say that they
- * still are Secure: until then either set is read at both ends, whichever its transmitter uses.
+ * The same for the other key set, without touching enable. The old set is stopped last, once both ends say
+ * that they still are Secure: until then either set is read at both ends, whichever its transmitter uses.
  */
 static const struct plan_step rekey[] = {
     {STEP_PROGRAM_KEYS, END_ENDPOINT, 0}, {STEP_PROGRAM_KEYS, END_ROOT_PORT, 0},
@@ -119,6 +121,8 @@ static const struct plan_step stop[] = {
     {STEP_END_SESSION, END_ENDPOINT, 3}, {STEP_END_SESSION, END_ROOT_PORT, 3},
 };
 const struct plan plan_stop = PLAN("stop", stop, true);
+
+/* clang-format on */
 
 static const struct plan_step rekey_undo[] = {
     {STEP_STOP_KEYS, END_ENDPOINT, 0},
@@ -191,7 +195,8 @@ static bool is_at(const struct plan_step *step, enum step_action action, enum st
 bool coordinator_has_started(const struct coordinator *c, enum step_action action, enum stream_end end)
 {
     for (size_t i = 0; i < c->plan->count; i++)
-        if (is_at(&c->plan->steps[i], action, end) && c->state[i] != STEP_WAITING && c->state[i] != STEP_SKIPPED)
+        if (is_at(&c->plan->steps[i], action, end) && c->state[i] != STEP_WAITING &&
+            c->state[i] != STEP_SKIPPED)
             return true;
     return false;
 }

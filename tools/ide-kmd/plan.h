@@ -19,19 +19,19 @@
 enum stream_end { END_ENDPOINT, END_ROOT_PORT, END_COUNT };
 
 enum step_action {
-    STEP_ATTEST,           /* who is it: chain and CHALLENGE */
-    STEP_AUTHENTICATE,     /* chain only; the KEY_EXCHANGE that follows proves the key */
+    STEP_ATTEST,       /* who is it: chain and CHALLENGE */
+    STEP_AUTHENTICATE, /* chain only; the KEY_EXCHANGE that follows proves the key */
     STEP_SESSION,
-    STEP_QUERY,            /* IDE_KM QUERY: is it the port that we mean, does it do IDE */
-    STEP_SETUP,            /* registers of both ends: associations, Stream ID, not enabled */
-    STEP_PROGRAM_KEYS,     /* all six keys of a key set */
-    STEP_GO_RECEIVE,       /* K_SET_GO of the receive sub-streams */
-    STEP_GO_TRANSMIT,      /* K_SET_GO of the transmit sub-streams */
-    STEP_ENABLE,           /* both ends */
-    STEP_AWAIT_SECURE,     /* both ends */
-    STEP_DISABLE,          /* both ends */
-    STEP_STOP_KEYS,        /* K_SET_STOP */
-    STEP_RELEASE,          /* registers of both ends: idle again */
+    STEP_QUERY,        /* IDE_KM QUERY: is it the port that we mean, does it do IDE */
+    STEP_SETUP,        /* registers of both ends: associations, Stream ID, not enabled */
+    STEP_PROGRAM_KEYS, /* all six keys of a key set */
+    STEP_GO_RECEIVE,   /* K_SET_GO of the receive sub-streams */
+    STEP_GO_TRANSMIT,  /* K_SET_GO of the transmit sub-streams */
+    STEP_ENABLE,       /* both ends */
+    STEP_AWAIT_SECURE, /* both ends */
+    STEP_DISABLE,      /* both ends */
+    STEP_STOP_KEYS,    /* K_SET_STOP */
+    STEP_RELEASE,      /* registers of both ends: idle again */
     STEP_END_SESSION,
     STEP_COUNT
 };
@@ -41,26 +41,28 @@ const char *step_name(enum step_action action);
 /* "give it the keys": for the terminal. */
 const char *step_text(enum step_action action);
 
-/* Register steps are done at both ends together by the root port's worker, because the order between their writes matters. */
+/* Register steps are done at both ends together by the root port's worker, because the order between their
+ * writes matters. */
 bool step_is_for_both(enum step_action action);
 
 struct plan_step {
     enum step_action action;
-    enum stream_end end;   /* whose worker does it */
+    enum stream_end end; /* whose worker does it */
     uint8_t stage;
 };
 
 struct plan {
     const char *name;
-    const struct plan_step *steps;   /* in order of stages */
+    const struct plan_step *steps; /* in order of stages */
     size_t count;
-    bool go_on;                      /* a failure is remembered, and what follows is done all the same */
+    bool go_on; /* a failure is remembered, and what follows is done all the same */
 };
 
 extern const struct plan plan_attest_endpoint, plan_attest_root_port;
 extern const struct plan plan_establish;
 extern const struct plan plan_rekey;
-/* A re-key that failed once the first transmitter was told: the new keys are at both ends, and this completes it. */
+/* A re-key that failed once the first transmitter was told: the new keys are at both ends, and this completes
+ * it. */
 extern const struct plan plan_rekey_complete;
 /* Turns a stream off; and, of what establish did, undoes what it had started. */
 extern const struct plan plan_stop;

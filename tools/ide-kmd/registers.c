@@ -52,7 +52,8 @@ static enum ide_err claim(struct registers *r, enum stream_end end, struct job *
                           struct ide_stream_settings settings[END_COUNT])
 {
     job->device = job->ends.bdf[end];
-    settings[end] = (struct ide_stream_settings){.stream_id = job->stream_id, .algorithm = PCIE_IDE_ALG_AES_GCM_256};
+    settings[end] =
+        (struct ide_stream_settings){.stream_id = job->stream_id, .algorithm = PCIE_IDE_ALG_AES_GCM_256};
     enum ide_err err =
         ide_block_claim(&r->port[end], job->stream_id, IDE_SELECTIVE, &settings[end].block, &job->fault);
     job->block[end] = settings[end].block;
@@ -85,8 +86,8 @@ static enum ide_err let_flow_through(struct registers *r, const struct pcie_bdf 
     return err;
 }
 
-/* The switch ports between pass the stream's TLPs on as they are. It stays on when the stream goes: other streams may pass,
- * and it lets nothing else through. */
+/* The switch ports between pass the stream's TLPs on as they are. It stays on when the stream goes: other
+ * streams may pass, and it lets nothing else through. */
 static enum ide_err set_up_path(struct registers *r, struct job *job)
 {
     enum ide_err err = IDE_OK;
@@ -105,8 +106,8 @@ static enum ide_err set_up_pair(struct registers *r, struct job *job)
         err = set_up_path(r, job);
     if (err != IDE_OK)
         return err;
-    ide_stream_associate(&r->port[END_ROOT_PORT], &r->port[END_ENDPOINT], &r->above.config, &settings[END_ROOT_PORT],
-                         &settings[END_ENDPOINT]);
+    ide_stream_associate(&r->port[END_ROOT_PORT], &r->port[END_ENDPOINT], &r->above.config,
+                         &settings[END_ROOT_PORT], &settings[END_ENDPOINT]);
     err = set_up_end(r, END_ROOT_PORT, job, settings);
     if (err == IDE_OK)
         err = set_up_end(r, END_ENDPOINT, job, settings);
@@ -143,8 +144,8 @@ static enum ide_err from_pair(const struct registers *r, enum ide_err err, struc
     return err;
 }
 
-/* A port that has gone away carries no stream, and nobody can write to it: that it cannot be reached is no failure to turn
- * it off, only worth a note. */
+/* A port that has gone away carries no stream, and nobody can write to it: that it cannot be reached is no
+ * failure to turn it off, only worth a note. */
 static enum ide_err forgive_gone(const struct registers *r, enum ide_err err, struct job *job)
 {
     if (err != IDE_E_IO || pcie_read32(&r->function[failed_end(r)].config, PCIE_VENDOR_ID) != PCIE_ALL_ONES)

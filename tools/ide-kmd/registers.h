@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The register steps of a stream, at both ends: done together in one thread, because the order between the two ends'
- * writes matters and nothing may come in between.
+ * The register steps of a stream, at both ends: done together in one thread, because the order between the
+ * two ends' writes matters and nothing may come in between.
  */
 #ifndef IDE_KMD_REGISTERS_H
 #define IDE_KMD_REGISTERS_H
@@ -10,12 +10,14 @@
 #include "tools/ide-kmd/job.h"
 
 /*
- * STEP_SETUP, STEP_ENABLE, STEP_AWAIT_SECURE, STEP_DISABLE and STEP_RELEASE. *job->registers is made by setup, and gone
- * after a failed setup or a release; a release with nothing set up does nothing. Results go into the job.
+ * STEP_SETUP, STEP_ENABLE, STEP_AWAIT_SECURE, STEP_DISABLE and STEP_RELEASE. *job->registers is made by
+ * setup, and gone after a failed setup or a release; a release with nothing set up does nothing. Results go
+ * into the job.
  */
 void registers_run(const char *sysfs, const struct wait_ops *wait, uint32_t timeout_ms, struct job *job);
 
-/* Closes the functions without touching a register: for the end of the program, when no worker runs any more. */
+/* Closes the functions without touching a register: for the end of the program, when no worker runs any more.
+ */
 void registers_discard(struct registers **registers);
 
 #endif

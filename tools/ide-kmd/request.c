@@ -35,8 +35,8 @@ static enum ide_err take(const json_t *object, const char *name, json_type type,
     if (!*value)
         return failure_set(failure, IDE_E_ARGUMENT, STEP, name, "the member \"%s\" is missing", name);
     if (json_typeof(*value) != type)
-        return failure_set(failure, IDE_E_ARGUMENT, STEP, name, "the member \"%s\" must be %s and is %s", name,
-                           wanted, type_name(*value));
+        return failure_set(failure, IDE_E_ARGUMENT, STEP, name, "the member \"%s\" must be %s and is %s",
+                           name, wanted, type_name(*value));
     return IDE_OK;
 }
 
@@ -61,7 +61,8 @@ static enum ide_err take_version(const json_t *object, struct failure *failure)
     enum ide_err err = take(object, "v", JSON_INTEGER, "an integer", &v, failure);
     if (err == IDE_OK && json_integer_value(v) != API_VERSION)
         err = failure_set(failure, IDE_E_VERSION, STEP, "v",
-                          "the request is of version %" JSON_INTEGER_FORMAT ", and this is version %d of the interface",
+                          "the request is of version %" JSON_INTEGER_FORMAT
+                          ", and this is version %d of the interface",
                           json_integer_value(v), API_VERSION);
     return err;
 }
@@ -108,7 +109,8 @@ static enum ide_err take_bdf(const json_t *object, struct request *request, stru
         return err;
     if (pcie_bdf_parse(json_string_value(bdf), &request->bdf) != IDE_OK)
         return failure_set(failure, IDE_E_ARGUMENT, STEP, "bdf",
-                           "\"%.40s\" is no address of a PCI function, such as 0000:00:03.0", json_string_value(bdf));
+                           "\"%.40s\" is no address of a PCI function, such as 0000:00:03.0",
+                           json_string_value(bdf));
     request->has_bdf = true;
     return IDE_OK;
 }
@@ -124,7 +126,8 @@ static enum ide_err take_stream(const json_t *object, struct request *request, s
     json_int_t number = json_integer_value(stream);
     if (number < 0 || number > (json_int_t)API_STREAM_LAST)
         return failure_set(failure, IDE_E_STREAM_RANGE, STEP, "stream",
-                           "stream %" JSON_INTEGER_FORMAT " is out of range: 0 to %u", number, API_STREAM_LAST);
+                           "stream %" JSON_INTEGER_FORMAT " is out of range: 0 to %u", number,
+                           API_STREAM_LAST);
     if (!request->has_bdf)
         return failure_set(failure, IDE_E_ARGUMENT, STEP, "bdf",
                            "the member \"bdf\" is missing: a stream number says nothing without its port");
@@ -157,12 +160,13 @@ enum ide_err request_decode(const void *text, size_t len, struct request *reques
     json_error_t error;
     *request = (struct request){0};
     if (len > API_REQUEST_MAX)
-        return failure_set(failure, IDE_E_LONG, STEP, NULL, "the request has %zu bytes, and %u are allowed", len,
-                           API_REQUEST_MAX);
+        return failure_set(failure, IDE_E_LONG, STEP, NULL, "the request has %zu bytes, and %u are allowed",
+                           len, API_REQUEST_MAX);
     json_t *object = json_loadb(len > 0 ? text : "", len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (!object)
-        return failure_set(failure, IDE_E_ARGUMENT, STEP, NULL, "the request is not JSON: line %d, column %d: %s",
-                           error.line, error.column, error.text);
+        return failure_set(failure, IDE_E_ARGUMENT, STEP, NULL,
+                           "the request is not JSON: line %d, column %d: %s", error.line, error.column,
+                           error.text);
     enum ide_err err = decode_object(object, request, failure);
     json_decref(object);
     return err;

@@ -11,7 +11,7 @@
 #include "tools/ide-kmd/failure.h"
 
 struct request {
-    json_t *id;                        /* owned; NULL if the request did not get that far */
+    json_t *id; /* owned; NULL if the request did not get that far */
     const struct api_verb_row *verb;
     bool has_bdf, has_stream;
     struct pcie_bdf bdf;
@@ -19,18 +19,19 @@ struct request {
 };
 
 /*
- * Decodes one request. Members that the verb does not know are refused like wrong ones. On failure *failure says which
- * member is wrong, and request->id is set if it could be read, so that the client can match the reply.
+ * Decodes one request. Members that the verb does not know are refused like wrong ones. On failure *failure
+ * says which member is wrong, and request->id is set if it could be read, so that the client can match the
+ * reply.
  *
  *   IDE_E_LONG          more than API_REQUEST_MAX bytes
- *   IDE_E_ARGUMENT      no JSON, no object, a member that lacks, has a wrong type or is unknown, a BDF that is none
- *   IDE_E_VERSION       another "v"
- *   IDE_E_UNSUPPORTED   an unknown verb
- *   IDE_E_STREAM_RANGE  a stream number outside 0 to 254
+ *   IDE_E_ARGUMENT      no JSON, no object, a member that lacks, has a wrong type or is unknown, a BDF that
+ * is none IDE_E_VERSION       another "v" IDE_E_UNSUPPORTED   an unknown verb IDE_E_STREAM_RANGE  a stream
+ * number outside 0 to 254
  *
  * Release with request_release() in any case.
  */
-enum ide_err request_decode(const void *text, size_t len, struct request *request, struct failure *failure) MUST_USE;
+enum ide_err request_decode(const void *text, size_t len, struct request *request,
+                            struct failure *failure) MUST_USE;
 void request_release(struct request *request);
 
 #endif

@@ -48,7 +48,8 @@ struct stream *stream_find(const struct stream_table *table, const struct pcie_b
     return NULL;
 }
 
-bool stream_uses_port(const struct stream_table *table, const struct pcie_bdf *port, const struct stream *except)
+bool stream_uses_port(const struct stream_table *table, const struct pcie_bdf *port,
+                      const struct stream *except)
 {
     for (const struct stream *s = table->first; s; s = s->next)
         if (s != except && stream_has_end(s, port))

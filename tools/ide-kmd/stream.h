@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The streams that this controller has set up or is setting up: what it has to know of each, and never a key. */
+/* The streams that this controller has set up or is setting up: what it has to know of each, and never a key.
+ */
 #ifndef IDE_KMD_STREAM_H
 #define IDE_KMD_STREAM_H
 
@@ -11,32 +12,32 @@
 #include "tools/ide-kmd/plan.h"
 
 enum stream_state {
-    STREAM_OFF,        /* gone: to be forgotten */
+    STREAM_OFF, /* gone: to be forgotten */
     STREAM_STARTING,
     STREAM_UP,
-    STREAM_HALF_OFF,   /* could not be turned off: stop may be tried again */
+    STREAM_HALF_OFF, /* could not be turned off: stop may be tried again */
 };
 
 #define STREAM_SWITCH_PORTS_MAX 32
 
 struct stream_ends {
     struct pcie_bdf bdf[END_COUNT];
-    struct pcie_bdf switch_port[STREAM_SWITCH_PORTS_MAX];   /* between them, from the root port down */
+    struct pcie_bdf switch_port[STREAM_SWITCH_PORTS_MAX]; /* between them, from the root port down */
     unsigned switch_ports;
 };
 
 /* The port right above the endpoint: its windows are the endpoint's addresses. */
 const struct pcie_bdf *stream_port_above(const struct stream_ends *ends);
 
-struct registers;   /* registers.h */
+struct registers; /* registers.h */
 
 struct stream {
     struct stream *next;
     struct stream_ends ends;
     uint8_t id;
     enum stream_state state;
-    uint8_t key_set;         /* 0 or 1: the one in use */
-    bool both_sets;          /* a re-key stopped midway: the other set is in use too, or may be */
+    uint8_t key_set; /* 0 or 1: the one in use */
+    bool both_sets;  /* a re-key stopped midway: the other set is in use too, or may be */
     unsigned rekeys;
     /* as of establish */
     struct key_provider_status provider[END_COUNT];
@@ -47,7 +48,7 @@ struct stream {
 };
 
 struct stream_table {
-    struct stream *first;    /* in the order they were made */
+    struct stream *first; /* in the order they were made */
 };
 
 /* NULL without memory. */
@@ -59,7 +60,8 @@ void stream_table_clear(struct stream_table *table);
 struct stream *stream_find(const struct stream_table *table, const struct pcie_bdf *port, uint8_t id);
 
 /* Whether any stream other than except uses the port. */
-bool stream_uses_port(const struct stream_table *table, const struct pcie_bdf *port, const struct stream *except);
+bool stream_uses_port(const struct stream_table *table, const struct pcie_bdf *port,
+                      const struct stream *except);
 
 /* Stream IDs are unique under a host bridge, which is where root ports share domain and bus. */
 bool stream_id_is_taken(const struct stream_table *table, const struct pcie_bdf *root_port, uint8_t id);

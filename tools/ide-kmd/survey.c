@@ -50,7 +50,8 @@ enum ide_err survey_port(const struct survey *survey, const struct pcie_bdf *bdf
 }
 
 /* "0000:04:00.0, 0000:05:00.0": between which the user has to choose. */
-static void name_endpoints(const struct topology *topology, const struct pcie_bdf *root_port, char *text, size_t size)
+static void name_endpoints(const struct topology *topology, const struct pcie_bdf *root_port, char *text,
+                           size_t size)
 {
     size_t port = topology_find(topology, root_port), used = 0, at = TOPOLOGY_NONE;
     char bdf[PCIE_BDF_TEXT];
@@ -62,19 +63,20 @@ static void name_endpoints(const struct topology *topology, const struct pcie_bd
     }
 }
 
-static enum ide_err pair_failed(const struct survey *survey, const struct pcie_bdf *bdf, const struct ide_fault *fault,
-                                struct failure *failure)
+static enum ide_err pair_failed(const struct survey *survey, const struct pcie_bdf *bdf,
+                                const struct ide_fault *fault, struct failure *failure)
 {
     char names[200];
     if (fault->err != IDE_E_AMBIGUOUS)
         return failure_fault(failure, STEP, bdf, fault);
     name_endpoints(&survey->topology, bdf, names, sizeof names);
-    return failure_device(failure, IDE_E_AMBIGUOUS, STEP, bdf, "several endpoints are below the root port: %s", names);
+    return failure_device(failure, IDE_E_AMBIGUOUS, STEP, bdf,
+                          "several endpoints are below the root port: %s", names);
 }
 
 /* Opens the function's IDE capability; close the function after it. */
-static enum ide_err open_ide(struct survey *survey, const struct pcie_bdf *bdf, struct pcie_function *function,
-                             struct ide_port *port, struct ide_fault *fault)
+static enum ide_err open_ide(struct survey *survey, const struct pcie_bdf *bdf,
+                             struct pcie_function *function, struct ide_port *port, struct ide_fault *fault)
 {
     enum ide_err err = pcie_function_open(function, &survey->access, bdf, fault);
     return err == IDE_OK ? ide_port_open(port, bdf, &function->config, fault) : err;
@@ -92,7 +94,8 @@ static enum ide_err check_cap(const struct ide_cap *cap, struct ide_fault *fault
 }
 
 /* A switch port between must be able to pass IDE TLPs on as they are. */
-static enum ide_err check_switch_port(struct survey *survey, const struct pcie_bdf *bdf, struct failure *failure)
+static enum ide_err check_switch_port(struct survey *survey, const struct pcie_bdf *bdf,
+                                      struct failure *failure)
 {
     struct ide_fault fault;
     struct pcie_function function = {0};
@@ -105,8 +108,8 @@ static enum ide_err check_switch_port(struct survey *survey, const struct pcie_b
 }
 
 /* All between the two ends. */
-static enum ide_err take_path(struct survey *survey, const struct topology_pair *pair, struct stream_ends *ends,
-                              struct failure *failure)
+static enum ide_err take_path(struct survey *survey, const struct topology_pair *pair,
+                              struct stream_ends *ends, struct failure *failure)
 {
     size_t path[TOPOLOGY_DEPTH_MAX], count;
     struct ide_fault fault;
@@ -125,7 +128,8 @@ static enum ide_err take_path(struct survey *survey, const struct topology_pair 
     return err;
 }
 
-static enum ide_err check_end(struct survey *survey, const struct topology_node *node, struct failure *failure)
+static enum ide_err check_end(struct survey *survey, const struct topology_node *node,
+                              struct failure *failure)
 {
     struct ide_fault fault;
     struct pcie_function function = {0};
@@ -182,8 +186,10 @@ enum ide_err survey_stream_free(struct survey *survey, const struct stream_ends 
                                 struct failure *failure)
 {
     const struct pcie_bdf *root_port = &ends->bdf[END_ROOT_PORT];
-    if (stream_find(survey->streams, root_port, id) && stream_find(survey->streams, &ends->bdf[END_ENDPOINT], id))
-        return failure_device(failure, IDE_E_STREAM_USED, STEP, root_port, "stream %u is already established", id);
+    if (stream_find(survey->streams, root_port, id) &&
+        stream_find(survey->streams, &ends->bdf[END_ENDPOINT], id))
+        return failure_device(failure, IDE_E_STREAM_USED, STEP, root_port, "stream %u is already established",
+                              id);
     if (stream_id_is_taken(survey->streams, root_port, id))
         return failure_device(failure, IDE_E_STREAM_USED, STEP, root_port,
                               "stream %u is in use under the same host bridge", id);

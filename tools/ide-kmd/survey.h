@@ -17,7 +17,7 @@ struct survey {
     const char *sysfs;
     struct pcie_access access;
     struct topology topology;
-    const struct stream_table *streams;   /* borrowed */
+    const struct stream_table *streams; /* borrowed */
 };
 
 enum ide_err survey_open(struct survey *survey, const char *sysfs, const struct stream_table *streams,
@@ -28,16 +28,18 @@ void survey_close(struct survey *survey);
 enum ide_err survey_refresh(struct survey *survey, struct failure *failure) MUST_USE;
 
 /* The function must exist and be a root port or an endpoint. */
-enum ide_err survey_port(const struct survey *survey, const struct pcie_bdf *bdf, struct failure *failure) MUST_USE;
+enum ide_err survey_port(const struct survey *survey, const struct pcie_bdf *bdf,
+                         struct failure *failure) MUST_USE;
 
 /*
- * Both ends of a stream, one of them given, and that both have all that a selective stream needs: DOE, IDE with selective
- * streams, AES-GCM-256 and IDE_KM.
+ * Both ends of a stream, one of them given, and that both have all that a selective stream needs: DOE, IDE
+ * with selective streams, AES-GCM-256 and IDE_KM.
  */
 enum ide_err survey_ends(struct survey *survey, const struct pcie_bdf *bdf, struct stream_ends *ends,
                          struct failure *failure) MUST_USE;
 
-/* Whether the number is free at both ends and under the host bridge; IDE_E_STREAM_USED, IDE_E_FOREIGN if it is not ours. */
+/* Whether the number is free at both ends and under the host bridge; IDE_E_STREAM_USED, IDE_E_FOREIGN if it
+ * is not ours. */
 enum ide_err survey_stream_free(struct survey *survey, const struct stream_ends *ends, uint8_t id,
                                 struct failure *failure) MUST_USE;
 

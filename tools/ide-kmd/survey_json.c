@@ -49,16 +49,16 @@ json_t *algorithms_json(const struct spdm_params *params)
     if (params->version == 0)
         return json_null();
     return json_pack("{s:s?, s:s?, s:s?, s:s?}", "hash", params->hash ? params->hash->name : NULL, "asym",
-                     params->asym ? params->asym->name : NULL, "dhe", params->dhe ? params->dhe->name : NULL, "aead",
-                     params->aead ? params->aead->name : NULL);
+                     params->asym ? params->asym->name : NULL, "dhe", params->dhe ? params->dhe->name : NULL,
+                     "aead", params->aead ? params->aead->name : NULL);
 }
 
 static json_t *end_json(const struct end_view *view)
 {
     return json_pack("{s:s, s:o, s:i, s:b, s:s, s:b}", "role", stream_end_name(view->end), "bdf",
                      bdf_json(&view->bdf), "block", (int)view->block, "enabled",
-                     view->readable && view->state.use == IDE_USE_ENABLED, "state", state_text(view), "ide_fail",
-                     view->readable && view->state.fail_received);
+                     view->readable && view->state.use == IDE_USE_ENABLED, "state", state_text(view),
+                     "ide_fail", view->readable && view->state.fail_received);
 }
 
 static bool open_port(struct survey *survey, const struct pcie_bdf *bdf, struct pcie_function *function,
@@ -69,7 +69,8 @@ static bool open_port(struct survey *survey, const struct pcie_bdf *bdf, struct 
            ide_port_open(port, bdf, &function->config, &fault) == IDE_OK;
 }
 
-static void view_end(struct survey *survey, const struct stream *stream, enum stream_end end, struct end_view *view)
+static void view_end(struct survey *survey, const struct stream *stream, enum stream_end end,
+                     struct end_view *view)
 {
     struct ide_fault fault;
     struct pcie_function function = {0};
@@ -99,25 +100,29 @@ json_t *survey_stream_json(struct survey *survey, const struct stream *stream)
     for (enum stream_end end = 0; end < END_COUNT; end++)
         view_end(survey, stream, end, &view[end]);
     const struct spdm_params *params = &stream->provider[END_ENDPOINT].params;
-    return json_pack("{s:i, s:o, s:o, s:s, s:s, s:i, s:b, s:i, s:s?, s:o, s:o, s:[o, o]}", "stream", (int)stream->id,
-                     "root_port", bdf_json(&stream->ends.bdf[END_ROOT_PORT]), "endpoint",
-                     bdf_json(&stream->ends.bdf[END_ENDPOINT]), "owner", "controller", "state",
-                     overall(stream, view), "key_set", (int)stream->key_set, "both_key_sets", stream->both_sets,
-                     "rekeys", (int)stream->rekeys, "provider", stream->provider_name[END_ROOT_PORT], "spdm_version",
-                     version_json(params), "algorithms", algorithms_json(params), "ends",
-                     end_json(&view[END_ROOT_PORT]), end_json(&view[END_ENDPOINT]));
+    return json_pack(
+        "{s:i, s:o, s:o, s:s, s:s, s:i, s:b, s:i, s:s?, s:o, s:o, s:[o, o]}", "stream", (int)stream->id,
+        "root_port", bdf_json(&stream->ends.bdf[END_ROOT_PORT]), "endpoint",
+        bdf_json(&stream->ends.bdf[END_ENDPOINT]), "owner", "controller", "state", overall(stream, view),
+        "key_set", (int)stream->key_set, "both_key_sets", stream->both_sets, "rekeys", (int)stream->rekeys,
+        "provider", stream->provider_name[END_ROOT_PORT], "spdm_version", version_json(params), "algorithms",
+        algorithms_json(params), "ends", end_json(&view[END_ROOT_PORT]), end_json(&view[END_ENDPOINT]));
 }
 
 /* A block in use that this controller has not set up: only its own end is known. */
-static json_t *foreign_json(const struct topology_node *node, unsigned block, const struct ide_block_state *state)
+static json_t *foreign_json(const struct topology_node *node, unsigned block,
+                            const struct ide_block_state *state)
 {
     bool root = node->type == PCIE_TYPE_ROOT_PORT;
-    struct end_view view = {.end = root ? END_ROOT_PORT : END_ENDPOINT, .bdf = node->bdf, .block = block,
-                            .state = *state, .readable = true};
+    struct end_view view = {.end = root ? END_ROOT_PORT : END_ENDPOINT,
+                            .bdf = node->bdf,
+                            .block = block,
+                            .state = *state,
+                            .readable = true};
     bool secure = state->use == IDE_USE_ENABLED && state->state == PCIE_IDE_STATE_SECURE;
     return json_pack("{s:i, s:o, s:o, s:s, s:s, s:n, s:b, s:i, s:n, s:n, s:n, s:[o]}", "stream",
-                     (int)state->stream_id, "root_port", root ? bdf_json(&node->bdf) : json_null(), "endpoint",
-                     root ? json_null() : bdf_json(&node->bdf), "owner", "other", "state",
+                     (int)state->stream_id, "root_port", root ? bdf_json(&node->bdf) : json_null(),
+                     "endpoint", root ? json_null() : bdf_json(&node->bdf), "owner", "other", "state",
                      secure ? "secure" : "insecure", "key_set", "both_key_sets", 0, "rekeys", 0, "provider",
                      "spdm_version", "algorithms", "ends", end_json(&view));
 }
@@ -141,13 +146,14 @@ static json_t *ide_json(const struct ide_cap *cap)
     return json_pack("{s:i, s:i, s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:s}", "selective_streams",
                      (int)cap->selective_count, "link_streams", (int)cap->link_count, "ide_km", cap->ide_km,
                      "flow_through", cap->flow_through, "partial_header", cap->partial_header, "aggregation",
-                     cap->aggregation, "pcrc", cap->pcrc, "config_requests", cap->config_requests, "tee_limited",
-                     cap->tee_limited, "algorithm",
+                     cap->aggregation, "pcrc", cap->pcrc, "config_requests", cap->config_requests,
+                     "tee_limited", cap->tee_limited, "algorithm",
                      cap->algorithm == PCIE_IDE_ALG_AES_GCM_256 ? "AES-GCM-256" : "reserved");
 }
 
 /* The streams that end at the node; port is NULL if it has no IDE. */
-static json_t *node_streams(struct survey *survey, const struct topology_node *node, const struct ide_port *port)
+static json_t *node_streams(struct survey *survey, const struct topology_node *node,
+                            const struct ide_port *port)
 {
     json_t *list = json_array();
     for (const struct stream *s = survey->streams->first; s; s = s->next)
@@ -165,12 +171,13 @@ static json_t *node_json(struct survey *survey, const struct topology_node *node
     bool has_ide = node->ide != 0 && open_port(survey, &node->bdf, &function, &port);
     const struct topology_node *parent =
         node->parent == TOPOLOGY_NONE ? NULL : &survey->topology.nodes[node->parent];
-    json_t *object = json_pack(
-        "{s:o, s:o, s:s, s:o, s:o, s:o, s:i, s:o, s:o}", "bdf", bdf_json(&node->bdf), "parent",
-        parent ? bdf_json(&parent->bdf) : json_null(), "type", pcie_port_type_name(node->type), "vendor",
-        hex_json(4, node->ids.vendor), "device", hex_json(4, node->ids.device), "class",
-        hex_json(6, node->ids.class_code), "doe", (int)node->doe_count, "ide", has_ide ? ide_json(&port.cap) : json_null(),
-        "streams", node_streams(survey, node, has_ide ? &port : NULL));
+    json_t *object =
+        json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:i, s:o, s:o}", "bdf", bdf_json(&node->bdf), "parent",
+                  parent ? bdf_json(&parent->bdf) : json_null(), "type", pcie_port_type_name(node->type),
+                  "vendor", hex_json(4, node->ids.vendor), "device", hex_json(4, node->ids.device), "class",
+                  hex_json(6, node->ids.class_code), "doe", (int)node->doe_count, "ide",
+                  has_ide ? ide_json(&port.cap) : json_null(), "streams",
+                  node_streams(survey, node, has_ide ? &port : NULL));
     pcie_function_close(&function);
     return object;
 }

@@ -61,8 +61,8 @@ static void reply(struct ticket *ticket, struct front *front)
     send_and_free(ticket, front, message);
 }
 
-void ticket_operation_ended(struct ticket *ticket, struct front *front, json_t *result, const struct failure *failure,
-                            const char *outcome)
+void ticket_operation_ended(struct ticket *ticket, struct front *front, json_t *result,
+                            const struct failure *failure, const char *outcome)
 {
     if (result)
         json_array_append_new(ticket->results, result);

@@ -8,12 +8,12 @@
 #include "tools/ide-kmd/request.h"
 
 struct ticket {
-    struct client client;       /* owned */
-    json_t *id;                 /* owned; NULL if the request had none that could be read */
-    unsigned pending;           /* operations that have to end before the reply */
-    bool is_list;               /* the reply is {"streams": [...]}, however many there are */
-    json_t *results;            /* an array, one entry an operation that succeeded */
-    struct failure failure;     /* the first; err IDE_OK: none */
+    struct client client;   /* owned */
+    json_t *id;             /* owned; NULL if the request had none that could be read */
+    unsigned pending;       /* operations that have to end before the reply */
+    bool is_list;           /* the reply is {"streams": [...]}, however many there are */
+    json_t *results;        /* an array, one entry an operation that succeeded */
+    struct failure failure; /* the first; err IDE_OK: none */
     const char *outcome;
 };
 
@@ -24,8 +24,9 @@ struct ticket *ticket_new(struct client *client, struct request *request);
 void ticket_answer(struct ticket *ticket, struct front *front, json_t *result);
 void ticket_refuse(struct ticket *ticket, struct front *front, const struct failure *failure);
 
-/* One of its operations has ended: with a result, which is taken away, or a failure. The last one replies and frees. */
-void ticket_operation_ended(struct ticket *ticket, struct front *front, json_t *result, const struct failure *failure,
-                            const char *outcome);
+/* One of its operations has ended: with a result, which is taken away, or a failure. The last one replies and
+ * frees. */
+void ticket_operation_ended(struct ticket *ticket, struct front *front, json_t *result,
+                            const struct failure *failure, const char *outcome);
 
 #endif

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STEP "trust"
-#define PEM_BEGIN "-----BEGIN CERTIFICATE-----"
-#define PEM_END "-----END CERTIFICATE-----"
+#define STEP         "trust"
+#define PEM_BEGIN    "-----BEGIN CERTIFICATE-----"
+#define PEM_END      "-----END CERTIFICATE-----"
 #define DER_SEQUENCE 0x30
 
 /* What base64's characters stand for; -1 for all others. */
@@ -45,7 +45,8 @@ static size_t base64_decode(const char *text, const char *end, uint8_t *out)
     return count % 4 == 0 && n >= padding ? n - padding : 0;
 }
 
-/* A whole DER SEQUENCE and nothing behind it: enough to tell a certificate from another file; the chain's check reads it. */
+/* A whole DER SEQUENCE and nothing behind it: enough to tell a certificate from another file; the chain's
+ * check reads it. */
 static bool is_der(const uint8_t *der, size_t len)
 {
     if (len < 4 || der[0] != DER_SEQUENCE)
@@ -126,7 +127,8 @@ static bool is_certificate_name(const char *name)
     return false;
 }
 
-static enum ide_err add_folder(struct trust_store *store, DIR *dir, const char *folder, struct failure *failure)
+static enum ide_err add_folder(struct trust_store *store, DIR *dir, const char *folder,
+                               struct failure *failure)
 {
     const struct dirent *entry;
     char path[4096];
@@ -135,11 +137,12 @@ static enum ide_err add_folder(struct trust_store *store, DIR *dir, const char *
             continue;
         int n = snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
         if (n < 0 || (size_t)n >= sizeof path || !add_file(store, path))
-            return failure_set(failure, IDE_E_NO_TRUST, STEP, NULL, "%.200s: not a certificate in PEM or DER form",
-                               path);
+            return failure_set(failure, IDE_E_NO_TRUST, STEP, NULL,
+                               "%.200s: not a certificate in PEM or DER form", path);
     }
     if (store->trust.anchor_count == 0)
-        return failure_set(failure, IDE_E_NO_TRUST, STEP, NULL, "the trust folder %.200s holds no certificate", folder);
+        return failure_set(failure, IDE_E_NO_TRUST, STEP, NULL,
+                           "the trust folder %.200s holds no certificate", folder);
     return IDE_OK;
 }
 
@@ -149,8 +152,8 @@ enum ide_err trust_store_load(struct trust_store *store, const char *folder, enu
     store->trust = (struct trust){.anchors = store->anchors, .name_rule = rule};
     DIR *dir = opendir(folder);
     if (!dir)
-        return failure_set(failure, IDE_E_NO_TRUST, STEP, NULL, "the trust folder %.200s cannot be read: %s", folder,
-                           strerror(errno));
+        return failure_set(failure, IDE_E_NO_TRUST, STEP, NULL, "the trust folder %.200s cannot be read: %s",
+                           folder, strerror(errno));
     enum ide_err err = add_folder(store, dir, folder, failure);
     closedir(dir);
     return err;

@@ -7,18 +7,18 @@
 #include "tools/ide-kmd/failure.h"
 
 #define TRUST_ANCHORS_MAX 256u
-#define TRUST_FILE_MAX 262144u /* bytes */
+#define TRUST_FILE_MAX    262144u /* bytes */
 
 struct trust_store {
-    struct trust trust;                             /* its anchors are below */
+    struct trust trust; /* its anchors are below */
     struct trust_anchor anchors[TRUST_ANCHORS_MAX];
 };
 
 /*
- * Reads *.pem, *.crt, *.cer and *.der of the folder; a PEM file may hold several certificates. It is read for each
- * operation, so that what is put there or taken away counts at once. Fails closed: a folder that is not there, has no
- * certificate, or has one that cannot be read, is IDE_E_NO_TRUST and says which file. Close with trust_store_close(), also
- * after a failure.
+ * Reads *.pem, *.crt, *.cer and *.der of the folder; a PEM file may hold several certificates. It is read for
+ * each operation, so that what is put there or taken away counts at once. Fails closed: a folder that is not
+ * there, has no certificate, or has one that cannot be read, is IDE_E_NO_TRUST and says which file. Close
+ * with trust_store_close(), also after a failure.
  */
 enum ide_err trust_store_load(struct trust_store *store, const char *folder, enum cma_name_rule rule,
                               struct failure *failure) MUST_USE;

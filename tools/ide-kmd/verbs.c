@@ -40,7 +40,8 @@ static enum ide_err find_function(const struct controller *c, const struct pcie_
     if (*index == TOPOLOGY_NONE)
         return failure_device(failure, IDE_E_NO_DEVICE, "survey", bdf, "there is no such function");
     if (c->survey.topology.nodes[*index].type == PCIE_TYPE_NONE)
-        return failure_device(failure, IDE_E_NOT_PORT, "survey", bdf, "the function is no PCI Express function");
+        return failure_device(failure, IDE_E_NOT_PORT, "survey", bdf,
+                              "the function is no PCI Express function");
     return IDE_OK;
 }
 
@@ -82,7 +83,8 @@ static void run_attest(struct controller *c, const struct request *request, stru
     if (err == IDE_OK)
         err = find_function(c, &request->bdf, &index, &failure);
     if (err == IDE_OK && c->survey.topology.nodes[index].doe_count == 0)
-        err = failure_device(&failure, IDE_E_NO_DOE, "survey", &request->bdf, "the function has no DOE mailbox");
+        err = failure_device(&failure, IDE_E_NO_DOE, "survey", &request->bdf,
+                             "the function has no DOE mailbox");
     if (err != IDE_OK) {
         refuse(c, ticket, &failure);
         return;
@@ -98,8 +100,8 @@ static void run_attest(struct controller *c, const struct request *request, stru
     submit_with_trust(c, task);
 }
 
-static enum ide_err check_establish(struct controller *c, const struct request *request, struct stream_ends *ends,
-                                    uint8_t *id, struct failure *failure)
+static enum ide_err check_establish(struct controller *c, const struct request *request,
+                                    struct stream_ends *ends, uint8_t *id, struct failure *failure)
 {
     enum ide_err err = survey_refresh(&c->survey, failure);
     if (err == IDE_OK)
@@ -141,10 +143,11 @@ static void refuse_no_stream(struct controller *c, const struct request *request
     if (err == IDE_OK)
         err = survey_port(&c->survey, &request->bdf, &failure);
     if (err == IDE_OK && !request->has_stream)
-        failure_device(&failure, IDE_E_NO_STREAM, "survey", &request->bdf, "the port has no stream of this controller");
+        failure_device(&failure, IDE_E_NO_STREAM, "survey", &request->bdf,
+                       "the port has no stream of this controller");
     else if (err == IDE_OK && survey_is_foreign(&c->survey, &request->bdf, request->stream))
-        failure_device(&failure, IDE_E_FOREIGN, "survey", &request->bdf, "stream %u was set up by someone else",
-                       request->stream);
+        failure_device(&failure, IDE_E_FOREIGN, "survey", &request->bdf,
+                       "stream %u was set up by someone else", request->stream);
     else if (err == IDE_OK)
         failure_device(&failure, IDE_E_NO_STREAM, "survey", &request->bdf, "the port has no stream %u",
                        request->stream);
@@ -157,7 +160,8 @@ static bool is_asked_for(const struct request *request, const struct stream *str
            (!request->has_stream || stream->id == request->stream);
 }
 
-/* One operation for each stream that the request is about. Counted first: a ticket is gone with its last operation. */
+/* One operation for each stream that the request is about. Counted first: a ticket is gone with its last
+ * operation. */
 static void submit_for_streams(struct controller *c, const struct request *request, struct ticket *ticket,
                                enum operation_kind kind)
 {

@@ -59,8 +59,9 @@ static void await_job(struct worker *worker, zsock_t *pipe)
     }
 }
 
-/* While one end is on and the other off, nobody may talk to the endpoint: an unanswered read would hang the host. Other
- * requests are held back by the controller; a heartbeat is the one thing that a worker does without being asked. */
+/* While one end is on and the other off, nobody may talk to the endpoint: an unanswered read would hang the
+ * host. Other requests are held back by the controller; a heartbeat is the one thing that a worker does
+ * without being asked. */
 static void run_job(struct worker *worker, struct job *job)
 {
     bool apart = job->action == STEP_ENABLE || job->action == STEP_DISABLE || job->action == STEP_RELEASE;

@@ -18,15 +18,15 @@ struct worker {
     struct worker *next;
     struct pcie_bdf bdf;
     zactor_t *actor;
-    struct agent agent;          /* the thread's; but for cancel */
-    pthread_mutex_t quiet;       /* held by its thread while it keeps a session alive on its own account */
-    struct operation *busy;      /* who has the port now; the main thread's, as is reserved */
+    struct agent agent;     /* the thread's; but for cancel */
+    pthread_mutex_t quiet;  /* held by its thread while it keeps a session alive on its own account */
+    struct operation *busy; /* who has the port now; the main thread's, as is reserved */
     bool reserved;
 };
 
 struct worker_pool {
     struct worker *first;
-    const struct agent_settings *settings;   /* borrowed */
+    const struct agent_settings *settings; /* borrowed */
 };
 
 /* The port's worker, started if there is none yet; NULL if it cannot be. */
