@@ -64,7 +64,8 @@ static const struct plan_step attest_root_port[] = {{STEP_ATTEST, END_ROOT_PORT,
 const struct plan plan_attest_endpoint = PLAN("attest", attest_endpoint, false);
 const struct plan plan_attest_root_port = PLAN("attest", attest_root_port, false);
 
-/* clang-format off: the two columns are the two ends */
+/* The two columns of the tables are the two ends. */
+/* clang-format off */
 
 /*
  * 0  Nothing of the platform changes until both ends have proved who they are.
