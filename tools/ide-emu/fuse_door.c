@@ -217,7 +217,8 @@ static bool prepare_directory(const char *directory, char *error, size_t size)
     char parent[4096];
     struct stat above;
     snprintf(parent, sizeof parent, "%s/..", directory);
-    if (stat(directory, &st) != 0 || !S_ISDIR(st.st_mode) || stat(parent, &above) != 0) {
+    errno = 0;
+    if (stat(directory, &st) != 0 || stat(parent, &above) != 0 || !S_ISDIR(st.st_mode)) {
         snprintf(error, size, "%s: %s", directory, strerror(errno ? errno : ENOTDIR));
         return false;
     }
