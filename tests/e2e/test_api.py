@@ -2,6 +2,8 @@
 """The interface itself: every message fits docs/api.schema.json, and a bad request harms nobody but itself."""
 
 import json
+import socket
+import subprocess
 import threading
 import time
 
@@ -9,7 +11,7 @@ import jsonschema
 import pytest
 import zmq
 
-from conftest import ENDPOINT, ROOT, ROOT_PORT, SWITCH_ENDPOINTS, SWITCH_ROOT_PORT
+from conftest import ENDPOINT, ROOT, ROOT_PORT, SWITCH_ENDPOINTS, SWITCH_ROOT_PORT, ctl, program
 
 SCHEMA = json.loads((ROOT / "docs" / "api.schema.json").read_text())
 
@@ -256,3 +258,45 @@ def test_many_clients_at_once(controller):
     client = Client(controller)
     assert client.ask("show")["result"]["streams"] == []
     client.close()
+
+
+def test_tcp_is_for_this_machine_only(directory, platform):
+    arguments = [program("ide-kmd"), "--sysfs", str(platform.mount), "--trust", str(platform.trust), "--listen"]
+    done = subprocess.run([*arguments, "tcp://0.0.0.0:5670"], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1
+    assert "tcp is for this machine's own addresses only (127.0.0.1): tcp://0.0.0.0:5670" in done.stderr
+    for endpoint in ("tcp://127.0.0.1:*", "udp://127.0.0.1:1", "ipc://"):
+        done = subprocess.run([*arguments, endpoint], capture_output=True, text=True, timeout=20)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert f'"{endpoint}" is neither ipc://PATH nor tcp://ADDRESS:PORT' in done.stderr
+    endpoint = f"tcp://127.0.0.1:{two_free_ports()}"
+    process = subprocess.Popen([*arguments, endpoint], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"ready\n"
+    done = ctl("--connect", endpoint, "--json", "establish", ENDPOINT)
+    assert json.loads(done.stdout)["state"] == "secure"
+    process.terminate()
+    assert process.wait(20) == 0
+    process.stdout.close()
+
+
+def two_free_ports():
+    """The first of two ports in a row that nobody listens on."""
+    for port in range(5671, 5771, 2):
+        with socket.socket() as a, socket.socket() as b:
+            try:
+                a.bind(("127.0.0.1", port))
+                b.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no two ports are free")
+
+
+def test_a_device_that_is_slow_needs_a_longer_timeout(platform, start_controller):
+    platform.misbehave(ENDPOINT, "late=300")
+    controller = start_controller(platform, "--timeout", "100ms")
+    error = controller.error("attest", ENDPOINT)
+    assert (error["code"], error["device"]) == ("timeout", ENDPOINT)
+    assert "--timeout" in error["hint"]
+    controller.stop()
+    assert start_controller(platform, "--timeout", "2s").json("attest", ENDPOINT)["state"] == "attested"
