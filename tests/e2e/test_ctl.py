@@ -218,11 +218,25 @@ class Monitor:
     def stop(self):
         self.process.send_signal(signal.SIGINT)
         assert self.process.wait(20) == 0
-        self.process.stdout.close()
 
 
-def test_monitor_tells_a_person(controller):
-    monitor = Monitor(controller)
+@pytest.fixture
+def start_monitor(controller):
+    running = []
+
+    def start(*options):
+        running.append(Monitor(controller, *options))
+        return running[-1]
+
+    yield start
+    for monitor in running:
+        monitor.process.kill()
+        monitor.process.wait()
+        monitor.process.stdout.close()
+
+
+def test_monitor_tells_a_person(controller, start_monitor):
+    monitor = start_monitor()
     assert monitor.hello.endswith("connected\n")
     controller.json("establish", ENDPOINT, "--stream", "0")
     lines = monitor.until(lambda line: line.endswith("establish done\n"))
@@ -233,8 +247,8 @@ def test_monitor_tells_a_person(controller):
     monitor.stop()
 
 
-def test_monitor_tells_a_script(platform, controller):
-    monitor = Monitor(controller, "--json")
+def test_monitor_tells_a_script(platform, controller, start_monitor):
+    monitor = start_monitor("--json")
     assert json.loads(monitor.hello) == {"v": 1, "event": "hello"}
     controller.json("establish", SWITCH_ENDPOINTS[0], "--stream", "2")
     platform.misbehave(SWITCH_ENDPOINTS[0], "km-refuse")
