@@ -31,38 +31,44 @@ static enum ide_err query(void *context, struct ide_km_query_resp *out, struct i
     return spdm_port_settle(port, ide_km_query(&port->session, PORT_INDEX, out), fault);
 }
 
+static struct ide_km_target at_own_port(const struct ide_km_target *target)
+{
+    struct ide_km_target own = *target;
+    own.port_index = PORT_INDEX;
+    return own;
+}
+
 static enum ide_err program_key(void *context, const struct ide_km_target *target, const struct ide_key *key,
                                 struct ide_fault *fault)
 {
     struct spdm_port *port = context;
-    struct ide_km_target own = *target;
-    own.port_index = PORT_INDEX;
+    struct ide_km_target own = at_own_port(target);
     enum ide_err err = need_session(port, fault);
     if (err != IDE_OK)
         return err;
     return spdm_port_settle(port, ide_km_key_prog(&port->session, &own, key), fault);
 }
 
-static enum ide_err go(void *context, const struct ide_km_target *target, struct ide_fault *fault)
+/* K_SET_GO and K_SET_STOP are alike but for what they do. */
+static enum ide_err go_or_stop(struct spdm_port *port, const struct ide_km_target *target,
+                               enum ide_err (*act)(struct session *s, const struct ide_km_target *target),
+                               struct ide_fault *fault)
 {
-    struct spdm_port *port = context;
-    struct ide_km_target own = *target;
-    own.port_index = PORT_INDEX;
+    struct ide_km_target own = at_own_port(target);
     enum ide_err err = need_session(port, fault);
     if (err != IDE_OK)
         return err;
-    return spdm_port_settle(port, ide_km_set_go(&port->session, &own), fault);
+    return spdm_port_settle(port, act(&port->session, &own), fault);
+}
+
+static enum ide_err go(void *context, const struct ide_km_target *target, struct ide_fault *fault)
+{
+    return go_or_stop(context, target, ide_km_set_go, fault);
 }
 
 static enum ide_err stop(void *context, const struct ide_km_target *target, struct ide_fault *fault)
 {
-    struct spdm_port *port = context;
-    struct ide_km_target own = *target;
-    own.port_index = PORT_INDEX;
-    enum ide_err err = need_session(port, fault);
-    if (err != IDE_OK)
-        return err;
-    return spdm_port_settle(port, ide_km_set_stop(&port->session, &own), fault);
+    return go_or_stop(context, target, ide_km_set_stop, fault);
 }
 
 static void status(void *context, struct key_provider_status *out)
