@@ -75,6 +75,7 @@ enum ide_err secured_seal_padded(struct secured_direction *d, uint32_t session_i
     uint8_t nonce[AEAD_IV_SIZE];
     make_nonce(d, nonce);
     enum ide_err err = aead_seal(&d->key, nonce, record, HEADER_SIZE, inner, inner_len, tag);
+    wipe(nonce, sizeof(nonce));
     if (err != IDE_OK)
         return err;
     d->sequence++;
@@ -118,6 +119,7 @@ enum ide_err secured_open(struct secured_direction *d, uint32_t session_id, uint
     uint8_t *inner = record + HEADER_SIZE;
     make_nonce(d, nonce);
     err = aead_open(&d->key, nonce, record, HEADER_SIZE, inner, inner_len, tag);
+    wipe(nonce, sizeof(nonce));
     if (err != IDE_OK)
         return ide_fail(fault, err, STEP, "tag");
 

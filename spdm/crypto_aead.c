@@ -54,6 +54,7 @@ enum ide_err aead_set_key(struct aead_key *k, enum aead_id id, const uint8_t *ke
 {
     wipe(k, sizeof(*k));
     enum ide_err err = set_key(k, id, key);
+    wolf_burn_derivation();
     if (err == IDE_OK)
         k->id = id;
     else
@@ -107,6 +108,7 @@ enum ide_err aead_seal(const struct aead_key *k, const uint8_t *iv, const void *
     else
         rc = wc_AesGcmEncrypt(aes_of(k), data, data, (word32)n, iv, AEAD_IV_SIZE, tag, AEAD_TAG_SIZE, aad,
                               (word32)aad_len);
+    wolf_burn_record();
     return rc == 0 ? IDE_OK : IDE_E_CRYPTO;
 }
 
@@ -122,6 +124,7 @@ enum ide_err aead_open(const struct aead_key *k, const uint8_t *iv, const void *
     else
         rc = wc_AesGcmDecrypt(aes_of(k), data, data, (word32)n, iv, AEAD_IV_SIZE, tag, AEAD_TAG_SIZE, aad,
                               (word32)aad_len);
+    wolf_burn_record();
     if (rc == 0)
         return IDE_OK;
     /* what was decrypted is not authentic: nobody may look at it */

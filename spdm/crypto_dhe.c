@@ -97,6 +97,7 @@ enum ide_err dhe_generate(struct dhe_key *k, const struct dhe_info *info, const 
     enum ide_err err = draw_scalar(group, rng, k->private_key, info->secret_size);
     if (err == IDE_OK && make_public(group, k->private_key, info->secret_size, public_out) != 0)
         err = IDE_E_CRYPTO;
+    wolf_burn_public_key();
     if (err != IDE_OK) {
         dhe_clear(k);
         return err;
@@ -150,6 +151,7 @@ enum ide_err dhe_compute(const struct dhe_key *k, const uint8_t *peer_public, ui
         err = agree(k, group->curve, &own, &peer, secret);
     wolf_ecc_discard(&own);
     wolf_ecc_discard(&peer);
+    wolf_burn_public_key();
     if (err != IDE_OK)
         wipe(secret, k->info->secret_size);
     return err;

@@ -150,6 +150,7 @@ enum ide_err hmac_once(enum hash_id id, const void *key, size_t key_len, const v
         rc = wc_HmacFinal(&hmac, out);
     wc_HmacFree(&hmac);
     wipe(&hmac, sizeof(hmac));
+    wolf_burn_derivation();
     return rc == 0 ? IDE_OK : IDE_E_CRYPTO;
 }
 
@@ -171,6 +172,7 @@ enum ide_err hkdf_expand(enum hash_id id, const void *prk, const void *info, siz
         return IDE_E_ARGUMENT;
     int rc = wc_HKDF_Expand((int)wolf_hash_type(id), prk, hash->size, info, (word32)info_len, out,
                             (word32)out_len);
+    wolf_burn_derivation();
     if (rc != 0)
         wipe(out, out_len);
     return rc == 0 ? IDE_OK : IDE_E_CRYPTO;

@@ -134,6 +134,7 @@ enum ide_err private_key_load(struct private_key *k, const uint8_t *der, size_t 
     if (wc_EccPrivateKeyDecode(der, &at, &key, (word32)n) == 0 && at == n)
         k->type = type_of_curve(&key);
     wolf_ecc_discard(&key);
+    wolf_burn_public_key();
     if (k->type == KEY_NONE)
         return IDE_E_KEY;
     memcpy(k->der, der, n);
@@ -192,6 +193,7 @@ enum ide_err private_key_sign(const struct private_key *k, enum hash_id hash, co
     if (err == IDE_OK)
         err = sign_ec(k, generator.use, info, digest, signature);
     wolf_rng_return(&generator);
+    wolf_burn_public_key();
     if (err != IDE_OK)
         memset(signature, 0, signature_len);
     return err;

@@ -55,6 +55,14 @@ enum ide_err wolf_ecc_import(ecc_key *key, enum key_type type, const uint8_t *xy
 /* crypto_ecc.c: frees a key and leaves nothing of it. */
 void wolf_ecc_discard(ecc_key *key);
 
+/*
+ * crypto_stack.c: overwrites what wolfCrypt's functions have left below the caller's frame. Each function of crypto.h that
+ * has a secret calls the one of its kind before it returns.
+ */
+void wolf_burn_record(void);
+void wolf_burn_derivation(void);
+void wolf_burn_public_key(void);
+
 /* crypto_rng.c: a wolfCrypt generator for the time of one call. */
 struct wolf_rng {
     WC_RNG *use;
