@@ -4,6 +4,7 @@
 
 #include "session/opaque.h"
 #include "spdm/cursor.h"
+#include "spdm/measurements.h"
 
 #define REQUEST_NAME  "KEY_EXCHANGE"
 #define RESPONSE_NAME "KEY_EXCHANGE_RSP"
@@ -225,6 +226,7 @@ static enum ide_err accept_response(struct session *s, const struct share *share
         return err;
     s->id = share->half_id | (uint32_t)rsp->rsp_session_id << 16;
     s->heartbeat_period = rsp->header.param1;
+    spdm_summary_keep(c, rsp->summary, rsp->summary_len);
     s->state = SESSION_HANDSHAKE;
     return IDE_OK;
 }
@@ -232,7 +234,10 @@ static enum ide_err accept_response(struct session *s, const struct share *share
 static enum ide_err exchange(struct session *s, struct share *share)
 {
     struct spdm_connection *c = s->connection;
-    enum ide_err err = make_share(c, share);
+    enum ide_err err = spdm_summary_wanted(c, REQUEST_NAME);
+    if (err != IDE_OK)
+        return err;
+    err = make_share(c, share);
     if (err == IDE_OK)
         err = session_start_th(s, c->chain_hash);
     if (err != IDE_OK)
@@ -240,14 +245,14 @@ static enum ide_err exchange(struct session *s, struct share *share)
     struct writer opaque = writer_of(share->opaque, sizeof(share->opaque));
     opaque_write_supported(&opaque, &c->params);
     struct spdm_key_exchange request = {
-        .header = {.param1 = SPDM_SUMMARY_NONE, .param2 = c->chain_slot},
+        .header = {.param1 = c->config->summary_type, .param2 = c->chain_slot},
         .req_session_id = share->half_id,
         .random = share->random,
         .exchange_data = share->public_key,
         .opaque_len = (uint16_t)opaque.pos,
         .opaque = share->opaque,
     };
-    struct spdm_key_exchange_rsp rsp = {0};
+    struct spdm_key_exchange_rsp rsp = {.summary_len = spdm_summary_len(&c->params, c->config->summary_type)};
     struct spdm_exchange e = {.request = &spdm_msg_key_exchange, .in = &request,
                               .response = &spdm_msg_key_exchange_rsp, .out = &rsp,
                               .transcript = {.hash = &s->th, .signed_part_only = true},
@@ -271,6 +276,8 @@ struct wish {
     struct spdm_key_exchange in;
     const struct spdm_slot *slot;
     uint16_t secured_version;
+    uint8_t summary_len;
+    uint8_t summary[HASH_SIZE_MAX];
 };
 
 static enum ide_err read_wish(struct spdm_responder *r, struct spdm_request *request, struct wish *wish)
@@ -285,7 +292,10 @@ static enum ide_err read_wish(struct spdm_responder *r, struct spdm_request *req
     wish->slot = &r->slots[in->header.param2];
     struct reader opaque = reader_of(in->opaque, in->opaque_len);
     wish->secured_version = opaque_read_supported(&opaque, &c->params);
-    return read_done(&opaque, &c->fault, REQUEST_NAME);
+    err = read_done(&opaque, &c->fault, REQUEST_NAME);
+    if (err != IDE_OK)
+        return err;
+    return spdm_responder_summary(r, in->header.param1, REQUEST_NAME, wish->summary, &wish->summary_len);
 }
 
 static bool id_taken(const struct session_responder *sr, uint32_t id)
@@ -320,6 +330,8 @@ static enum ide_err write_signed_part(struct session *s, const struct spdm_reque
         .rsp_session_id = (uint16_t)(s->id >> 16),
         .random = share->random,
         .exchange_data = share->public_key,
+        .summary_len = wish->summary_len,
+        .summary = wish->summary,
         .opaque_len = (uint16_t)opaque.pos,
         .opaque = share->opaque,
     };

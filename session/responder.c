@@ -51,6 +51,12 @@ void session_responder_end(struct session_responder *r, struct session *s)
     session_close(s);
 }
 
+static struct hash *l1l2_of(void *session)
+{
+    struct session *s = session;
+    return &s->l1l2;
+}
+
 static void end_all(struct session_responder *r)
 {
     for (size_t i = 0; i < r->session_count; i++)
@@ -70,6 +76,7 @@ void session_responder_init(struct session_responder *r, const struct spdm_confi
     spdm_responder_init(&r->spdm, config, rng, clock, r->tables, sizeof(r->tables) / sizeof(r->tables[0]));
     r->spdm.layer = r;
     r->spdm.on_reset = on_reset;
+    r->spdm.session_l1l2 = l1l2_of;
     for (size_t i = 0; i < session_count; i++)
         sessions[i] = (struct session){.connection = &r->spdm.connection};
 }

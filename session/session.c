@@ -157,7 +157,7 @@ static enum ide_err exchange_secured(void *context, struct spdm_connection *c, s
 
 struct spdm_channel session_channel(struct session *s)
 {
-    return (struct spdm_channel){.exchange = exchange_secured, .context = s, .secured = true};
+    return (struct spdm_channel){.exchange = exchange_secured, .context = s, .secured = true, .l1l2 = &s->l1l2};
 }
 
 enum ide_err session_transact(struct session *s, const struct spdm_exchange *e, const uint8_t **raw, size_t *raw_len)

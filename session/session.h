@@ -15,6 +15,7 @@
 #include "secured_cma/secured_message.h"
 #include "session/key_schedule.h"
 #include "spdm/connection.h"
+#include "spdm/measurements.h"
 
 enum session_state {
     SESSION_NONE,
@@ -42,6 +43,7 @@ struct session {
     struct key_schedule keys;
     struct secured_direction request, response;   /* what the requester sends, what the responder sends */
     struct hash th;                           /* TH so far, while the handshake lasts */
+    struct hash l1l2;                         /* of measurements in this session; HASH_NONE: null */
     uint16_t secured_version;                 /* 0x1100: DSP0277 1.1 */
     uint8_t heartbeat_period;                 /* seconds, 0: none */
     uint8_t session_policy;                   /* responder: as KEY_EXCHANGE asked; bit 0: a run-time update does not end it */
@@ -75,6 +77,14 @@ enum key_update { KEY_UPDATE_REQUESTER = 1, KEY_UPDATE_ALL = 2 };
  * earlier attempt failed after the new keys had been used: the next keys would be the same, and so would the nonces.
  */
 enum ide_err session_key_update(struct session *s, enum key_update operation) MUST_USE;
+
+/*
+ * spdm_get_measurements() and spdm_get_mel() in the session: what comes unsigned is the peer's all the same. L1/L2 is the
+ * session's own.
+ */
+enum ide_err session_get_measurements(struct session *s, const struct spdm_measurement_request *request,
+                                      uint8_t *record, size_t cap, struct spdm_measurement_result *result) MUST_USE;
+enum ide_err session_get_mel(struct session *s, uint8_t *mel, size_t cap, size_t *len) MUST_USE;
 
 /* END_SESSION, then session_close() whatever the peer says. */
 enum ide_err session_end(struct session *s) MUST_USE;

@@ -7,6 +7,7 @@
 #include "spdm/internal.h"
 
 #define MEASUREMENT_SPEC_DMTF 1u
+#define MEL_SPEC_DMTF         1u
 
 /* One selection of ALGORITHMS against what was offered for it. */
 struct choice {
@@ -55,10 +56,13 @@ static enum ide_err check_selection(const struct spdm_params *p, const struct sp
     bool asym = key_ex || p->flags_responder & (SPDM_CAP_CERT | SPDM_CAP_CHAL | SPDM_CAP_MEAS_SIG);
     bool measurements = p->flags_responder & SPDM_CAP_MEAS_MASK && request->measurement_spec;
     bool other_params = p->version >= SPDM_VERSION_12;
+    bool mel = p->version >= SPDM_VERSION_13;
     const uint16_t *offered = request->structure, *selected = response->structure;
     const struct choice choices[] = {
         {"MeasurementSpecificationSel", response->measurement_spec, request->measurement_spec, measurements},
         {"MeasurementHashAlgo", response->measurement_hash, UINT32_MAX, measurements},
+        {"MELspecificationSel", mel ? response->mel_spec : 0, request->mel_spec,
+         mel && p->flags_responder & SPDM_CAP_MEL && request->mel_spec},
         /* the bit of MULTI_KEY_CONN is about the requester's keys here, and it has none */
         {"OtherParamsSelection", other_params ? response->other_params : 0,
          request->other_params & SPDM_OTHER_PARAMS_OPAQUE, other_params && key_ex},
@@ -107,6 +111,8 @@ static enum ide_err adopt(struct spdm_connection *c, const struct spdm_algorithm
     p.opaque_format = p.version >= SPDM_VERSION_12 && a->other_params & SPDM_OPAQUE_FORMAT_1;
     p.measurement_spec = a->measurement_spec;
     p.measurement_hash_size = measurement_hash_size(a->measurement_hash);
+    p.measurement_hash = hash_by_bit(a->measurement_hash >> 1);
+    p.mel_spec = p.version >= SPDM_VERSION_13 ? a->mel_spec : 0;
     /* a selection without a row was offered by the configuration, but is not in this build */
     if (!p.hash || (a->base_asym && !p.asym) || (a->structure[SPDM_ALGORITHM_REQ_ASYM] && !p.req_asym) ||
         (a->structure[SPDM_ALGORITHM_DHE] && !p.dhe) || (a->structure[SPDM_ALGORITHM_AEAD] && !p.aead))
@@ -130,6 +136,7 @@ static struct spdm_algorithms own_offer(const struct spdm_connection *c)
     const struct spdm_config *config = c->config;
     struct spdm_algorithms a = {
         .measurement_spec = config->measurement_spec,
+        .mel_spec = c->params.version >= SPDM_VERSION_13 ? config->mel_spec : 0,
         .other_params = c->params.version >= SPDM_VERSION_12 ? SPDM_OPAQUE_FORMAT_1 : 0,
         .base_asym = config->base_asym,
         .base_hash = config->base_hash,
@@ -184,6 +191,8 @@ static struct spdm_algorithms select_from(const struct spdm_connection *c, const
         .present = in->present,
     };
     out.measurement_hash = out.measurement_spec ? config->measurement_hash : 0;
+    if (c->params.version >= SPDM_VERSION_13 && config->flags & SPDM_CAP_MEL)
+        out.mel_spec = in->mel_spec & config->mel_spec & MEL_SPEC_DMTF;
     out.structure[SPDM_ALGORITHM_REQ_ASYM] = req_asym ? (uint16_t)req_asym->bit : 0;
     out.structure[SPDM_ALGORITHM_DHE] = dhe ? dhe->bit : 0;
     out.structure[SPDM_ALGORITHM_AEAD] = aead ? aead->bit : 0;

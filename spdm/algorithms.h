@@ -43,6 +43,12 @@ enum aead_id { AEAD_NONE, AEAD_AES_128_GCM, AEAD_AES_256_GCM, AEAD_CHACHA20_POLY
 #define SPDM_ASYM_ED25519 (1u << 10)
 #define SPDM_ASYM_ED448 (1u << 11)
 
+/* MeasurementHashAlgo bits: a raw bit stream, then those of BaseHashAlgo, one further up */
+#define SPDM_MEASUREMENT_HASH_RAW_ONLY (1u << 0)
+#define SPDM_MEASUREMENT_HASH_SHA256 (1u << 1)
+#define SPDM_MEASUREMENT_HASH_SHA384 (1u << 2)
+#define SPDM_MEASUREMENT_HASH_SHA512 (1u << 3)
+
 /* DHE structure bits */
 #define SPDM_DHE_FFDHE2048 (1u << 0)
 #define SPDM_DHE_FFDHE3072 (1u << 1)

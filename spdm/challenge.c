@@ -96,8 +96,9 @@ static enum ide_err verify_response(struct spdm_connection *c, const struct spdm
 
 static enum ide_err run(struct spdm_connection *c)
 {
-    struct spdm_challenge request = {.header = {.param1 = c->chain_slot, .param2 = SPDM_SUMMARY_NONE}};
-    struct spdm_challenge_auth response = {.summary_len = 0};
+    uint8_t type = c->config->summary_type;
+    struct spdm_challenge request = {.header = {.param1 = c->chain_slot, .param2 = type}};
+    struct spdm_challenge_auth response = {.summary_len = spdm_summary_len(&c->params, type)};
     const struct spdm_exchange exchange = {
         .request = &spdm_msg_challenge,
         .in = &request,
@@ -114,7 +115,11 @@ static enum ide_err run(struct spdm_connection *c)
     err = spdm_transact(c, &c->clear, &exchange, NULL, NULL);
     if (err == IDE_OK)
         err = check_response(c, &request, &response);
-    return err == IDE_OK ? verify_response(c, &response) : err;
+    if (err == IDE_OK)
+        err = verify_response(c, &response);
+    if (err == IDE_OK)
+        spdm_summary_keep(c, response.summary, response.summary_len);
+    return err;
 }
 
 enum ide_err spdm_challenge(struct spdm_connection *c)
@@ -122,6 +127,8 @@ enum ide_err spdm_challenge(struct spdm_connection *c)
     enum ide_err err = spdm_peer_can(c, SPDM_CAP_CHAL, "CHALLENGE", "CHAL_CAP");
     if (err == IDE_OK && !c->peer_verified)
         err = ide_fail(&c->fault, IDE_E_STATE, "CHALLENGE", "CertChain");
+    if (err == IDE_OK)
+        err = spdm_summary_wanted(c, "CHALLENGE");
     if (err != IDE_OK)
         return err;
     err = run(c);
@@ -153,11 +160,6 @@ static enum ide_err sign_response(struct spdm_responder *r, const struct spdm_sl
     return err;
 }
 
-static bool summary_type_valid(uint8_t type)
-{
-    return type == SPDM_SUMMARY_NONE || type == SPDM_SUMMARY_TCB || type == SPDM_SUMMARY_ALL;
-}
-
 static uint8_t slot_mask(const struct spdm_responder *r)
 {
     uint8_t mask = 0;
@@ -177,17 +179,18 @@ enum ide_err spdm_handle_challenge(struct spdm_responder *r, struct spdm_request
     const struct spdm_slot *slot = spdm_responder_slot(r, in.header.param1, "CHALLENGE");
     if (!slot)
         return IDE_E_NO_CERT;
-    /* nothing is measured, so whatever is asked for, the summary is absent (§10.8) */
-    if (!summary_type_valid(in.header.param2))
-        return ide_fail_value(&c->fault, IDE_E_FIELD, "CHALLENGE", "MeasurementSummaryHashType",
-                              in.header.param2, SPDM_SUMMARY_NONE);
-    err = hash_once(c->params.hash->id, slot->chain, slot->chain_len, chain_hash);
+    uint8_t summary[HASH_SIZE_MAX], summary_len;
+    err = spdm_responder_summary(r, in.header.param2, "CHALLENGE", summary, &summary_len);
+    if (err == IDE_OK)
+        err = hash_once(c->params.hash->id, slot->chain, slot->chain_len, chain_hash);
     if (err == IDE_OK)
         err = c->rng.random(c->rng.context, nonce, sizeof nonce);
     struct spdm_challenge_auth out = {
         .header = {.param1 = in.header.param1, .param2 = slot_mask(r)},
         .chain_hash = chain_hash,
         .nonce = nonce,
+        .summary_len = summary_len,
+        .summary = summary,
         .context = in.context,
     };
     if (err == IDE_OK)

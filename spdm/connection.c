@@ -48,6 +48,8 @@ void spdm_connection_reset(struct spdm_connection *c)
     c->vca_len = 0;
     wipe(&c->m1m2, sizeof c->m1m2);
     wipe(&c->l1l2, sizeof c->l1l2);
+    c->summary_type = 0;
+    wipe(c->summary, sizeof c->summary);
     c->challenged = false;
     c->digest_mask = 0;
     wipe(c->digests, sizeof c->digests);
@@ -76,6 +78,7 @@ enum ide_err spdm_m1m2_request(struct spdm_connection *c, uint8_t code, bool in_
     case SPDM_GET_DIGESTS:
         return in_session ? IDE_OK : spdm_m1m2_restart(c);
     case SPDM_GET_MEASUREMENTS:
+    case SPDM_GET_MEASUREMENT_EXTENSION_LOG:
     case SPDM_KEY_EXCHANGE:
     case SPDM_FINISH:
     case SPDM_PSK_EXCHANGE:
@@ -87,6 +90,42 @@ enum ide_err spdm_m1m2_request(struct spdm_connection *c, uint8_t code, bool in_
         return c->challenged ? IDE_OK : spdm_m1m2_restart(c);
     default:
         return IDE_OK;
+    }
+}
+
+struct hash *spdm_l1l2_of(struct spdm_connection *c, const struct spdm_channel *channel)
+{
+    return channel->l1l2 || channel->secured ? channel->l1l2 : &c->l1l2;
+}
+
+enum ide_err spdm_l1l2_start(struct spdm_connection *c, struct hash *l1l2)
+{
+    if (!l1l2 || !c->params.hash)
+        return IDE_E_STATE;
+    if (l1l2->id != HASH_NONE)
+        return IDE_OK;
+    enum ide_err err = hash_init(l1l2, c->params.hash->id);
+    if (err == IDE_OK && c->params.version >= SPDM_VERSION_12)
+        err = hash_update(l1l2, c->vca, c->vca_len);
+    return err;
+}
+
+void spdm_l1l2_forget(struct hash *l1l2)
+{
+    if (l1l2 && l1l2->id != HASH_NONE)
+        wipe(l1l2, sizeof *l1l2);
+}
+
+void spdm_l1l2_request(struct hash *l1l2, uint8_t code)
+{
+    switch (code) {
+    case SPDM_GET_MEASUREMENTS:
+    case SPDM_RESPOND_IF_READY:
+    case SPDM_CHUNK_SEND:
+    case SPDM_CHUNK_GET:
+        return; /* it, or parts of it */
+    default:
+        spdm_l1l2_forget(l1l2);
     }
 }
 

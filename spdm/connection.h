@@ -53,6 +53,7 @@
 #define SPDM_CAP_HANDSHAKE_CLEAR (1u << 15)
 #define SPDM_CAP_PUB_KEY_ID (1u << 16)
 #define SPDM_CAP_CHUNK (1u << 17)
+#define SPDM_CAP_MEL (1u << 24)              /* 1.3, responder only */
 #define SPDM_CAP_MULTI_KEY_MASK (3u << 26)   /* 1.3, 2 bits */
 #define SPDM_CAP_MULTI_KEY_ONLY (1u << 26)
 
@@ -74,7 +75,9 @@ struct spdm_config {
     uint32_t base_asym, base_hash;      /* SPDM_ASYM_*, SPDM_HASH_* */
     uint16_t dhe, aead, req_asym, key_schedule;
     uint8_t measurement_spec;           /* bit 0: DMTF */
-    uint32_t measurement_hash;          /* responder: MeasurementHashAlgo */
+    uint32_t measurement_hash;          /* responder: MeasurementHashAlgo, one SPDM_MEASUREMENT_HASH_* */
+    uint8_t mel_spec;                   /* 1.3; bit 0: DMTF */
+    uint8_t summary_type;               /* requester: the measurement summary hash to ask for, SPDM_SUMMARY_* */
     uint32_t timeout_ms;                /* requester: the most one exchange may take; 0 means 1000 (DOE, §6.30) */
     uint32_t busy_retries;              /* requester: how often BUSY and ResponseNotReady are waited for */
 };
@@ -92,7 +95,9 @@ struct spdm_params {
     uint8_t opaque_format;            /* 0: none or 1.1's, 1: OpaqueDataFmt1 */
     bool multi_key;                   /* 1.3: the responder has several keys, DIGESTS says which (MULTI_KEY_CONN_RSP) */
     uint8_t measurement_spec;
-    uint8_t measurement_hash_size;
+    uint8_t measurement_hash_size;    /* 0: measurements are raw bit streams only */
+    const struct hash_info *measurement_hash;   /* NULL: none, or not in this build */
+    uint8_t mel_spec;
     uint32_t flags_requester, flags_responder;
     uint8_t peer_ct_exponent;         /* bounded: at most 31 */
     uint32_t peer_transfer_size, peer_message_size;   /* 0 before 1.2 */
@@ -113,6 +118,7 @@ struct spdm_channel {
                              const uint8_t **response, size_t *response_len, uint32_t timeout_ms);
     void *context;
     bool secured;
+    struct hash *l1l2;   /* of a session; outside sessions NULL: the connection's */
 };
 
 struct spdm_connection {
@@ -127,7 +133,11 @@ struct spdm_connection {
     uint8_t vca[SPDM_VCA_MAX];     /* message A of DSP0274; also the head of TH and L1 */
     uint16_t vca_len;
     struct hash m1m2;              /* A, B and C so far; valid from SPDM_NEGOTIATED */
-    struct hash l1l2;
+    struct hash l1l2;              /* of measurements outside sessions; HASH_NONE: null */
+
+    /* requester: MeasurementSummaryHash of the last CHALLENGE_AUTH or KEY_EXCHANGE_RSP, of the base hash's size, verified */
+    uint8_t summary_type;          /* SPDM_SUMMARY_NONE: there is none */
+    uint8_t summary[HASH_SIZE_MAX];
 
     bool challenged;               /* a CHALLENGE has been answered; M1/M2 then outlives sessions (§10.8.3) */
 

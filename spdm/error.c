@@ -65,6 +65,8 @@ char *ide_fault_text(const struct ide_fault *fault, char *text, size_t size)
         text[0] = '\0';
     if (fault->step)
         append(text, size, &used, "%s: ", fault->step);
+    if (fault->measurement)
+        append(text, size, &used, "measurement %u: ", fault->measurement);
     if (fault->field)
         append(text, size, &used, "%s: ", fault->field);
     append(text, size, &used, "%s", ide_err_text(fault->err));

@@ -55,6 +55,7 @@
     X(IDE_E_EXPIRED, "expired", "a certificate is not valid at this time")                                   \
     X(IDE_E_USAGE, "usage", "the certificate is not for this use")                                           \
     X(IDE_E_NAME, "name", "the certificate names another device")                                            \
+    X(IDE_E_MEASUREMENT, "measurement", "a measurement is not the reference value")                          \
     /* sessions */                                                                                           \
     X(IDE_E_SESSION, "session", "there is no such session")                                                  \
     X(IDE_E_RESOURCES, "resources", "no free resource")                                                      \
@@ -109,6 +110,7 @@ struct ide_fault {
     uint64_t got, want;
     uint8_t peer_code;   /* SPDM ERROR: error code, 0 if none (DSP0274 table "Error code and error data") */
     uint8_t peer_data;   /* SPDM ERROR: error data */
+    uint8_t measurement; /* index of the measurement block that is at fault, 0 if none */
 };
 
 /* Records err at step and field and returns err, so that `return ide_fail(...)` reads well. */

@@ -6,6 +6,7 @@
 #ifndef SPDM_INTERNAL_H
 #define SPDM_INTERNAL_H
 
+#include "spdm/measurements.h"
 #include "spdm/messages.h"
 #include "spdm/requester.h"
 #include "spdm/responder.h"
@@ -20,6 +21,19 @@ void write_hash(struct writer *w, const struct spdm_params *p, const uint8_t *ha
 enum ide_err spdm_m1m2_restart(struct spdm_connection *c) MUST_USE;
 /* What a request does to M1/M2 by being sent or answered at all (DSP0274 1.2 §10.8.3). */
 enum ide_err spdm_m1m2_request(struct spdm_connection *c, uint8_t code, bool in_session) MUST_USE;
+
+/* L1/L2 of a channel of the requester. */
+struct hash *spdm_l1l2_of(struct spdm_connection *c, const struct spdm_channel *channel);
+/* Starts it if it is null: with message A from 1.2 on (DSP0274 1.2, "MEASUREMENTS signature"). */
+enum ide_err spdm_l1l2_start(struct spdm_connection *c, struct hash *l1l2) MUST_USE;
+/* Makes it null if the request is another than GET_MEASUREMENTS. */
+void spdm_l1l2_request(struct hash *l1l2, uint8_t code);
+void spdm_l1l2_forget(struct hash *l1l2);
+
+/* The device's measurement of an index, or NULL; and its block, behind what stands in w. */
+const struct device_measurement *device_measurement_find(const struct device_measurements *d, uint8_t index);
+enum ide_err device_measurement_write(const struct spdm_params *p, const struct device_measurement *m, bool raw,
+                                      struct writer *w) MUST_USE;
 
 /* IDE_OK, or IDE_E_CAPABILITY at field if the peer of a requester has none of the flags. */
 enum ide_err spdm_peer_can(struct spdm_connection *c, uint32_t flags, const char *step, const char *field) MUST_USE;
@@ -37,6 +51,8 @@ enum ide_err spdm_handle_negotiate_algorithms(struct spdm_responder *r, struct s
 enum ide_err spdm_handle_get_digests(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
 enum ide_err spdm_handle_get_certificate(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
 enum ide_err spdm_handle_challenge(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
+enum ide_err spdm_handle_get_measurements(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
+enum ide_err spdm_handle_get_mel(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
 enum ide_err spdm_handle_vendor_defined(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
 
 /* Forgets the connection and tells the layers above. */

@@ -143,6 +143,52 @@ struct spdm_challenge_auth {
 
 extern const struct spdm_message spdm_msg_challenge, spdm_msg_challenge_auth;
 
+#define SPDM_MEASUREMENTS_SIGNED     0x01u   /* GET_MEASUREMENTS param1: SignatureRequested */
+#define SPDM_MEASUREMENTS_RAW        0x02u   /* RawBitStreamRequested, 1.2 */
+#define SPDM_MEASUREMENTS_CHANGED(m) ((m) >> 4 & 3u)   /* MEASUREMENTS param2, 1.2: content changed */
+
+/* GET_MEASUREMENTS (§10.11). header.param1: attributes, param2: index, SPDM_MEASUREMENT_COUNT or SPDM_MEASUREMENT_ALL. */
+struct spdm_get_measurements {
+    struct spdm_header header;
+    uint8_t nonce[SPDM_NONCE_SIZE];       /* with SPDM_MEASUREMENTS_SIGNED only */
+    uint8_t slot;                         /* 1.1; likewise */
+    uint8_t context[SPDM_CONTEXT_SIZE];   /* 1.3 */
+};
+
+/*
+ * MEASUREMENTS. Whether it is signed the message does not say: the caller does, before decoding. The signature has
+ * p->asym->signature_size; when encoding NULL ends before it.
+ */
+struct spdm_measurements {
+    struct spdm_header header;        /* param1: how many there are, if that was asked; param2: slot and content changed */
+    uint8_t count;                    /* blocks */
+    uint32_t record_len;              /* 24 bits */
+    const uint8_t *record;            /* see spdm_measurement_next() */
+    const uint8_t *nonce;             /* SPDM_NONCE_SIZE */
+    uint16_t opaque_len;              /* at most SPDM_OPAQUE_MAX */
+    const uint8_t *opaque;
+    const uint8_t *context;           /* 1.3: SPDM_CONTEXT_SIZE */
+    bool has_signature;
+    size_t signed_len;
+    const uint8_t *signature;
+};
+
+extern const struct spdm_message spdm_msg_get_measurements, spdm_msg_measurements;
+
+/* GET_MEASUREMENT_EXTENSION_LOG and MEASUREMENT_EXTENSION_LOG (1.3). */
+struct spdm_get_mel {
+    struct spdm_header header;
+    uint32_t offset, length;
+};
+
+struct spdm_mel {
+    struct spdm_header header;
+    uint32_t portion_length, remainder_length;
+    const uint8_t *portion;
+};
+
+extern const struct spdm_message spdm_msg_get_mel, spdm_msg_mel;
+
 /* ERROR (§10.11). header.param1 is the error code, param2 the error data. */
 struct spdm_error {
     struct spdm_header header;

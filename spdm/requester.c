@@ -41,6 +41,7 @@ static enum ide_err note_request(struct spdm_connection *c, struct attempt *a)
 {
     const struct spdm_exchange *e = a->exchange;
     enum ide_err err = spdm_m1m2_request(c, e->request->code, a->channel->secured);
+    spdm_l1l2_request(spdm_l1l2_of(c, a->channel), e->request->code);
     a->vca = writer_of(c->vca, sizeof c->vca);
     a->vca.pos = c->vca_len;
     if (err == IDE_OK && e->transcript.hash)

@@ -23,6 +23,10 @@ static const struct spdm_handler rows[] = {
      SPDM_NOTED_M1M2, spdm_handle_get_certificate},
     {SPDM_CHALLENGE, SPDM_VERSION_10, "CHALLENGE", SPDM_CAP_CHAL, IN(SPDM_NEGOTIATED), false, true,
      SPDM_NOTED_NOWHERE, spdm_handle_challenge},
+    {SPDM_GET_MEASUREMENTS, SPDM_VERSION_10, "GET_MEASUREMENTS", SPDM_CAP_MEAS_MASK, IN(SPDM_NEGOTIATED),
+     true, true, SPDM_NOTED_NOWHERE, spdm_handle_get_measurements},
+    {SPDM_GET_MEASUREMENT_EXTENSION_LOG, SPDM_VERSION_13, "GET_MEASUREMENT_EXTENSION_LOG", SPDM_CAP_MEL,
+     IN(SPDM_NEGOTIATED), true, true, SPDM_NOTED_NOWHERE, spdm_handle_get_mel},
     {SPDM_VENDOR_DEFINED_REQUEST, SPDM_VERSION_10, "VENDOR_DEFINED_REQUEST", 0, IN(SPDM_NEGOTIATED), true,
      true, SPDM_NOTED_NOWHERE, spdm_handle_vendor_defined},
 };
@@ -228,6 +232,24 @@ static enum ide_err answer(struct spdm_responder *r, struct spdm_request *q, str
     return err;
 }
 
+/* Where the channel that a request came over keeps L1/L2. */
+static struct hash *l1l2_of(struct spdm_responder *r, void *session)
+{
+    if (!session)
+        return &r->connection.l1l2;
+    return r->session_l1l2 ? r->session_l1l2(session) : NULL;
+}
+
+/* Another request, or an ERROR, makes L1/L2 null (DSP0274 1.2, "MEASUREMENTS signature"). */
+static void follow_l1l2(const struct spdm_request *q, enum ide_err err)
+{
+    struct reader in = reader_of(q->data, q->len);
+    read_u8(&in, "SPDMVersion");
+    spdm_l1l2_request(q->l1l2, read_u8(&in, "RequestResponseCode"));
+    if (err != IDE_OK)
+        spdm_l1l2_forget(q->l1l2);
+}
+
 /* The one place where an internal error becomes an SPDM ERROR. */
 static size_t write_error(const struct spdm_responder *r, enum ide_err err, uint8_t *response, size_t cap)
 {
@@ -242,12 +264,13 @@ static size_t write_error(const struct spdm_responder *r, enum ide_err err, uint
 enum ide_err spdm_respond(struct spdm_responder *r, void *session, const uint8_t *request, size_t request_len,
                           uint8_t *response, size_t cap, size_t *response_len)
 {
-    struct spdm_request q = {.data = request, .len = request_len, .session = session};
+    struct spdm_request q = {.data = request, .len = request_len, .session = session, .l1l2 = l1l2_of(r, session)};
     uint32_t peer = r->connection.params.peer_transfer_size;
     struct writer w = writer_of(response, peer != 0 && peer < cap ? peer : cap);
     r->connection.fault = (struct ide_fault){0};
     r->error_code = r->error_data = 0;
     enum ide_err err = answer(r, &q, &w);
+    follow_l1l2(&q, err);
     *response_len = err == IDE_OK ? w.pos : write_error(r, err, response, cap);
     return err;
 }

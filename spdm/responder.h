@@ -7,6 +7,7 @@
 #define SPDM_RESPONDER_H
 
 #include "spdm/connection.h"
+#include "spdm/measurements.h"
 #include "spdm/message.h"
 
 struct spdm_responder;
@@ -24,6 +25,7 @@ struct spdm_request {
     size_t len;
     size_t consumed;               /* the message's own length, set by spdm_decode() */
     void *session;                 /* the session it came in, NULL outside; see session/responder.h */
+    struct hash *l1l2;             /* of that session, or of the connection; NULL: the session has none */
 };
 
 /* Where the gate appends a request and its response once the handler has succeeded. */
@@ -75,6 +77,7 @@ struct spdm_vendor {
 struct spdm_responder {
     struct spdm_connection connection;
     struct spdm_slot slots[SPDM_SLOTS];     /* chain NULL: empty */
+    const struct device_measurements *measurements;   /* borrowed; NULL: nothing is measured */
     const struct spdm_handler_table *tables;
     size_t table_count;
     struct spdm_vendor *vendors;            /* see spdm_responder_add_vendor() */
@@ -82,10 +85,12 @@ struct spdm_responder {
     void *layer;                            /* of session/: its struct session_responder */
     /* called when GET_VERSION restarts the connection, so that the layers above forget too */
     void (*on_reset)(struct spdm_responder *r);
+    /* of the layer above: where a session keeps L1/L2. NULL: no measurements in sessions */
+    struct hash *(*session_l1l2)(void *session);
     uint8_t error_code, error_data;         /* a handler may set the ERROR that its failure becomes; 0: by ide_err */
 };
 
-extern const struct spdm_handler_table spdm_handlers;   /* GET_VERSION to CHALLENGE */
+extern const struct spdm_handler_table spdm_handlers;   /* GET_VERSION to measurements */
 
 /* borrows config, tables. */
 void spdm_responder_init(struct spdm_responder *r, const struct spdm_config *config, const struct rng *rng,
