@@ -21,6 +21,10 @@ union any_message {
     struct spdm_certificate certificate;
     struct spdm_challenge challenge;
     struct spdm_challenge_auth challenge_auth;
+    struct spdm_get_measurements get_measurements;
+    struct spdm_measurements measurements;
+    struct spdm_get_mel get_mel;
+    struct spdm_mel mel;
     struct spdm_error error;
     struct spdm_vendor_defined vendor_defined;
 };
@@ -42,6 +46,10 @@ static const struct spdm_message *const descriptors[] = {
     &spdm_msg_respond_if_ready,
     &spdm_msg_vendor_defined_request,
     &spdm_msg_vendor_defined_response,
+    &spdm_msg_get_measurements,
+    &spdm_msg_measurements,
+    &spdm_msg_get_mel,
+    &spdm_msg_mel,
 };
 
 #define DESCRIPTORS (sizeof descriptors / sizeof descriptors[0])
@@ -69,6 +77,8 @@ static enum ide_err decode(const struct spdm_message *m, const struct spdm_param
     memset(message, 0, sizeof *message);
     if (m->code == SPDM_CHALLENGE_AUTH)
         message->challenge_auth.summary_len = summary & 1 ? p->hash->size : 0;
+    if (m->code == SPDM_MEASUREMENTS)
+        message->measurements.has_signature = summary & 1;
     enum ide_err err = spdm_decode(m, p, data, len, message, consumed, &fault);
     require(*consumed <= len);
     require(fault.err == err);

@@ -20,7 +20,8 @@ static const struct spdm_message *const descriptors[] = {
     &spdm_msg_get_digests,     &spdm_msg_digests,         &spdm_msg_get_certificate,
     &spdm_msg_certificate,     &spdm_msg_challenge,       &spdm_msg_challenge_auth,
     &spdm_msg_error,           &spdm_msg_respond_if_ready, &spdm_msg_vendor_defined_request,
-    &spdm_msg_vendor_defined_response,
+    &spdm_msg_vendor_defined_response, &spdm_msg_get_measurements, &spdm_msg_measurements,
+    &spdm_msg_get_mel,         &spdm_msg_mel,
 };
 
 static const char *const files[] = {
@@ -40,6 +41,10 @@ union any_message {
     struct spdm_certificate certificate;
     struct spdm_challenge challenge;
     struct spdm_challenge_auth challenge_auth;
+    struct spdm_get_measurements get_measurements;
+    struct spdm_measurements measurements;
+    struct spdm_get_mel get_mel;
+    struct spdm_mel mel;
     struct spdm_error error;
     struct spdm_vendor_defined vendor_defined;
 };
@@ -49,6 +54,7 @@ struct sample {
     const struct spdm_message *m;
     struct spdm_params params;
     uint8_t summary_len;
+    bool has_signature;   /* MEASUREMENTS */
     const uint8_t *data;
     size_t len;   /* without padding, once decoded */
     char from[64];
@@ -70,6 +76,8 @@ static enum ide_err decode(const struct sample *s, const uint8_t *data, size_t l
     memset(fault, 0, sizeof *fault);
     if (s->m->code == SPDM_CHALLENGE_AUTH)
         message->challenge_auth.summary_len = s->summary_len;
+    if (s->m->code == SPDM_MEASUREMENTS)
+        message->measurements.has_signature = s->has_signature;
     return spdm_decode(s->m, &s->params, data, len, message, consumed, fault);
 }
 
@@ -84,6 +92,8 @@ static void follow(struct sample *s, const union any_message *message)
         s->params.asym = asym_by_bit(message->algorithms.base_asym);
         s->params.hash = hash_by_bit(message->algorithms.base_hash);
     }
+    if (s->m->code == SPDM_GET_MEASUREMENTS)
+        s->has_signature = message->get_measurements.header.param1 & SPDM_MEASUREMENTS_SIGNED;
     if (s->m->code == SPDM_CHALLENGE)
         s->summary_len = message->challenge.header.param2 != SPDM_SUMMARY_NONE ? s->params.hash->size : 0;
 }
@@ -100,7 +110,7 @@ static size_t each_sample(const char *file, sample_check *check)
         const struct vector_line *line = &f.lines[i];
         s.m = line->kind == VECTOR_MESSAGE && line->len >= 4 ? descriptor(line->data[1]) : NULL;
         /* what a signature is made with may be missing in this build */
-        if (!s.m || (s.m->code == SPDM_CHALLENGE_AUTH && !s.params.asym))
+        if (!s.m || ((s.m->code == SPDM_CHALLENGE_AUTH || s.m->code == SPDM_MEASUREMENTS) && !s.params.asym))
             continue;
         if (s.m->code == SPDM_GET_CAPABILITIES)
             s.params.version = line->data[0];

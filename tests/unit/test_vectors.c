@@ -16,11 +16,12 @@
 #include "session/key_schedule.h"
 #include "session/messages.h"
 #include "spdm/identity.h"
+#include "spdm/measurements.h"
 #include "vector_file.h"
 
 #define MESSAGE_MAX 8192
 #define EXPECTED_MAX 32
-#define NOW 1750000000   /* within the recorded certificates' validity */
+#define NOW 1790000000   /* within the recorded certificates' validity */
 
 /* Any message struct. The header is the first member of each. */
 union any_message {
@@ -34,6 +35,8 @@ union any_message {
     struct spdm_certificate certificate;
     struct spdm_challenge challenge;
     struct spdm_challenge_auth challenge_auth;
+    struct spdm_get_measurements get_measurements;
+    struct spdm_measurements measurements;
     struct spdm_error error;
     struct spdm_vendor_defined vendor_defined;
     struct spdm_key_exchange key_exchange;
@@ -65,8 +68,14 @@ struct replay {
     uint8_t vca[SPDM_VCA_MAX];
     size_t vca_len;
     struct hash m1m2;
+    uint8_t digests[MESSAGE_MAX];     /* DIGESTS as it came last, outside a session */
+    size_t digests_len;
     struct chain chains[SPDM_SLOTS];
     uint8_t slot, summary_len;        /* of the last CHALLENGE or KEY_EXCHANGE */
+    struct hash l1l2;                 /* of the last GET_MEASUREMENTS, whose signature was asked for if signed */
+    uint8_t measured_slot;
+    bool with_signature;
+    uint8_t summary[HASH_SIZE_MAX];   /* of the last CHALLENGE_AUTH or KEY_EXCHANGE_RSP: of all measurements */
 
     struct hash th;
     struct key_schedule keys;
@@ -81,7 +90,7 @@ struct replay {
     uint8_t announced[HASH_SIZE_MAX]; /* FINISH's HMAC, which the requester derived before FINISH */
     bool passed_over;                 /* the last message was of a kind that is not spoken: so are its secrets */
     bool other_session;               /* the present message is of a session that is not followed: with a PSK */
-    size_t messages, records, secrets, skipped;
+    size_t messages, records, secrets, skipped, measured;
 };
 
 static const struct spdm_message *const descriptors[] = {
@@ -91,14 +100,13 @@ static const struct spdm_message *const descriptors[] = {
     &spdm_msg_vendor_defined_request, &spdm_msg_vendor_defined_response, &spdm_msg_key_exchange,
     &spdm_msg_key_exchange_rsp, &spdm_msg_finish, &spdm_msg_finish_rsp, &spdm_msg_heartbeat, &spdm_msg_heartbeat_ack,
     &spdm_msg_key_update, &spdm_msg_key_update_ack, &spdm_msg_end_session, &spdm_msg_end_session_ack,
+    &spdm_msg_get_measurements, &spdm_msg_measurements,
 };
 
 /* What these recordings also hold and the stack does not speak yet. */
 static bool not_spoken(uint8_t code)
 {
     switch (code) {
-    case SPDM_GET_MEASUREMENTS:
-    case SPDM_MEASUREMENTS:
     case SPDM_PSK_EXCHANGE:
     case SPDM_PSK_EXCHANGE_RSP:
     case SPDM_PSK_FINISH:
@@ -157,12 +165,13 @@ static void expect_record_key(struct replay *v, const uint8_t *secret, struct se
 }
 
 /* The signature over the transcript whose digest so far is given, with the leaf key of the slot. */
-static void check_signature(struct replay *v, const char *context, const uint8_t *transcript, const uint8_t *signature)
+static void check_signature(struct replay *v, uint8_t slot, const char *context, const uint8_t *transcript,
+                            const uint8_t *signature)
 {
     uint8_t digest[HASH_SIZE_MAX];
     check_ok(v, spdm_signing_digest(&v->params, context, transcript, digest), "signing digest");
     check_ok(v,
-             public_key_verify(&v->chains[v->slot].identity.key, SIGNATURE_SPDM, v->params.hash->id, digest, signature,
+             public_key_verify(&v->chains[slot].identity.key, SIGNATURE_SPDM, v->params.hash->id, digest, signature,
                                v->params.asym->signature_size),
              "signature");
 }
@@ -183,6 +192,12 @@ static void on_version(struct replay *v, const union any_message *m)
     v->params = (struct spdm_params){.version = SPDM_VERSION_10};
 }
 
+/* From 1.3 on a responder that has several keys says in DIGESTS which. */
+static void on_negotiate_algorithms(struct replay *v, const union any_message *m)
+{
+    v->params.multi_key = v->params.version >= SPDM_VERSION_13 && m->algorithms.other_params & SPDM_MULTI_KEY_CONN;
+}
+
 static void on_algorithms(struct replay *v, const union any_message *m)
 {
     struct spdm_params *p = &v->params;
@@ -192,9 +207,21 @@ static void on_algorithms(struct replay *v, const union any_message *m)
     p->aead = aead_by_bit(m->algorithms.structure[SPDM_ALGORITHM_AEAD]);
     p->opaque_format = m->algorithms.other_params & SPDM_OPAQUE_FORMAT_1 ? 1 : 0;
     p->measurement_spec = m->algorithms.measurement_spec;
+    p->measurement_hash = hash_by_bit(m->algorithms.measurement_hash >> 1);
+    p->measurement_hash_size = p->measurement_hash->size;
     check(v, p->hash && p->asym && p->dhe && p->aead, "an algorithm of the recording is not implemented");
     check_ok(v, hash_init(&v->m1m2, p->hash->id), "M1M2");
     check_ok(v, hash_update(&v->m1m2, v->vca, v->vca_len), "M1M2");
+}
+
+/* With several keys DIGESTS tells which of them a slot has, and TH covers it (DSP0274 1.3, "Transcript hash calculation"). */
+static void on_digests(struct replay *v, const union any_message *m)
+{
+    (void)m;
+    if (v->line->in_session)
+        return;
+    memcpy(v->digests, v->line->data, v->line->len);
+    v->digests_len = v->line->len;
 }
 
 static void on_certificate(struct replay *v, const union any_message *m)
@@ -228,10 +255,11 @@ static void on_challenge_auth(struct replay *v, const union any_message *m)
     check(v, memcmp(a->chain_hash, v->chains[v->slot].hash, v->params.hash->size) == 0, "CertChainHash");
     expect(v, "cert_chain_hash", v->chains[v->slot].hash, v->params.hash->size);
     expect(v, "measurement_summary_hash", a->summary, a->summary_len);
+    memcpy(v->summary, a->summary, a->summary_len);
     check_ok(v, hash_update(&v->m1m2, v->line->data, a->signed_len), "M1M2");
     check_ok(v, hash_final(&v->m1m2, m1m2), "M1M2");
     expect(v, "m1m2", m1m2, v->params.hash->size);
-    check_signature(v, "responder-challenge_auth signing", m1m2, a->signature);
+    check_signature(v, v->slot, "responder-challenge_auth signing", m1m2, a->signature);
     check_ok(v, hash_init(&v->m1m2, v->params.hash->id), "M1M2");
 }
 
@@ -242,6 +270,8 @@ static void on_key_exchange(struct replay *v, const union any_message *m)
     v->half_id = m->key_exchange.req_session_id;
     check_ok(v, hash_init(&v->th, v->params.hash->id), "TH");
     th_append(v, v->vca, v->vca_len);
+    if (v->params.multi_key)
+        th_append(v, v->digests, v->digests_len);
     th_append(v, v->chains[v->slot].hash, v->params.hash->size);
     th_append(v, v->line->data, v->line->len);
 }
@@ -263,10 +293,11 @@ static void on_key_exchange_rsp(struct replay *v, const union any_message *m)
 
     v->session_id = (uint32_t)v->half_id | (uint32_t)k->rsp_session_id << 16;
     expect(v, "measurement_summary_hash", k->summary, k->summary_len);
+    memcpy(v->summary, k->summary, k->summary_len);
     th_append(v, v->line->data, k->signed_len);
     check_ok(v, hash_snapshot(&v->th, th), "TH");
     expect(v, "th_curr", th, hash_size);
-    check_signature(v, "responder-key_exchange_rsp signing", th, k->signature);
+    check_signature(v, v->slot, "responder-key_exchange_rsp signing", th, k->signature);
     th_append(v, k->signature, v->params.asym->signature_size);
     check_ok(v, hash_snapshot(&v->th, th), "TH1");
     expect(v, "th1", th, hash_size);
@@ -312,6 +343,45 @@ static void on_finish_rsp(struct replay *v, const union any_message *m)
     expect_record_key(v, v->keys.response_secret, &v->response);
 }
 
+static void on_get_measurements(struct replay *v, const union any_message *m)
+{
+    v->with_signature = m->header.param1 & SPDM_MEASUREMENTS_SIGNED;
+    v->measured_slot = m->get_measurements.slot;
+    check_ok(v, hash_init(&v->l1l2, v->params.hash->id), "L1L2");
+    if (v->params.version >= SPDM_VERSION_12)
+        check_ok(v, hash_update(&v->l1l2, v->vca, v->vca_len), "L1L2");
+    check_ok(v, hash_update(&v->l1l2, v->line->data, v->line->len), "L1L2");
+}
+
+/* Each request of the recordings asks for all measurements, and so does each summary: it must be the blocks' hash. */
+static void check_blocks(struct replay *v, const struct spdm_measurements *m)
+{
+    struct reader record = reader_of(m->record, m->record_len);
+    struct spdm_measurement_block block;
+    uint8_t summary[HASH_SIZE_MAX];
+    unsigned count = 0;
+    struct hash h;
+    check_ok(v, hash_init(&h, v->params.hash->id), "summary");
+    for (; spdm_measurement_next(&record, &v->params, &block); count++)
+        check_ok(v, hash_update(&h, block.bytes, block.bytes_len), "summary");
+    check_ok(v, record.err, record.field ? record.field : "record");
+    check(v, count == m->count, "NumberOfBlocks");
+    check_ok(v, hash_final(&h, summary), "summary");
+    check(v, memcmp(summary, v->summary, v->params.hash->size) == 0, "MeasurementSummaryHash");
+}
+
+static void on_measurements(struct replay *v, const union any_message *m)
+{
+    uint8_t l1l2[HASH_SIZE_MAX];
+    check(v, v->with_signature && m->header.param1 == 0, "a signed record");
+    check_blocks(v, &m->measurements);
+    check_ok(v, hash_update(&v->l1l2, v->line->data, m->measurements.signed_len), "L1L2");
+    check_ok(v, hash_final(&v->l1l2, l1l2), "L1L2");
+    expect(v, "l1l2", l1l2, v->params.hash->size);
+    check_signature(v, v->measured_slot, "responder-measurements signing", l1l2, m->measurements.signature);
+    v->measured++;
+}
+
 static void on_end_session_ack(struct replay *v, const union any_message *m)
 {
     (void)m;
@@ -328,7 +398,9 @@ static void act(struct replay *v, const union any_message *m)
         void (*on)(struct replay *v, const union any_message *m);
     } actions[] = {
         {SPDM_VERSION, on_version},
+        {SPDM_NEGOTIATE_ALGORITHMS, on_negotiate_algorithms},
         {SPDM_ALGORITHMS, on_algorithms},
+        {SPDM_DIGESTS, on_digests},
         {SPDM_CERTIFICATE, on_certificate},
         {SPDM_CHALLENGE, on_challenge},
         {SPDM_CHALLENGE_AUTH, on_challenge_auth},
@@ -337,6 +409,8 @@ static void act(struct replay *v, const union any_message *m)
         {SPDM_FINISH, on_finish},
         {SPDM_FINISH_RSP, on_finish_rsp},
         {SPDM_END_SESSION_ACK, on_end_session_ack},
+        {SPDM_GET_MEASUREMENTS, on_get_measurements},
+        {SPDM_MEASUREMENTS, on_measurements},
     };
     for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
         if (actions[i].code == m->header.code)
@@ -395,6 +469,8 @@ static void replay_message(struct replay *v, struct vector_line *line)
         m.challenge_auth.summary_len = v->summary_len;
     if (code == SPDM_KEY_EXCHANGE_RSP)
         m.key_exchange_rsp.summary_len = v->summary_len;
+    if (code == SPDM_MEASUREMENTS)
+        m.measurements.has_signature = v->with_signature;
     check_ok(v, spdm_decode(d, &v->params, line->data, line->len, &m, &consumed, &fault),
              fault.field ? fault.field : "decode");
     check(v, only_padding(line, consumed), "the decoder took another length");
@@ -463,11 +539,8 @@ static bool replay_update(struct replay *v, const struct vector_line *line)
 
 static void replay_secret(struct replay *v, const struct vector_line *line)
 {
-    /* of the stages in between, and of MEASUREMENTS */
-    static const char *const not_kept[] = {"master_secret", "l1l2"};
-    for (size_t i = 0; i < sizeof not_kept / sizeof not_kept[0]; i++)
-        if (strcmp(line->name, not_kept[i]) == 0)
-            return;
+    if (strcmp(line->name, "master_secret") == 0)   /* of the stages in between */
+        return;
     v->line = line;
     if (!replay_update(v, line) && v->passed_over)
         return;
@@ -519,27 +592,38 @@ static void replay_file(const char *name, size_t records, size_t secrets)
         check(&v, false, v.expected[i].name);
     CU_ASSERT_EQUAL(v.records, records);
     CU_ASSERT_EQUAL(v.secrets, secrets);
+    CU_ASSERT_EQUAL(v.measured, 3);   /* outside sessions, in one, and in a second one with another slot */
     vector_file_free(&f);
 }
 
 static void spdm12_p384_sha384_aes256(void)
 {
-    replay_file("v12-p384-sha384-aes256", 198, 61);
+    replay_file("v12-p384-sha384-aes256", 198, 64);
 }
 
 static void spdm12_p256_sha256_chacha20(void)
 {
-    replay_file("v12-p256-chacha20", 198, 61);
+    replay_file("v12-p256-chacha20", 198, 64);
 }
 
 static void spdm11_p256_sha256_aes128(void)
 {
-    replay_file("v11-p256-sha256-aes128", 198, 61);
+    replay_file("v11-p256-sha256-aes128", 198, 64);
 }
 
 static void spdm12_p521_sha512(void)
 {
-    replay_file("v12-p521-sha512", 198, 61);
+    replay_file("v12-p521-sha512", 198, 64);
+}
+
+static void spdm13_p384_sha384_aes256(void)
+{
+    replay_file("v13-p384-sha384-aes256", 198, 64);
+}
+
+static void spdm14_p384_sha384_aes256(void)
+{
+    replay_file("v14-p384-sha384-aes256", 198, 64);
 }
 
 int main(void)
@@ -550,6 +634,8 @@ int main(void)
     CU_ADD_TEST(suite, spdm12_p256_sha256_chacha20);
     CU_ADD_TEST(suite, spdm11_p256_sha256_aes128);
     CU_ADD_TEST(suite, spdm12_p521_sha512);
+    CU_ADD_TEST(suite, spdm13_p384_sha384_aes256);
+    CU_ADD_TEST(suite, spdm14_p384_sha384_aes256);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures();
     CU_cleanup_registry();
