@@ -164,7 +164,7 @@ static enum ide_err verify_again(struct spdm_port *port, const struct trust *own
 {
     const struct spdm_connection *c = &port->connection;
     struct identity peer;
-    return identity_verify(c->chain, c->chain_len, c->params.hash->id, c->params.asym->key,
+    return identity_verify(c->chain, c->chain_len, c->params.hash->id, c->params.asym,
                            unix_seconds(NULL), own, &peer, fault);
 }
 

@@ -5,6 +5,7 @@
 #include "session/opaque.h"
 #include "spdm/cursor.h"
 #include "spdm/measurements.h"
+#include "spdm/signature.h"
 
 #define REQUEST_NAME  "KEY_EXCHANGE"
 #define RESPONSE_NAME "KEY_EXCHANGE_RSP"
@@ -154,14 +155,11 @@ static enum ide_err responder_verify_data(const struct session *s, uint8_t *out)
     return err;
 }
 
-/* The digest that KEY_EXCHANGE_RSP's signature is over: TH as it is before it. */
-static enum ide_err signing_digest(const struct session *s, uint8_t *digest)
+/* KEY_EXCHANGE_RSP's signature, which is over TH as it is before it. */
+static struct spdm_signing signing(const struct session *s)
 {
-    uint8_t th[HASH_SIZE_MAX];
-    enum ide_err err = hash_snapshot(&s->th, th);
-    if (err == IDE_OK)
-        err = spdm_signing_digest(&s->connection->params, SESSION_SIGNING_CONTEXT, th, digest);
-    return err;
+    const struct spdm_params *p = &s->connection->params;
+    return (struct spdm_signing){.params = p, .asym = p->asym, .context = SESSION_SIGNING_CONTEXT};
 }
 
 /* The requester. */
@@ -184,14 +182,13 @@ static enum ide_err check_selection(struct session *s, const struct spdm_key_exc
 static enum ide_err check_signature(struct session *s, const struct spdm_key_exchange_rsp *rsp)
 {
     struct spdm_connection *c = s->connection;
-    const struct spdm_params *p = &c->params;
-    uint8_t digest[HASH_SIZE_MAX];
-    enum ide_err err = signing_digest(s, digest);
+    const struct spdm_signing how = signing(s);
+    uint8_t th[HASH_SIZE_MAX];
+    enum ide_err err = hash_snapshot(&s->th, th);
     if (err == IDE_OK)
-        err = public_key_verify(&c->peer.key, SIGNATURE_SPDM, p->hash->id, digest, rsp->signature,
-                                p->asym->signature_size);
+        err = spdm_verify_transcript(&how, th, &c->peer.key, rsp->signature);
     if (err == IDE_OK)
-        err = hash_update(&s->th, rsp->signature, p->asym->signature_size);
+        err = hash_update(&s->th, rsp->signature, how.asym->signature_size);
     return err == IDE_OK ? IDE_OK : ide_fail(&c->fault, err, RESPONSE_NAME, "Signature");
 }
 
@@ -342,16 +339,15 @@ static enum ide_err write_signed_part(struct session *s, const struct spdm_reque
 
 static enum ide_err write_signature(struct session *s, const struct spdm_slot *slot, struct writer *w)
 {
-    const struct spdm_params *p = &s->connection->params;
-    uint8_t digest[HASH_SIZE_MAX];
-    uint8_t *signature = write_space(w, p->asym->signature_size);
+    const struct spdm_signing how = signing(s);
+    uint8_t th[HASH_SIZE_MAX];
+    uint8_t *signature = write_space(w, how.asym->signature_size);
     if (!signature)
         return IDE_E_SPACE;
-    enum ide_err err = signing_digest(s, digest);
+    enum ide_err err = hash_snapshot(&s->th, th);
     if (err == IDE_OK)
-        err = private_key_sign(slot->key, p->hash->id, digest, &s->connection->rng, signature,
-                               p->asym->signature_size);
-    return err == IDE_OK ? hash_update(&s->th, signature, p->asym->signature_size) : err;
+        err = spdm_sign_transcript(&how, th, slot->key, &s->connection->rng, signature);
+    return err == IDE_OK ? hash_update(&s->th, signature, how.asym->signature_size) : err;
 }
 
 static enum ide_err write_verify_data(struct session *s, struct writer *w)

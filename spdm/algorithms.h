@@ -13,6 +13,7 @@
 #define SIGNATURE_SIZE_MAX 512u   /* RSA 4096 */
 #define DHE_PUBLIC_MAX     512u   /* ffdhe4096 */
 #define DHE_SECRET_MAX     512u
+#define DHE_PRIVATE_MAX    66u    /* secp521r1; the exponents of finite fields are short */
 #define AEAD_KEY_MAX       32u
 #define AEAD_IV_SIZE       12u
 #define AEAD_TAG_SIZE      16u
@@ -64,17 +65,33 @@ enum aead_id { AEAD_NONE, AEAD_AES_128_GCM, AEAD_AES_256_GCM, AEAD_CHACHA20_POLY
 
 #define SPDM_KEY_SCHEDULE_SPDM (1u << 0)
 
+/* strength: bits of security (NIST SP 800-57 part 1 §5.6.1, SP 800-56A appendix D); a hash's is that against collisions. */
+
 struct hash_info {
     enum hash_id id;
     uint32_t bit;
     uint8_t size;
+    uint16_t strength;
     const char *name;     /* "SHA-384" */
+};
+
+/* How a signature is made, and what it looks like. */
+enum signature_scheme {
+    SIGNATURE_NONE,
+    SIGNATURE_ECDSA,       /* r || s, each of the curve's size: as SPDM has it */
+    SIGNATURE_ECDSA_DER,   /* the SEQUENCE of both: as X.509 has it */
+    SIGNATURE_RSASSA,      /* PKCS#1 v1.5 */
+    SIGNATURE_RSAPSS,      /* salt as long as the hash, MGF1 with the same hash */
+    SIGNATURE_EDDSA,
 };
 
 struct asym_info {
     uint32_t bit;
     enum key_type key;
+    enum signature_scheme scheme;
+    uint16_t key_bits;         /* of the modulus or the curve */
     uint16_t signature_size;   /* on the SPDM wire, in bytes */
+    uint16_t strength;
     const char *name;          /* "ECDSA P-384" */
 };
 
@@ -82,6 +99,7 @@ struct dhe_info {
     enum dhe_id id;
     uint16_t bit;
     uint16_t public_size, secret_size;   /* ExchangeData and shared secret, in bytes */
+    uint16_t strength;
     const char *name;                    /* "secp384r1" */
 };
 
@@ -89,6 +107,7 @@ struct aead_info {
     enum aead_id id;
     uint16_t bit;
     uint8_t key_size;
+    uint16_t strength;
     const char *name;   /* "AES-256-GCM" */
 };
 
@@ -98,6 +117,9 @@ const struct asym_info *asym_by_bit(uint32_t bits);
 const struct dhe_info *dhe_by_bit(uint32_t bits);
 const struct aead_info *aead_by_bit(uint32_t bits);
 const struct hash_info *hash_by_id(enum hash_id id);
+
+/* SPDM_ASYM_* bits of what a key of this type and size signs with. */
+uint32_t asym_of_key(enum key_type type, uint16_t bits);
 
 /* The strongest row among the bits, or NULL: what a responder selects. */
 const struct hash_info *hash_choose(uint32_t bits);

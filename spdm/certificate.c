@@ -122,7 +122,7 @@ static enum ide_err verify_chain(struct spdm_connection *c, uint8_t slot, size_t
         return ide_fail(&c->fault, err, "CERTIFICATE", "Digest");
     if (c->digest_mask >> slot & 1 && !equal_secret(digest, c->digests[slot], p->hash->size))
         return ide_fail(&c->fault, IDE_E_FIELD, "CERTIFICATE", "Digest");
-    err = identity_verify(c->chain, len, p->hash->id, p->asym->key, c->clock.unix_seconds(c->clock.context),
+    err = identity_verify(c->chain, len, p->hash->id, p->asym, c->clock.unix_seconds(c->clock.context),
                           trust, &peer, &c->fault);
     if (err != IDE_OK)
         return err;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* CHALLENGE and CHALLENGE_AUTH (DSP0274 1.2 §10.8). */
 #include "spdm/internal.h"
+#include "spdm/signature.h"
 
 #define SIGNING_CONTEXT "responder-challenge_auth signing"
 
@@ -56,12 +57,9 @@ const struct spdm_message spdm_msg_challenge = {SPDM_CHALLENGE, SPDM_VERSION_10,
 const struct spdm_message spdm_msg_challenge_auth = {SPDM_CHALLENGE_AUTH, SPDM_VERSION_10, "CHALLENGE_AUTH",
                                                      response_decode, response_encode};
 
-/* The digest of M1/M2 that is signed; m1m2 is finished by it. */
-static enum ide_err signing_digest(const struct spdm_params *p, struct hash *m1m2, uint8_t *digest)
+static struct spdm_signing signing(const struct spdm_params *p)
 {
-    uint8_t transcript[HASH_SIZE_MAX];
-    enum ide_err err = hash_final(m1m2, transcript);
-    return err == IDE_OK ? spdm_signing_digest(p, SIGNING_CONTEXT, transcript, digest) : err;
+    return (struct spdm_signing){.params = p, .asym = p->asym, .context = SIGNING_CONTEXT};
 }
 
 /* What the response must repeat, before its signature is looked at. */
@@ -85,12 +83,11 @@ static enum ide_err check_response(struct spdm_connection *c, const struct spdm_
 
 static enum ide_err verify_response(struct spdm_connection *c, const struct spdm_challenge_auth *m)
 {
-    const struct spdm_params *p = &c->params;
-    uint8_t digest[HASH_SIZE_MAX];
-    enum ide_err err = signing_digest(p, &c->m1m2, digest);
+    const struct spdm_signing s = signing(&c->params);
+    uint8_t m1m2[HASH_SIZE_MAX];
+    enum ide_err err = hash_final(&c->m1m2, m1m2);
     if (err == IDE_OK)
-        err = public_key_verify(&c->peer.key, SIGNATURE_SPDM, p->hash->id, digest, m->signature,
-                                p->asym->signature_size);
+        err = spdm_verify_transcript(&s, m1m2, &c->peer.key, m->signature);
     return err == IDE_OK ? IDE_OK : ide_fail(&c->fault, err, "CHALLENGE_AUTH", "Signature");
 }
 
@@ -145,18 +142,18 @@ static enum ide_err sign_response(struct spdm_responder *r, const struct spdm_sl
 {
     struct spdm_connection *c = &r->connection;
     struct hash m1m2;
-    uint8_t digest[HASH_SIZE_MAX];
+    const struct spdm_signing s = signing(&c->params);
+    uint8_t transcript[HASH_SIZE_MAX];
     enum ide_err err = slot->key ? hash_copy(&m1m2, &c->m1m2) : IDE_E_INTERNAL;
     if (err == IDE_OK)
         err = spdm_responder_note(&m1m2, request, w);
     if (err == IDE_OK)
-        err = signing_digest(&c->params, &m1m2, digest);
+        err = hash_final(&m1m2, transcript);
     uint8_t *signature = write_space(w, c->params.asym->signature_size);
     if (err == IDE_OK)
         err = write_done(w);
     if (err == IDE_OK)
-        err = private_key_sign(slot->key, c->params.hash->id, digest, &c->rng, signature,
-                               c->params.asym->signature_size);
+        err = spdm_sign_transcript(&s, transcript, slot->key, &c->rng, signature);
     return err;
 }
 

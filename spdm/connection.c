@@ -128,35 +128,3 @@ void spdm_l1l2_request(struct hash *l1l2, uint8_t code)
         spdm_l1l2_forget(l1l2);
     }
 }
-
-/*
- * combined_spdm_prefix: four times "dmtf-spdm-v1.2.*" with the version's digits, zeros, and the context at its end
- * (DSP0274 1.2 §15).
- */
-#define PREFIX_REPEATS 4u
-#define PREFIX_SIZE    100u
-
-enum ide_err spdm_signing_digest(const struct spdm_params *p, const char *context,
-                                 const uint8_t *transcript_hash, uint8_t *digest)
-{
-    if (!p->hash)
-        return IDE_E_STATE;
-    if (p->version < SPDM_VERSION_12) {
-        memcpy(digest, transcript_hash, p->hash->size);
-        return IDE_OK;
-    }
-    const uint8_t digits[] = {(uint8_t)('0' + (p->version >> 4)), '.', (uint8_t)('0' + (p->version & 0x0f))};
-    uint8_t message[PREFIX_SIZE + HASH_SIZE_MAX];
-    struct writer w = writer_of(message, sizeof message);
-    for (unsigned i = 0; i < PREFIX_REPEATS; i++) {
-        write_bytes(&w, "dmtf-spdm-v", 11);
-        write_bytes(&w, digits, sizeof digits);
-        write_bytes(&w, ".*", 2);
-    }
-    size_t context_len = strlen(context);
-    write_zero(&w, PREFIX_SIZE - w.pos - context_len);
-    write_bytes(&w, context, context_len);
-    write_hash(&w, p, transcript_hash);
-    enum ide_err err = write_done(&w);
-    return err == IDE_OK ? hash_once(p->hash->id, message, w.pos, digest) : err;
-}

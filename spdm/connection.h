@@ -165,11 +165,4 @@ void spdm_connection_init(struct spdm_connection *c, enum spdm_role role, const 
 /* Forgets everything that was agreed and wipes it; configuration, ops and buffers stay. */
 void spdm_connection_reset(struct spdm_connection *c);
 
-/*
- * Digest for a signature of DSP0274 §15: from 1.2 on hash(combined_spdm_prefix || transcript_hash), before that
- * transcript_hash itself. context is e.g. "responder-challenge_auth signing". digest has the hash's size.
- */
-enum ide_err spdm_signing_digest(const struct spdm_params *p, const char *context, const uint8_t *transcript_hash,
-                                 uint8_t *digest) MUST_USE;
-
 #endif

@@ -56,15 +56,20 @@ void aead_clear(struct aead_key *k);
 /* Ephemeral Diffie-Hellman. The public part is in SPDM's form: X || Y without a leading 04, or the group element. */
 struct dhe_key {
     const struct dhe_info *info;
-    uint8_t private_key[DHE_SECRET_MAX];
+    uint8_t private_key[DHE_PRIVATE_MAX];
     uint16_t private_len;
 };
 
 enum ide_err dhe_generate(struct dhe_key *k, const struct dhe_info *info, const struct rng *rng,
                           uint8_t *public_out) MUST_USE;
-/* secret has info->secret_size bytes. IDE_E_KEY if the peer's public value is not on the curve or trivial. */
+/*
+ * secret has info->secret_size bytes; that of a finite field keeps its leading zeros (DSP0274 1.2 §10.16). IDE_E_KEY if
+ * the peer's public value is not on the curve, or in a finite field not in [2, p - 2].
+ */
 enum ide_err dhe_compute(const struct dhe_key *k, const uint8_t *peer_public, uint8_t *secret) MUST_USE;
 void dhe_clear(struct dhe_key *k);
+/* Whether this wolfSSL has the group: ffdhe4096 is not in every build. */
+bool dhe_is_built_in(enum dhe_id id);
 
 /* EC: X || Y. RSA: PKCS#1 RSAPublicKey DER. Ed*: the raw key. */
 struct public_key {
@@ -74,33 +79,42 @@ struct public_key {
     uint8_t data[540];
 };
 
-enum signature_form {
-    SIGNATURE_SPDM,    /* EC: r || s of the curve's size */
-    SIGNATURE_X509,    /* EC: DER SEQUENCE */
+/* What a signature is over. */
+struct signed_data {
+    enum signature_scheme scheme;
+    enum hash_id hash;     /* that made the digest; EdDSA has its own */
+    const uint8_t *data;   /* the digest; for EdDSA the message itself */
+    size_t len;
+    const char *context;   /* of Ed448 (RFC 8032 §5.2), at most 255 bytes; NULL: none. Of no matter to the others */
 };
 
+/* Whether a key of the type makes such signatures. */
+bool signature_fits(enum signature_scheme scheme, enum key_type type);
+
 /*
- * Verifies a signature over a digest made with hash. IDE_E_SIGNATURE if it does not match, IDE_E_KEY if the key is bad.
- * RSA in X.509's form is PKCS#1 v1.5.
+ * IDE_E_SIGNATURE if the signature does not match, IDE_E_KEY if the key is bad, IDE_E_UNSUPPORTED if it makes no such
+ * signatures.
  */
-enum ide_err public_key_verify(const struct public_key *k, enum signature_form form, enum hash_id hash,
-                               const uint8_t *digest, const uint8_t *signature, size_t signature_len) MUST_USE;
+enum ide_err public_key_verify(const struct public_key *k, const struct signed_data *what, const uint8_t *signature,
+                               size_t signature_len) MUST_USE;
 
 /* A signing key held by the caller: an emulated device, or a requester with mutual authentication. */
 struct private_key {
     enum key_type type;
+    uint16_t bits;       /* of the modulus or the curve */
     uint16_t len;
     uint8_t der[2400];   /* PKCS#8, SEC1 or PKCS#1, as read */
 };
 
-/* Takes a DER private key of any of those forms, as yet an EC one only; IDE_E_KEY if it is none. */
+/* Takes a DER private key: EC in SEC1 or PKCS#8, RSA in PKCS#1 or PKCS#8, Ed* in PKCS#8. IDE_E_KEY if it is none. */
 enum ide_err private_key_load(struct private_key *k, const uint8_t *der, size_t n) MUST_USE;
 /*
- * Signs a digest; signature_len must be what the algorithm gives on the SPDM wire. The nonce comes from rng itself if
- * that is a drbg_rng(); from any other, what it gives seeds, with the operating system, a generator made for the call.
+ * Signs; signature_len must be what the key gives in that scheme, which is not SIGNATURE_ECDSA_DER. Nonce, salt and
+ * blinding come from rng itself if that is a drbg_rng(); from any other, what it gives seeds, with the operating
+ * system, a generator made for the call.
  */
-enum ide_err private_key_sign(const struct private_key *k, enum hash_id hash, const uint8_t *digest,
-                              const struct rng *rng, uint8_t *signature, size_t signature_len) MUST_USE;
+enum ide_err private_key_sign(const struct private_key *k, const struct signed_data *what, const struct rng *rng,
+                              uint8_t *signature, size_t signature_len) MUST_USE;
 void private_key_clear(struct private_key *k);
 
 /* A generator on wolfCrypt's DRBG, seeded by the operating system. One a thread. */

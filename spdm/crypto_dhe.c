@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Ephemeral Diffie-Hellman over the NIST curves. */
+/* Ephemeral Diffie-Hellman over the NIST curves; over finite fields in crypto_ffdhe.c. */
 #include <string.h>
 
 #include "spdm/crypto_wolf.h"
@@ -87,23 +87,29 @@ static int make_public(const struct group *group, const uint8_t *scalar, word32 
     return rc;
 }
 
+static enum ide_err generate_ec(struct dhe_key *k, const struct group *group, const struct dhe_info *info,
+                                const struct rng *rng, uint8_t *public_out)
+{
+    k->private_len = info->secret_size;
+    enum ide_err err = draw_scalar(group, rng, k->private_key, k->private_len);
+    if (err == IDE_OK && make_public(group, k->private_key, k->private_len, public_out) != 0)
+        err = IDE_E_CRYPTO;
+    return err;
+}
+
 enum ide_err dhe_generate(struct dhe_key *k, const struct dhe_info *info, const struct rng *rng,
                           uint8_t *public_out)
 {
     dhe_clear(k);
     const struct group *group = group_of(info);
-    if (!group)
-        return IDE_E_UNSUPPORTED;
-    enum ide_err err = draw_scalar(group, rng, k->private_key, info->secret_size);
-    if (err == IDE_OK && make_public(group, k->private_key, info->secret_size, public_out) != 0)
-        err = IDE_E_CRYPTO;
+    enum ide_err err =
+        group ? generate_ec(k, group, info, rng, public_out) : wolf_ffdhe_generate(k, info, rng, public_out);
     wolf_burn_public_key();
     if (err != IDE_OK) {
         dhe_clear(k);
         return err;
     }
     k->info = info;
-    k->private_len = info->secret_size;
     return IDE_OK;
 }
 
@@ -136,11 +142,9 @@ static enum ide_err agree(const struct dhe_key *k, enum key_type curve, ecc_key 
     return rc == 0 && n == k->info->secret_size ? IDE_OK : IDE_E_CRYPTO;
 }
 
-enum ide_err dhe_compute(const struct dhe_key *k, const uint8_t *peer_public, uint8_t *secret)
+static enum ide_err compute_ec(const struct dhe_key *k, const struct group *group, const uint8_t *peer_public,
+                               uint8_t *secret)
 {
-    const struct group *group = group_of(k->info);
-    if (!group)
-        return IDE_E_STATE;
     ecc_key own, peer;
     if (wc_ecc_init(&own) != 0)
         return IDE_E_CRYPTO;
@@ -151,10 +155,25 @@ enum ide_err dhe_compute(const struct dhe_key *k, const uint8_t *peer_public, ui
         err = agree(k, group->curve, &own, &peer, secret);
     wolf_ecc_discard(&own);
     wolf_ecc_discard(&peer);
+    return err;
+}
+
+enum ide_err dhe_compute(const struct dhe_key *k, const uint8_t *peer_public, uint8_t *secret)
+{
+    if (!k->info)
+        return IDE_E_STATE;
+    const struct group *group = group_of(k->info);
+    enum ide_err err =
+        group ? compute_ec(k, group, peer_public, secret) : wolf_ffdhe_compute(k, peer_public, secret);
     wolf_burn_public_key();
     if (err != IDE_OK)
         wipe(secret, k->info->secret_size);
     return err;
+}
+
+bool dhe_is_built_in(enum dhe_id id)
+{
+    return id != DHE_FFDHE4096 || WOLF_HAS_FFDHE4096;
 }
 
 void dhe_clear(struct dhe_key *k)

@@ -7,12 +7,13 @@ struct curve {
     enum key_type type;
     int id;
     size_t size;
+    uint16_t bits;
 };
 
 static const struct curve curves[] = {
-    {KEY_EC_P256, ECC_SECP256R1, 32},
-    {KEY_EC_P384, ECC_SECP384R1, 48},
-    {KEY_EC_P521, ECC_SECP521R1, 66},
+    {KEY_EC_P256, ECC_SECP256R1, 32, 256},
+    {KEY_EC_P384, ECC_SECP384R1, 48, 384},
+    {KEY_EC_P521, ECC_SECP521R1, 66, 521},
 };
 
 static const struct curve *curve_of(enum key_type type)
@@ -33,6 +34,12 @@ size_t wolf_curve_size(enum key_type type)
 {
     const struct curve *curve = curve_of(type);
     return curve ? curve->size : 0;
+}
+
+uint16_t wolf_curve_bits(enum key_type type)
+{
+    const struct curve *curve = curve_of(type);
+    return curve ? curve->bits : 0;
 }
 
 enum ide_err wolf_ecc_import(ecc_key *key, enum key_type type, const uint8_t *xy)

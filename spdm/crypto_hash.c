@@ -10,6 +10,7 @@ union hash_state {
     wc_Sha256 sha256;
     wc_Sha384 sha384;
     wc_Sha512 sha512;
+    wc_Sha3 sha3;
 };
 
 _Static_assert(sizeof(union hash_state) <= sizeof(((struct hash *)0)->state), "enlarge struct hash");
@@ -24,10 +25,13 @@ enum wc_HashType wolf_hash_type(enum hash_id id)
         return WC_HASH_TYPE_SHA384;
     case HASH_SHA512:
         return WC_HASH_TYPE_SHA512;
-    case HASH_NONE:
     case HASH_SHA3_256:
+        return WC_HASH_TYPE_SHA3_256;
     case HASH_SHA3_384:
+        return WC_HASH_TYPE_SHA3_384;
     case HASH_SHA3_512:
+        return WC_HASH_TYPE_SHA3_512;
+    case HASH_NONE:
         break;
     }
     return WC_HASH_TYPE_NONE;
@@ -78,6 +82,12 @@ static int copy_state(enum hash_id id, const union hash_state *from, union hash_
         return wc_Sha384Copy(&source->sha384, &to->sha384);
     case WC_HASH_TYPE_SHA512:
         return wc_Sha512Copy(&source->sha512, &to->sha512);
+    case WC_HASH_TYPE_SHA3_256:
+        return wc_Sha3_256_Copy(&source->sha3, &to->sha3);
+    case WC_HASH_TYPE_SHA3_384:
+        return wc_Sha3_384_Copy(&source->sha3, &to->sha3);
+    case WC_HASH_TYPE_SHA3_512:
+        return wc_Sha3_512_Copy(&source->sha3, &to->sha3);
     default:
         return BAD_FUNC_ARG;
     }

@@ -28,7 +28,7 @@ static const struct span cma_name_type = OID(0x67, 0x81, 0x13);
 struct path {
     const struct trust *trust;
     int64_t now;
-    enum key_type key;
+    const struct asym_info *asym;
     uint32_t intermediates_left; /* how many more CAs the path lengths so far allow */
     struct identity result;
     struct ide_fault *fault;
@@ -138,8 +138,8 @@ static enum ide_err check_leaf(struct path *p, const struct x509 *leaf, const ch
         return ide_fail(p->fault, IDE_E_USAGE, step, "keyUsage");
     if (!purpose_fits(p->trust, leaf->ext_key_usage))
         return ide_fail(p->fault, IDE_E_USAGE, step, "extendedKeyUsage");
-    if (leaf->key.type != p->key)
-        return ide_fail_value(p->fault, IDE_E_KEY, step, "subjectPublicKeyInfo", leaf->key.type, p->key);
+    if (!(asym_of_key(leaf->key.type, leaf->key.bits) & p->asym->bit))
+        return ide_fail_value(p->fault, IDE_E_KEY, step, "subjectPublicKeyInfo", leaf->key.bits, p->asym->key_bits);
     p->result.key = leaf->key;
     return check_names(p, leaf, step);
 }
@@ -181,13 +181,18 @@ static enum ide_err check_signature(struct path *p, const struct x509 *c, const 
 {
     if (!span_equal(c->issuer, issuer->subject))
         return ide_fail(p->fault, IDE_E_CHAIN, step, "issuer");
-    if (c->signature_is_ec != (issuer->key.type != KEY_RSA))
+    if (!signature_fits(c->signature_scheme, issuer->key.type))
         return ide_fail(p->fault, IDE_E_SIGNATURE, step, "signatureAlgorithm");
     uint8_t digest[HASH_SIZE_MAX];
-    enum ide_err err = hash_once(c->signature_hash, c->tbs.data, c->tbs.len, digest);
+    struct signed_data what = {.scheme = c->signature_scheme, .data = c->tbs.data, .len = c->tbs.len};
+    enum ide_err err = IDE_OK;
+    if (c->signature_hash != HASH_NONE) {
+        what = (struct signed_data){c->signature_scheme, c->signature_hash, digest, 0, NULL};
+        what.len = hash_by_id(c->signature_hash)->size;
+        err = hash_once(c->signature_hash, c->tbs.data, c->tbs.len, digest);
+    }
     if (err == IDE_OK)
-        err = public_key_verify(&issuer->key, SIGNATURE_X509, c->signature_hash, digest, c->signature.data,
-                                c->signature.len);
+        err = public_key_verify(&issuer->key, &what, c->signature.data, c->signature.len);
     return err == IDE_OK ? IDE_OK : ide_fail(p->fault, err, step, "signature");
 }
 
@@ -272,18 +277,17 @@ static enum ide_err walk(struct path *p, struct reader certificates)
     return err;
 }
 
-enum ide_err identity_verify(const uint8_t *chain, size_t chain_len, enum hash_id hash, enum key_type key,
-                             int64_t now, const struct trust *trust, struct identity *out,
-                             struct ide_fault *fault)
+enum ide_err identity_verify(const uint8_t *chain, size_t chain_len, enum hash_id hash, const struct asym_info *asym,
+                             int64_t now, const struct trust *trust, struct identity *out, struct ide_fault *fault)
 {
     const struct hash_info *info = hash_by_id(hash);
     if (!trust || trust->anchor_count == 0)
         return ide_fail(fault, IDE_E_NO_TRUST, CHAIN_STEP, NULL);
-    if (!info)
-        return ide_fail(fault, IDE_E_UNSUPPORTED, CHAIN_STEP, "BaseHashAlgo");
+    if (!info || !asym)
+        return ide_fail(fault, IDE_E_UNSUPPORTED, CHAIN_STEP, info ? "BaseAsymAlgo" : "BaseHashAlgo");
     struct path p = {.trust = trust,
                      .now = now,
-                     .key = key,
+                     .asym = asym,
                      .intermediates_left = UINT32_MAX,
                      .fault = fault,
                      .result = {.not_after = INT64_MAX}};

@@ -59,7 +59,7 @@ struct identity {
  * Verifies a chain as GET_CERTIFICATE brings it: Length, Reserved, RootHash, certificates.
  *
  *   hash     the negotiated base hash, for RootHash
- *   key      the type of leaf key that the negotiated base asymmetric algorithm needs
+ *   asym     the negotiated base asymmetric algorithm, which the leaf must have a key for
  *   now      unix seconds
  *
  * The anchor is the one whose hash is RootHash; the chain begins with it or with a certificate that it signed. Its own
@@ -75,8 +75,9 @@ struct identity {
  * IDE_E_KEY, IDE_E_UNSUPPORTED, each with the field at fault, under the step "CERTIFICATE", "trust anchor",
  * "intermediate certificate" or "leaf certificate".
  */
-enum ide_err identity_verify(const uint8_t *chain, size_t chain_len, enum hash_id hash, enum key_type key, int64_t now,
-                             const struct trust *trust, struct identity *out, struct ide_fault *fault) MUST_USE;
+enum ide_err identity_verify(const uint8_t *chain, size_t chain_len, enum hash_id hash, const struct asym_info *asym,
+                             int64_t now, const struct trust *trust, struct identity *out,
+                             struct ide_fault *fault) MUST_USE;
 
 /*
  * The CMA name of ids: "Vendor=1B36:Device=0010:CC=010802:REV=02:SSVID=1AF4:SSID=1100", without a serial number.

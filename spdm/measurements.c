@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* GET_MEASUREMENTS and MEASUREMENTS (DSP0274 1.2 §10.11). */
 #include "spdm/internal.h"
+#include "spdm/signature.h"
 
 #define REQUEST_NAME    "GET_MEASUREMENTS"
 #define RESPONSE_NAME   "MEASUREMENTS"
@@ -83,13 +84,17 @@ const struct spdm_message spdm_msg_get_measurements = {SPDM_GET_MEASUREMENTS, SP
 const struct spdm_message spdm_msg_measurements = {SPDM_MEASUREMENTS, SPDM_VERSION_10, RESPONSE_NAME,
                                                    response_decode, response_encode};
 
-/* The digest of L1/L2 that is signed; L1/L2 is then null. */
-static enum ide_err signing_digest(const struct spdm_params *p, struct hash *l1l2, uint8_t *digest)
+static struct spdm_signing signing(const struct spdm_params *p)
 {
-    uint8_t transcript[HASH_SIZE_MAX];
+    return (struct spdm_signing){.params = p, .asym = p->asym, .context = SIGNING_CONTEXT};
+}
+
+/* The hash of L1/L2 that is signed; L1/L2 is then null. */
+static enum ide_err finish_transcript(struct hash *l1l2, uint8_t *transcript)
+{
     enum ide_err err = hash_snapshot(l1l2, transcript);
     spdm_l1l2_forget(l1l2);
-    return err == IDE_OK ? spdm_signing_digest(p, SIGNING_CONTEXT, transcript, digest) : err;
+    return err;
 }
 
 /* --- the requester -------------------------------------------------------------------------------------------- */
@@ -173,12 +178,11 @@ static enum ide_err check_head(struct spdm_connection *c, const struct spdm_get_
 
 static enum ide_err verify(struct spdm_connection *c, struct hash *l1l2, const struct spdm_measurements *m)
 {
-    const struct spdm_params *p = &c->params;
-    uint8_t digest[HASH_SIZE_MAX];
-    enum ide_err err = signing_digest(p, l1l2, digest);
+    const struct spdm_signing s = signing(&c->params);
+    uint8_t transcript[HASH_SIZE_MAX];
+    enum ide_err err = finish_transcript(l1l2, transcript);
     if (err == IDE_OK)
-        err = public_key_verify(&c->peer.key, SIGNATURE_SPDM, p->hash->id, digest, m->signature,
-                                p->asym->signature_size);
+        err = spdm_verify_transcript(&s, transcript, &c->peer.key, m->signature);
     return err == IDE_OK ? IDE_OK : ide_fail(&c->fault, err, RESPONSE_NAME, "Signature");
 }
 
@@ -384,14 +388,14 @@ static enum ide_err write_response(struct spdm_connection *c, const struct wish 
 
 static enum ide_err sign(struct spdm_connection *c, const struct spdm_slot *slot, struct hash *l1l2, struct writer *w)
 {
-    const struct spdm_params *p = &c->params;
-    uint8_t digest[HASH_SIZE_MAX];
-    enum ide_err err = slot->key && p->asym ? signing_digest(p, l1l2, digest) : IDE_E_INTERNAL;
-    uint8_t *signature = err == IDE_OK ? write_space(w, p->asym->signature_size) : NULL;
+    const struct spdm_signing s = signing(&c->params);
+    uint8_t transcript[HASH_SIZE_MAX];
+    enum ide_err err = slot->key && s.asym ? finish_transcript(l1l2, transcript) : IDE_E_INTERNAL;
+    uint8_t *signature = err == IDE_OK ? write_space(w, s.asym->signature_size) : NULL;
     if (err == IDE_OK)
         err = write_done(w);
     if (err == IDE_OK)
-        err = private_key_sign(slot->key, p->hash->id, digest, &c->rng, signature, p->asym->signature_size);
+        err = spdm_sign_transcript(&s, transcript, slot->key, &c->rng, signature);
     return err;
 }
 

@@ -5,24 +5,59 @@
 
 #define RSA_BITS_MIN 2048u
 #define RSA_BITS_MAX 4096u
+#define EXPONENT_BITS_MAX 64u
 
 #define OID(...)                                                                                             \
     {                                                                                                        \
         (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})                               \
     }
 
-/* RFC 5758 §3.2, RFC 4055 §5 */
+/* RFC 5758 §3.2, RFC 4055 §5, NIST's register for SHA-3, RFC 8410 §3 */
 static const struct signature_algorithm {
     struct span oid;
+    enum signature_scheme scheme;
     enum hash_id hash;
-    bool is_ec;
 } signature_algorithms[] = {
-    {OID(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02), HASH_SHA256, true},
-    {OID(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x03), HASH_SHA384, true},
-    {OID(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x04), HASH_SHA512, true},
-    {OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0b), HASH_SHA256, false},
-    {OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0c), HASH_SHA384, false},
-    {OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0d), HASH_SHA512, false},
+    {OID(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02), SIGNATURE_ECDSA_DER, HASH_SHA256},
+    {OID(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x03), SIGNATURE_ECDSA_DER, HASH_SHA384},
+    {OID(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x04), SIGNATURE_ECDSA_DER, HASH_SHA512},
+    {OID(0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 0x0a), SIGNATURE_ECDSA_DER, HASH_SHA3_256},
+    {OID(0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 0x0b), SIGNATURE_ECDSA_DER, HASH_SHA3_384},
+    {OID(0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 0x0c), SIGNATURE_ECDSA_DER, HASH_SHA3_512},
+    {OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0b), SIGNATURE_RSASSA, HASH_SHA256},
+    {OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0c), SIGNATURE_RSASSA, HASH_SHA384},
+    {OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0d), SIGNATURE_RSASSA, HASH_SHA512},
+    {OID(0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 0x0e), SIGNATURE_RSASSA, HASH_SHA3_256},
+    {OID(0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 0x0f), SIGNATURE_RSASSA, HASH_SHA3_384},
+    {OID(0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 0x10), SIGNATURE_RSASSA, HASH_SHA3_512},
+    {OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a), SIGNATURE_RSAPSS, HASH_NONE /* its parameters say */},
+    {OID(0x2b, 0x65, 0x70), SIGNATURE_EDDSA, HASH_NONE},
+    {OID(0x2b, 0x65, 0x71), SIGNATURE_EDDSA, HASH_NONE},
+};
+
+/* NIST's register, RFC 8017 §A.2.1 */
+static const struct digest_algorithm {
+    struct span oid;
+    enum hash_id hash;
+} digest_algorithms[] = {
+    {OID(0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01), HASH_SHA256},
+    {OID(0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02), HASH_SHA384},
+    {OID(0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x03), HASH_SHA512},
+    {OID(0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x08), HASH_SHA3_256},
+    {OID(0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x09), HASH_SHA3_384},
+    {OID(0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x0a), HASH_SHA3_512},
+};
+
+static const struct span id_mgf1 = OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x08);
+
+/* RFC 8410 §3 */
+static const struct ed_curve {
+    struct span oid;
+    enum key_type type;
+    uint16_t size;
+} ed_curves[] = {
+    {OID(0x2b, 0x65, 0x70), KEY_ED25519, 32},
+    {OID(0x2b, 0x65, 0x71), KEY_ED448, 57},
 };
 
 /* RFC 5480 §2.1.1.1 */
@@ -39,22 +74,67 @@ static const struct curve {
 static const struct span id_ec_public_key = OID(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01);
 static const struct span id_rsa_encryption = OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01);
 
+static const char signature_algorithm[] = "signatureAlgorithm";
+
+/* AlgorithmIdentifier of a hash, with NULL or nothing for parameters. */
+static enum hash_id parse_digest_algorithm(struct reader *r)
+{
+    struct reader algorithm = der_enter(r, DER_SEQUENCE, signature_algorithm);
+    struct span oid = der_content(&algorithm, DER_OID, signature_algorithm);
+    if (der_is_next(&algorithm, DER_NULL))
+        (void)der_content(&algorithm, DER_NULL, signature_algorithm);
+    der_leave(r, &algorithm, signature_algorithm);
+    for (size_t i = 0; i < sizeof(digest_algorithms) / sizeof(digest_algorithms[0]); i++)
+        if (span_equal(digest_algorithms[i].oid, oid))
+            return digest_algorithms[i].hash;
+    read_fail(r, IDE_E_UNSUPPORTED, signature_algorithm);
+    return HASH_NONE;
+}
+
+/*
+ * RSASSA-PSS-params (RFC 8017 §A.2.3): a hash, MGF1 with the same, a salt of its length, the default trailer. All other
+ * choices, SHA-1 as the default among them, nobody makes who has one of these hashes.
+ */
+static enum hash_id parse_pss(struct reader *r)
+{
+    struct reader sequence = der_enter(r, DER_SEQUENCE, signature_algorithm);
+    struct reader tagged = der_enter(&sequence, DER_CONTEXT_CONSTRUCTED(0), signature_algorithm);
+    enum hash_id hash = parse_digest_algorithm(&tagged);
+    der_leave(&sequence, &tagged, signature_algorithm);
+
+    tagged = der_enter(&sequence, DER_CONTEXT_CONSTRUCTED(1), signature_algorithm);
+    struct reader generator = der_enter(&tagged, DER_SEQUENCE, signature_algorithm);
+    bool is_mgf1 = span_equal(der_content(&generator, DER_OID, signature_algorithm), id_mgf1);
+    bool same = parse_digest_algorithm(&generator) == hash;
+    der_leave(&tagged, &generator, signature_algorithm);
+    der_leave(&sequence, &tagged, signature_algorithm);
+
+    tagged = der_enter(&sequence, DER_CONTEXT_CONSTRUCTED(2), signature_algorithm);
+    uint32_t salt = der_small(&tagged, signature_algorithm);
+    der_leave(&sequence, &tagged, signature_algorithm);
+    der_leave(r, &sequence, signature_algorithm);
+    if (hash == HASH_NONE || !is_mgf1 || !same || salt != hash_by_id(hash)->size)
+        read_fail(r, IDE_E_UNSUPPORTED, signature_algorithm);
+    return hash;
+}
+
 static void parse_signature_algorithm(struct reader *r, struct x509 *c)
 {
-    static const char *const field = "signatureAlgorithm";
-    struct reader algorithm = der_enter(r, DER_SEQUENCE, field);
-    struct span oid = der_content(&algorithm, DER_OID, field);
-    if (der_is_next(&algorithm, DER_NULL))
-        (void)der_content(&algorithm, DER_NULL, field);
-    der_leave(r, &algorithm, field);
+    struct reader algorithm = der_enter(r, DER_SEQUENCE, signature_algorithm);
+    struct span oid = der_content(&algorithm, DER_OID, signature_algorithm);
     for (size_t i = 0; i < sizeof(signature_algorithms) / sizeof(signature_algorithms[0]); i++) {
         if (!span_equal(signature_algorithms[i].oid, oid))
             continue;
+        c->signature_scheme = signature_algorithms[i].scheme;
         c->signature_hash = signature_algorithms[i].hash;
-        c->signature_is_ec = signature_algorithms[i].is_ec;
-        return;
     }
-    read_fail(r, IDE_E_UNSUPPORTED, field);
+    if (c->signature_scheme == SIGNATURE_NONE)
+        read_fail(&algorithm, IDE_E_UNSUPPORTED, signature_algorithm);
+    if (c->signature_scheme == SIGNATURE_RSAPSS)
+        c->signature_hash = parse_pss(&algorithm);
+    else if (der_is_next(&algorithm, DER_NULL))
+        (void)der_content(&algorithm, DER_NULL, signature_algorithm);
+    der_leave(r, &algorithm, signature_algorithm);
 }
 
 static const char spki[] = "subjectPublicKeyInfo";
@@ -96,10 +176,13 @@ static void parse_rsa_key(struct reader *r, struct public_key *key)
     struct reader bits = reader_of(whole.data, whole.len);
     struct reader sequence = der_enter(&bits, DER_SEQUENCE, spki);
     size_t n = integer_bits(der_content(&sequence, DER_INTEGER, spki));
-    (void)der_content(&sequence, DER_INTEGER, spki);
+    struct span exponent = der_content(&sequence, DER_INTEGER, spki);
+    size_t exponent_bits = integer_bits(exponent);
     der_leave(&bits, &sequence, spki);
     der_leave(r, &bits, spki);
-    if (n < RSA_BITS_MIN || n > RSA_BITS_MAX || whole.len > sizeof(key->data)) {
+    /* an exponent of 1 would make every padded digest its own signature; wolfCrypt takes up to 64 bits */
+    if (n < RSA_BITS_MIN || n > RSA_BITS_MAX || whole.len > sizeof(key->data) || exponent_bits < 2 ||
+        exponent_bits > EXPONENT_BITS_MAX) {
         read_fail(r, IDE_E_UNSUPPORTED, spki);
         return;
     }
@@ -107,6 +190,23 @@ static void parse_rsa_key(struct reader *r, struct public_key *key)
     key->bits = (uint16_t)n;
     key->len = (uint16_t)whole.len;
     memcpy(key->data, whole.data, whole.len);
+}
+
+static void parse_ed_key(struct reader *r, struct span oid, struct public_key *key)
+{
+    struct span point = der_bits(r, spki);
+    for (size_t i = 0; i < sizeof(ed_curves) / sizeof(ed_curves[0]); i++) {
+        if (!span_equal(ed_curves[i].oid, oid))
+            continue;
+        struct reader whole = reader_of(point.data, point.len);
+        key->type = ed_curves[i].type;
+        key->bits = (uint16_t)(8 * ed_curves[i].size);
+        key->len = ed_curves[i].size;
+        read_copy(&whole, key->data, key->len, spki);
+        der_leave(r, &whole, spki);
+        return;
+    }
+    read_fail(r, IDE_E_UNSUPPORTED, spki);
 }
 
 static void parse_public_key(struct reader *r, struct public_key *key)
@@ -123,7 +223,8 @@ static void parse_public_key(struct reader *r, struct public_key *key)
         der_leave(&info, &algorithm, spki);
         parse_rsa_key(&info, key);
     } else {
-        read_fail(&info, IDE_E_UNSUPPORTED, spki);
+        der_leave(&info, &algorithm, spki);
+        parse_ed_key(&info, oid, key);
     }
     der_leave(r, &info, spki);
 }

@@ -27,8 +27,8 @@ struct x509 {
     struct span tbs;             /* what is signed */
     struct span issuer, subject; /* Name, as it stands */
     struct span signature;
-    enum hash_id signature_hash;
-    bool signature_is_ec;          /* otherwise RSA PKCS#1 v1.5 */
+    enum signature_scheme signature_scheme;
+    enum hash_id signature_hash;   /* HASH_NONE for EdDSA */
     int64_t not_before, not_after; /* unix seconds, both inclusive */
     struct public_key key;
 

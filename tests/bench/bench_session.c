@@ -88,13 +88,12 @@ WRAP(DHE_KEY, dhe_generate,
 WRAP(DHE_SECRET, dhe_compute, (const struct dhe_key *k, const uint8_t *peer_public, uint8_t *secret),
      (k, peer_public, secret))
 WRAP(VERIFY, public_key_verify,
-     (const struct public_key *k, enum signature_form form, enum hash_id hash, const uint8_t *digest,
-      const uint8_t *signature, size_t signature_len),
-     (k, form, hash, digest, signature, signature_len))
+     (const struct public_key *k, const struct signed_data *what, const uint8_t *signature, size_t signature_len),
+     (k, what, signature, signature_len))
 WRAP(SIGN, private_key_sign,
-     (const struct private_key *k, enum hash_id hash, const uint8_t *digest, const struct rng *rng,
-      uint8_t *signature, size_t signature_len),
-     (k, hash, digest, rng, signature, signature_len))
+     (const struct private_key *k, const struct signed_data *what, const struct rng *rng, uint8_t *signature,
+      size_t signature_len),
+     (k, what, rng, signature, signature_len))
 
 /* --- the two sides ----------------------------------------------------------------------------------------------- */
 

@@ -34,7 +34,7 @@ static void verify(const uint8_t *chain, size_t n, struct span root, enum cma_na
     char text[256];
     memset(&identity, 0xee, sizeof(identity));
     memset(&untouched, 0xee, sizeof(untouched));
-    enum ide_err err = identity_verify(chain, n, HASH_SHA384, KEY_EC_P384, NOW, &trust, &identity, &fault);
+    enum ide_err err = identity_verify(chain, n, HASH_SHA384, asym_by_bit(SPDM_ASYM_ECDSA_P384), NOW, &trust, &identity, &fault);
     if (err != fault.err)
         abort();
     if (err == IDE_OK && (identity.certificates < 1 || identity.certificates > CHAIN_CERTIFICATES_MAX))

@@ -291,8 +291,9 @@ static void put_signature(struct cert *c, const struct test_key *signer, enum ha
     uint8_t digest[HASH_SIZE_MAX], rs[SIGNATURE_SIZE_MAX];
     struct rng rng = drbg_rng(&drbg);
     size_t size = signer->public_len;
+    struct signed_data what = {SIGNATURE_ECDSA, hash, digest, hash_by_id(hash)->size, NULL};
     if (hash_once(hash, tbs, n, digest) != IDE_OK ||
-        private_key_sign(&signer->private_key, hash, digest, &rng, rs, size) != IDE_OK)
+        private_key_sign(&signer->private_key, &what, &rng, rs, size) != IDE_OK)
         abort();
     size_t bits = begin(c, DER_BIT_STRING);
     put_byte(c, 0);

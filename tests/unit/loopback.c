@@ -6,6 +6,7 @@
 
 #include "session/messages.h"
 #include "spdm/cursor.h"
+#include "spdm/signature.h"
 
 static uint64_t monotonic_ms(void *context)
 {
@@ -192,7 +193,9 @@ bool loopback_sign_again(struct loopback *l, uint8_t *object)
     struct spdm_key_exchange_rsp rsp = {0};
     struct ide_fault fault;
     size_t request_len, response_len;
-    uint8_t th[HASH_SIZE_MAX], digest[HASH_SIZE_MAX];
+    const struct spdm_signing how = {
+        .params = p, .asym = p->asym, .context = "responder-key_exchange_rsp signing"};
+    uint8_t th[HASH_SIZE_MAX];
     struct hash h;
     const uint8_t *question = l->request + DOE_HEADER_SIZE, *answer = object + DOE_HEADER_SIZE;
     if (spdm_decode(&spdm_msg_key_exchange, p, question, l->request_len - DOE_HEADER_SIZE, &request, &request_len,
@@ -205,7 +208,6 @@ bool loopback_sign_again(struct loopback *l, uint8_t *object)
            hash_update(&h, l->requester.chain_hash, p->hash->size) == IDE_OK &&
            hash_update(&h, question, request_len) == IDE_OK && hash_update(&h, answer, rsp.signed_len) == IDE_OK &&
            hash_final(&h, th) == IDE_OK &&
-           spdm_signing_digest(p, "responder-key_exchange_rsp signing", th, digest) == IDE_OK &&
-           private_key_sign(&l->key, p->hash->id, digest, &l->requester.rng,
-                            object + DOE_HEADER_SIZE + rsp.signed_len, p->asym->signature_size) == IDE_OK;
+           spdm_sign_transcript(&how, th, &l->key, &l->requester.rng, object + DOE_HEADER_SIZE + rsp.signed_len) ==
+               IDE_OK;
 }

@@ -183,15 +183,15 @@ enum ide_err __wrap_aead_set_key(struct aead_key *k, enum aead_id id, const uint
 }
 
 /* What a signature draws is its nonce, from which the key follows. wolfCrypt's own draws are seen if it is linked in. */
-enum ide_err __real_private_key_sign(const struct private_key *k, enum hash_id hash, const uint8_t *digest,
+enum ide_err __real_private_key_sign(const struct private_key *k, const struct signed_data *what,
                                      const struct rng *rng, uint8_t *signature, size_t signature_len);
-enum ide_err __wrap_private_key_sign(const struct private_key *k, enum hash_id hash, const uint8_t *digest,
+enum ide_err __wrap_private_key_sign(const struct private_key *k, const struct signed_data *what,
                                      const struct rng *rng, uint8_t *signature, size_t signature_len);
-enum ide_err __wrap_private_key_sign(const struct private_key *k, enum hash_id hash, const uint8_t *digest,
+enum ide_err __wrap_private_key_sign(const struct private_key *k, const struct signed_data *what,
                                      const struct rng *rng, uint8_t *signature, size_t signature_len)
 {
     signing = true;
-    enum ide_err err = __real_private_key_sign(k, hash, digest, rng, signature, signature_len);
+    enum ide_err err = __real_private_key_sign(k, what, rng, signature, signature_len);
     signing = false;
     return err;
 }

@@ -242,19 +242,33 @@ static struct bytes digest_of(const struct sign_answer *a)
     return b;
 }
 
+static enum ide_err verify(const struct public_key *k, enum signature_scheme scheme, enum hash_id hash,
+                           const struct bytes *digest, const uint8_t *signature, size_t signature_len)
+{
+    struct signed_data what = {scheme, hash, digest->data, hash ? hash_by_id(hash)->size : 0, NULL};
+    return public_key_verify(k, &what, signature, signature_len);
+}
+
+static enum ide_err sign(const struct private_key *k, enum hash_id hash, const struct bytes *digest,
+                         const struct rng *rng, uint8_t *signature, size_t signature_len)
+{
+    struct signed_data what = {SIGNATURE_ECDSA, hash, digest->data, hash ? hash_by_id(hash)->size : 0, NULL};
+    return private_key_sign(k, &what, rng, signature, signature_len);
+}
+
 static void known_signatures_verify(void)
 {
     for (size_t i = 0; i < SIGN_ANSWERS; i++) {
         const struct sign_answer *a = &sign_answers[i];
         struct public_key k = public_key_of(a);
         struct bytes rs = unhex(a->rs), digest = digest_of(a);
-        CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_SPDM, a->hash, digest.data, rs.data, rs.len), IDE_OK);
+        CU_ASSERT_EQUAL(verify(&k, SIGNATURE_ECDSA, a->hash, &digest, rs.data, rs.len), IDE_OK);
         digest.data[0] ^= 1;
-        CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_SPDM, a->hash, digest.data, rs.data, rs.len),
+        CU_ASSERT_EQUAL(verify(&k, SIGNATURE_ECDSA, a->hash, &digest, rs.data, rs.len),
                         IDE_E_SIGNATURE);
         digest.data[0] ^= 1;
         rs.data[rs.len - 1] ^= 1;
-        CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_SPDM, a->hash, digest.data, rs.data, rs.len),
+        CU_ASSERT_EQUAL(verify(&k, SIGNATURE_ECDSA, a->hash, &digest, rs.data, rs.len),
                         IDE_E_SIGNATURE);
     }
 }
@@ -269,13 +283,13 @@ static void a_signature_of_a_wrong_form_is_refused(void)
         memset(no_s.data + rs.len / 2, 0, rs.len / 2);
         const struct bytes *bad[] = {&zero, &no_r, &no_s};
         for (size_t n = 0; n < 3; n++)
-            CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_SPDM, a->hash, digest.data, bad[n]->data, rs.len),
+            CU_ASSERT_EQUAL(verify(&k, SIGNATURE_ECDSA, a->hash, &digest, bad[n]->data, rs.len),
                             IDE_E_SIGNATURE);
-        CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_SPDM, a->hash, digest.data, rs.data, rs.len - 1),
+        CU_ASSERT_EQUAL(verify(&k, SIGNATURE_ECDSA, a->hash, &digest, rs.data, rs.len - 1),
                         IDE_E_SIGNATURE);
-        CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_SPDM, a->hash, digest.data, rs.data, 0),
+        CU_ASSERT_EQUAL(verify(&k, SIGNATURE_ECDSA, a->hash, &digest, rs.data, 0),
                         IDE_E_SIGNATURE);
-        CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_X509, a->hash, digest.data, rs.data, rs.len),
+        CU_ASSERT_EQUAL(verify(&k, SIGNATURE_ECDSA_DER, a->hash, &digest, rs.data, rs.len),
                         IDE_E_SIGNATURE);
     }
 }
@@ -287,24 +301,24 @@ static void a_bad_public_key_is_refused(void)
         struct public_key k = public_key_of(a);
         struct bytes rs = unhex(a->rs), digest = digest_of(a);
         k.data[0] ^= 1;
-        CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_SPDM, a->hash, digest.data, rs.data, rs.len),
+        CU_ASSERT_EQUAL(verify(&k, SIGNATURE_ECDSA, a->hash, &digest, rs.data, rs.len),
                         IDE_E_KEY);
         k = public_key_of(a);
         k.len--;
-        CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_SPDM, a->hash, digest.data, rs.data, rs.len),
+        CU_ASSERT_EQUAL(verify(&k, SIGNATURE_ECDSA, a->hash, &digest, rs.data, rs.len),
                         IDE_E_KEY);
         k = public_key_of(a);
         k.type = KEY_NONE;
-        CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_SPDM, a->hash, digest.data, rs.data, rs.len),
+        CU_ASSERT_EQUAL(verify(&k, SIGNATURE_ECDSA, a->hash, &digest, rs.data, rs.len),
                         IDE_E_UNSUPPORTED);
         k.type = KEY_RSA;
-        CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_X509, a->hash, digest.data, rs.data, rs.len),
+        CU_ASSERT_EQUAL(verify(&k, SIGNATURE_RSASSA, a->hash, &digest, rs.data, rs.len),
                         IDE_E_KEY);
         k.len = sizeof(k.data) + 1;
-        CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_X509, a->hash, digest.data, rs.data, rs.len),
+        CU_ASSERT_EQUAL(verify(&k, SIGNATURE_RSASSA, a->hash, &digest, rs.data, rs.len),
                         IDE_E_ARGUMENT);
         k = public_key_of(a);
-        CU_ASSERT_EQUAL(public_key_verify(&k, SIGNATURE_SPDM, HASH_NONE, digest.data, rs.data, rs.len),
+        CU_ASSERT_EQUAL(verify(&k, SIGNATURE_ECDSA, HASH_NONE, &digest, rs.data, rs.len),
                         IDE_E_UNSUPPORTED);
     }
 }
@@ -322,9 +336,9 @@ static void check_signing(const struct rng *rng)
         CU_ASSERT_EQUAL(private_key_load(&k, der.data, der.len), IDE_OK);
         CU_ASSERT_EQUAL(k.type, a->type);
         for (size_t n = 0; n < 3; n++) {
-            CU_ASSERT_EQUAL(private_key_sign(&k, ids[n], digest.data, rng, signature, public.len), IDE_OK);
+            CU_ASSERT_EQUAL(sign(&k, ids[n], &digest, rng, signature, public.len), IDE_OK);
             CU_ASSERT_EQUAL(
-                public_key_verify(&public, SIGNATURE_SPDM, ids[n], digest.data, signature, public.len),
+                verify(&public, SIGNATURE_ECDSA, ids[n], &digest, signature, public.len),
                 IDE_OK);
         }
         private_key_clear(&k);
@@ -359,8 +373,8 @@ static void two_signatures_never_share_a_nonce(void)
     struct private_key k;
     uint8_t one[96], two[96];
     CU_ASSERT_EQUAL(private_key_load(&k, der.data, der.len), IDE_OK);
-    CU_ASSERT_EQUAL(private_key_sign(&k, HASH_SHA384, digest.data, &stuck, one, sizeof(one)), IDE_OK);
-    CU_ASSERT_EQUAL(private_key_sign(&k, HASH_SHA384, digest.data, &stuck, two, sizeof(two)), IDE_OK);
+    CU_ASSERT_EQUAL(sign(&k, HASH_SHA384, &digest, &stuck, one, sizeof(one)), IDE_OK);
+    CU_ASSERT_EQUAL(sign(&k, HASH_SHA384, &digest, &stuck, two, sizeof(two)), IDE_OK);
     CU_ASSERT_NOT_EQUAL(memcmp(one, two, 48), 0);
     private_key_clear(&k);
 }
@@ -374,12 +388,12 @@ static void signing_fails_closed(void)
     uint8_t signature[SIGNATURE_SIZE_MAX];
     memset(signature, 0xee, sizeof(signature));
     CU_ASSERT_EQUAL(private_key_load(&k, der.data, der.len), IDE_OK);
-    CU_ASSERT_EQUAL(private_key_sign(&k, HASH_SHA384, digest.data, &failing, signature, 96), IDE_E_RANDOM);
+    CU_ASSERT_EQUAL(sign(&k, HASH_SHA384, &digest, &failing, signature, 96), IDE_E_RANDOM);
     CU_ASSERT_TRUE(is_zero(signature, 96));
-    CU_ASSERT_EQUAL(private_key_sign(&k, HASH_SHA384, digest.data, &failing, signature, 64), IDE_E_ARGUMENT);
-    CU_ASSERT_EQUAL(private_key_sign(&k, HASH_NONE, digest.data, &failing, signature, 96), IDE_E_UNSUPPORTED);
+    CU_ASSERT_EQUAL(sign(&k, HASH_SHA384, &digest, &failing, signature, 64), IDE_E_ARGUMENT);
+    CU_ASSERT_EQUAL(sign(&k, HASH_NONE, &digest, &failing, signature, 96), IDE_E_UNSUPPORTED);
     private_key_clear(&k);
-    CU_ASSERT_EQUAL(private_key_sign(&k, HASH_SHA384, digest.data, &failing, signature, 96),
+    CU_ASSERT_EQUAL(sign(&k, HASH_SHA384, &digest, &failing, signature, 96),
                     IDE_E_UNSUPPORTED);
 }
 

@@ -41,7 +41,7 @@ struct question {
     struct trust_anchor anchors[2];
     struct trust trust;
     enum hash_id hash;
-    enum key_type key;
+    uint32_t asym;
     int64_t now;
 };
 
@@ -60,7 +60,7 @@ static struct question question_good(void)
     return (struct question){.anchors = {{chain.certs[0].der, chain.certs[0].len}},
                              .trust = {.anchor_count = 1, .ids = &ids, .name_rule = CMA_NAME_REQUIRED},
                              .hash = HASH_SHA384,
-                             .key = KEY_EC_P384,
+                             .asym = SPDM_ASYM_ECDSA_P384,
                              .now = NOW};
 }
 
@@ -74,7 +74,7 @@ static enum ide_err ask_about(struct question *q, const uint8_t *data, size_t n)
         q->trust.anchors = q->anchors;
     memset(&identity, 0xee, sizeof(identity));
     memset(&fault, 0, sizeof(fault));
-    enum ide_err err = identity_verify(copy, n, q->hash, q->key, q->now, &q->trust, &identity, &fault);
+    enum ide_err err = identity_verify(copy, n, q->hash, asym_by_bit(q->asym), q->now, &q->trust, &identity, &fault);
     free(copy);
     CU_ASSERT_EQUAL(err, fault.err);
     return err;
@@ -341,7 +341,7 @@ static void another_type_of_leaf_key_is_refused(void)
 {
     build_good(3, NAME);
     struct question q = question_good();
-    q.key = KEY_EC_P256;
+    q.asym = SPDM_ASYM_ECDSA_P256;
     expect("P-256 was negotiated", ask(&q), IDE_E_KEY, LEAF, "subjectPublicKeyInfo");
 }
 
@@ -419,7 +419,7 @@ static void without_an_anchor_nothing_is_accepted(void)
     q.trust.anchor_count = 0;
     expect("no anchors", ask(&q), IDE_E_NO_TRUST, CHAIN, NULL);
     CU_ASSERT_EQUAL(
-        identity_verify(chain.data, chain.len, HASH_SHA384, KEY_EC_P384, NOW, NULL, &identity, &fault),
+        identity_verify(chain.data, chain.len, HASH_SHA384, asym_by_bit(SPDM_ASYM_ECDSA_P384), NOW, NULL, &identity, &fault),
         IDE_E_NO_TRUST);
 }
 
@@ -546,13 +546,14 @@ static void no_flipped_bit_is_accepted(void)
 static void every_curve_is_verified(void)
 {
     static const enum key_type types[] = {KEY_EC_P256, KEY_EC_P521, KEY_EC_P384};
+    static const uint16_t bits[] = {256, 521, 384};
     for (size_t i = 0; i < 3; i++) {
         CU_ASSERT_TRUE_FATAL(test_keys_open(types[i]));
         struct chain_spec spec = chain_spec_good(3, NAME);
         chain_build(&chain, &spec, HASH_SHA256);
         struct question q = question_good();
         q.hash = HASH_SHA256;
-        q.key = types[i];
+        q.asym = asym_of_key(types[i], bits[i]);
         expect("curve", ask(&q), IDE_OK, NULL, NULL);
         chain.data[chain.len - 1] ^= 1;
         expect("curve, last bit flipped", ask(&q), IDE_E_SIGNATURE, LEAF, "signature");

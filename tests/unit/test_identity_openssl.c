@@ -68,7 +68,7 @@ static enum ide_err verify(int64_t now, struct identity *identity, struct ide_fa
 {
     struct trust_anchor anchor = {chain.certs[0].der, chain.certs[0].len};
     struct trust trust = {.anchors = &anchor, .anchor_count = 1, .ids = &ids, .name_rule = CMA_NAME_REQUIRED};
-    return identity_verify(chain.data, chain.len, HASH_SHA384, KEY_EC_P384, now, &trust, identity, fault);
+    return identity_verify(chain.data, chain.len, HASH_SHA384, asym_by_bit(SPDM_ASYM_ECDSA_P384), now, &trust, identity, fault);
 }
 
 static void what_openssl_makes_is_accepted(void)

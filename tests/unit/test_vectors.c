@@ -17,6 +17,7 @@
 #include "session/messages.h"
 #include "spdm/identity.h"
 #include "spdm/measurements.h"
+#include "spdm/signature.h"
 #include "vector_file.h"
 
 #define MESSAGE_MAX 8192
@@ -168,12 +169,8 @@ static void expect_record_key(struct replay *v, const uint8_t *secret, struct se
 static void check_signature(struct replay *v, uint8_t slot, const char *context, const uint8_t *transcript,
                             const uint8_t *signature)
 {
-    uint8_t digest[HASH_SIZE_MAX];
-    check_ok(v, spdm_signing_digest(&v->params, context, transcript, digest), "signing digest");
-    check_ok(v,
-             public_key_verify(&v->chains[slot].identity.key, SIGNATURE_SPDM, v->params.hash->id, digest, signature,
-                               v->params.asym->signature_size),
-             "signature");
+    const struct spdm_signing how = {.params = &v->params, .asym = v->params.asym, .context = context};
+    check_ok(v, spdm_verify_transcript(&how, transcript, &v->chains[slot].identity.key, signature), "signature");
 }
 
 static void check_verify_data(struct replay *v, const uint8_t *finished_key, const uint8_t *verify_data)
@@ -237,7 +234,7 @@ static void on_certificate(struct replay *v, const union any_message *m)
     struct trust_anchor anchor = {.der = first, .len = 4 + (size_t)(first[2] << 8 | first[3])};
     struct trust trust = {.anchors = &anchor, .anchor_count = 1, .name_rule = CMA_NAME_IF_PRESENT};
     struct ide_fault fault = {0};
-    enum ide_err err = identity_verify(chain->bytes, chain->len, v->params.hash->id, v->params.asym->key, NOW, &trust,
+    enum ide_err err = identity_verify(chain->bytes, chain->len, v->params.hash->id, v->params.asym, NOW, &trust,
                                        &chain->identity, &fault);
     check_ok(v, err, fault.field ? fault.field : "identity");
 }
@@ -626,6 +623,11 @@ static void spdm14_p384_sha384_aes256(void)
     replay_file("v14-p384-sha384-aes256", 198, 64);
 }
 
+static void spdm12_rsapss3072_ffdhe3072(void)
+{
+    replay_file("v12-rsapss3072-ffdhe3072", 198, 64);
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -636,6 +638,7 @@ int main(void)
     CU_ADD_TEST(suite, spdm12_p521_sha512);
     CU_ADD_TEST(suite, spdm13_p384_sha384_aes256);
     CU_ADD_TEST(suite, spdm14_p384_sha384_aes256);
+    CU_ADD_TEST(suite, spdm12_rsapss3072_ffdhe3072);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures();
     CU_cleanup_registry();

@@ -164,8 +164,8 @@ static void sign(void)
 {
     static uint8_t signature[SIGNATURE_SIZE_MAX];
     bool small = l.key.type == KEY_EC_P256;
-    result = private_key_sign(&l.key, small ? HASH_SHA256 : HASH_SHA384, secret, &l.requester.rng, signature,
-                              small ? 64 : 96);
+    const struct signed_data what = {SIGNATURE_ECDSA, small ? HASH_SHA256 : HASH_SHA384, secret, small ? 32 : 48, NULL};
+    result = private_key_sign(&l.key, &what, &l.requester.rng, signature, small ? 64 : 96);
 }
 
 static void load_key(void)
