@@ -22,14 +22,6 @@ static void write_exchange_data(struct writer *w, const struct spdm_params *p, c
     write_bytes(w, data, p->dhe ? p->dhe->public_size : 0);
 }
 
-static const uint8_t *read_opaque(struct reader *r, uint16_t *len)
-{
-    *len = read_u16(r, "OpaqueDataLength");
-    if (*len > SPDM_OPAQUE_MAX)
-        read_fail_value(r, IDE_E_FIELD, "OpaqueDataLength", *len, SPDM_OPAQUE_MAX);
-    return read_bytes(r, *len, "OpaqueData");
-}
-
 static void key_exchange_decode(struct reader *r, const struct spdm_params *p, void *message)
 {
     struct spdm_key_exchange *m = message;
@@ -38,7 +30,8 @@ static void key_exchange_decode(struct reader *r, const struct spdm_params *p, v
     read_u8(r, "Reserved");
     m->random = read_bytes(r, SPDM_RANDOM_SIZE, "RandomData");
     m->exchange_data = read_exchange_data(r, p);
-    m->opaque = read_opaque(r, &m->opaque_len);
+    m->opaque_len = read_u16(r, "OpaqueDataLength");
+    m->opaque = session_read_opaque(r, m->opaque_len);
 }
 
 static void key_exchange_encode(struct writer *w, const struct spdm_params *p, const void *message)
@@ -51,11 +44,6 @@ static void key_exchange_encode(struct writer *w, const struct spdm_params *p, c
     write_exchange_data(w, p, m->exchange_data);
     write_u16(w, m->opaque_len);
     write_bytes(w, m->opaque, m->opaque_len);
-}
-
-static bool has_verify_data(const struct spdm_params *p)
-{
-    return !(p->flags_requester & p->flags_responder & SPDM_CAP_HANDSHAKE_CLEAR);
 }
 
 static void key_exchange_rsp_decode(struct reader *r, const struct spdm_params *p, void *message)
@@ -71,10 +59,11 @@ static void key_exchange_rsp_decode(struct reader *r, const struct spdm_params *
     m->random = read_bytes(r, SPDM_RANDOM_SIZE, "RandomData");
     m->exchange_data = read_exchange_data(r, p);
     m->summary = m->summary_len > 0 ? read_bytes(r, m->summary_len, "MeasurementSummaryHash") : NULL;
-    m->opaque = read_opaque(r, &m->opaque_len);
+    m->opaque_len = read_u16(r, "OpaqueDataLength");
+    m->opaque = session_read_opaque(r, m->opaque_len);
     m->signed_len = r->pos;
     m->signature = read_bytes(r, p->asym->signature_size, "Signature");
-    m->verify_data = has_verify_data(p) ? read_bytes(r, p->hash->size, "ResponderVerifyData") : NULL;
+    m->verify_data = session_in_the_clear(p) ? NULL : read_bytes(r, p->hash->size, "ResponderVerifyData");
 }
 
 static void key_exchange_rsp_encode(struct writer *w, const struct spdm_params *p, const void *message)
@@ -106,21 +95,14 @@ struct share {
     struct dhe_key dhe;
     uint8_t public_key[DHE_PUBLIC_MAX];
     uint8_t random[SPDM_RANDOM_SIZE];
-    uint16_t half_id;   /* of the session id; never 0 */
     uint8_t opaque[OPAQUE_VERSIONS_MAX];
 };
 
 static enum ide_err make_share(const struct spdm_connection *c, struct share *share)
 {
-    uint8_t id[2];
     enum ide_err err = c->rng.random(c->rng.context, share->random, sizeof(share->random));
-    if (err == IDE_OK)
-        err = c->rng.random(c->rng.context, id, sizeof(id));
     if (err != IDE_OK)
         return err;
-    share->half_id = (uint16_t)(id[0] | id[1] << 8);
-    if (share->half_id == 0)
-        share->half_id = 1;
     return dhe_generate(&share->dhe, c->params.dhe, &c->rng, share->public_key);
 }
 
@@ -145,16 +127,6 @@ static enum ide_err agree(struct session *s, const struct dhe_key *dhe, const ui
     return err;
 }
 
-/* ResponderVerifyData: HMAC over TH as it is before it. */
-static enum ide_err responder_verify_data(const struct session *s, uint8_t *out)
-{
-    uint8_t th[HASH_SIZE_MAX];
-    enum ide_err err = hash_snapshot(&s->th, th);
-    if (err == IDE_OK)
-        err = key_schedule_verify_data(&s->keys, s->keys.response_finished, th, out);
-    return err;
-}
-
 /* KEY_EXCHANGE_RSP's signature, which is over TH as it is before it. */
 static struct spdm_signing signing(const struct session *s)
 {
@@ -168,14 +140,14 @@ static struct spdm_signing signing(const struct session *s)
 static enum ide_err check_selection(struct session *s, const struct spdm_key_exchange_rsp *rsp)
 {
     struct spdm_connection *c = s->connection;
-    const struct spdm_params *p = &c->params;
     if (rsp->mut_auth_requested != 0)   /* we do not announce MUT_AUTH_CAP */
         return ide_fail_value(&c->fault, IDE_E_NOT_OFFERED, RESPONSE_NAME, "MutAuthRequested",
                               rsp->mut_auth_requested, 0);
-    if (rsp->header.param1 != 0 && !(p->flags_requester & p->flags_responder & SPDM_CAP_HBEAT))
-        return ide_fail_value(&c->fault, IDE_E_NOT_OFFERED, RESPONSE_NAME, "HeartbeatPeriod", rsp->header.param1, 0);
+    enum ide_err err = session_check_heartbeat(s, rsp->header.param1, RESPONSE_NAME);
+    if (err != IDE_OK)
+        return err;
     struct reader opaque = reader_of(rsp->opaque, rsp->opaque_len);
-    s->secured_version = opaque_read_selected(&opaque, p);
+    s->secured_version = opaque_read_selected(&opaque, &c->params);
     return read_done(&opaque, &c->fault, RESPONSE_NAME);
 }
 
@@ -192,20 +164,6 @@ static enum ide_err check_signature(struct session *s, const struct spdm_key_exc
     return err == IDE_OK ? IDE_OK : ide_fail(&c->fault, err, RESPONSE_NAME, "Signature");
 }
 
-static enum ide_err check_verify_data(struct session *s, const struct spdm_key_exchange_rsp *rsp)
-{
-    struct spdm_connection *c = s->connection;
-    size_t size = c->params.hash->size;
-    uint8_t expected[HASH_SIZE_MAX];
-    enum ide_err err = responder_verify_data(s, expected);
-    if (err == IDE_OK && !equal_secret(expected, rsp->verify_data, size))
-        err = IDE_E_HMAC;
-    if (err == IDE_OK)
-        err = hash_update(&s->th, rsp->verify_data, size);
-    wipe(expected, sizeof(expected));
-    return err == IDE_OK ? IDE_OK : ide_fail(&c->fault, err, RESPONSE_NAME, "ResponderVerifyData");
-}
-
 static enum ide_err accept_response(struct session *s, const struct share *share,
                                     const struct spdm_key_exchange_rsp *rsp)
 {
@@ -218,12 +176,13 @@ static enum ide_err accept_response(struct session *s, const struct share *share
     err = agree(s, &share->dhe, rsp->exchange_data);
     if (err != IDE_OK)
         return ide_fail(&c->fault, err, RESPONSE_NAME, "ExchangeData");
-    err = check_verify_data(s, rsp);
+    if (rsp->verify_data)   /* with the handshake in the clear it is in FINISH_RSP instead */
+        err = session_check_verify_data(s, s->keys.response_finished, rsp->verify_data, RESPONSE_NAME,
+                                        "ResponderVerifyData");
     if (err != IDE_OK)
         return err;
-    s->id = share->half_id | (uint32_t)rsp->rsp_session_id << 16;
-    s->heartbeat_period = rsp->header.param1;
     spdm_summary_keep(c, rsp->summary, rsp->summary_len);
+    s->id |= (uint32_t)rsp->rsp_session_id << 16;
     s->state = SESSION_HANDSHAKE;
     return IDE_OK;
 }
@@ -231,19 +190,23 @@ static enum ide_err accept_response(struct session *s, const struct share *share
 static enum ide_err exchange(struct session *s, struct share *share)
 {
     struct spdm_connection *c = s->connection;
+    uint16_t half_id = 0;
     enum ide_err err = spdm_summary_wanted(c, REQUEST_NAME);
     if (err != IDE_OK)
         return err;
-    err = make_share(c, share);
+    err = session_draw_id(c, &half_id);
+    if (err == IDE_OK)
+        err = make_share(c, share);
     if (err == IDE_OK)
         err = session_start_th(s, c->chain_hash);
     if (err != IDE_OK)
         return ide_fail(&c->fault, err, REQUEST_NAME, NULL);
+    s->id = half_id;
     struct writer opaque = writer_of(share->opaque, sizeof(share->opaque));
     opaque_write_supported(&opaque, &c->params);
     struct spdm_key_exchange request = {
         .header = {.param1 = c->config->summary_type, .param2 = c->chain_slot},
-        .req_session_id = share->half_id,
+        .req_session_id = half_id,
         .random = share->random,
         .exchange_data = share->public_key,
         .opaque_len = (uint16_t)opaque.pos,
@@ -295,26 +258,6 @@ static enum ide_err read_wish(struct spdm_responder *r, struct spdm_request *req
     return spdm_responder_summary(r, in->header.param1, REQUEST_NAME, wish->summary, &wish->summary_len);
 }
 
-static bool id_taken(const struct session_responder *sr, uint32_t id)
-{
-    for (size_t i = 0; i < sr->session_count; i++) {
-        if (sr->sessions[i].state != SESSION_NONE && sr->sessions[i].id == id)
-            return true;
-    }
-    return false;
-}
-
-/* An id that no session has yet: there are far fewer sessions than halves. */
-static uint32_t free_id(const struct session_responder *sr, uint16_t requester_half, uint16_t half)
-{
-    uint32_t id = requester_half | (uint32_t)half << 16;
-    while (id_taken(sr, id)) {
-        half = half == UINT16_MAX ? 1 : (uint16_t)(half + 1);
-        id = requester_half | (uint32_t)half << 16;
-    }
-    return id;
-}
-
 /* Writes the response up to its signature, and notes both messages. */
 static enum ide_err write_signed_part(struct session *s, const struct spdm_request *request, const struct wish *wish,
                                       struct share *share, struct writer *w)
@@ -350,16 +293,6 @@ static enum ide_err write_signature(struct session *s, const struct spdm_slot *s
     return err == IDE_OK ? hash_update(&s->th, signature, how.asym->signature_size) : err;
 }
 
-static enum ide_err write_verify_data(struct session *s, struct writer *w)
-{
-    size_t size = s->connection->params.hash->size;
-    uint8_t *verify_data = write_space(w, size);
-    if (!verify_data)
-        return IDE_E_SPACE;
-    enum ide_err err = responder_verify_data(s, verify_data);
-    return err == IDE_OK ? hash_update(&s->th, verify_data, size) : err;
-}
-
 static enum ide_err answer(struct session *s, const struct spdm_request *request, const struct wish *wish,
                            struct share *share, struct writer *w)
 {
@@ -373,29 +306,21 @@ static enum ide_err answer(struct session *s, const struct spdm_request *request
         err = write_signature(s, wish->slot, w);
     if (err == IDE_OK)
         err = agree(s, &share->dhe, wish->in.exchange_data);
-    if (err == IDE_OK)
-        err = write_verify_data(s, w);
+    if (err == IDE_OK && !session_in_the_clear(&s->connection->params))
+        err = session_write_verify_data(s, w);
     return err;
 }
 
 static enum ide_err begin_session(struct session_responder *sr, struct session *s, const struct spdm_request *request,
                                   const struct wish *wish, struct writer *w)
 {
-    struct spdm_connection *c = &sr->spdm.connection;
-    bool heartbeat = c->params.flags_requester & c->params.flags_responder & SPDM_CAP_HBEAT;
     struct share share = {0};
-    enum ide_err err = make_share(c, &share);
-    if (err == IDE_OK) {
-        *s = (struct session){
-            .connection = c,
-            .id = free_id(sr, wish->in.req_session_id, share.half_id),
-            .secured_version = wish->secured_version,
-            .session_policy = wish->in.session_policy,
-            .heartbeat_period = heartbeat ? sr->heartbeat_period : 0,
-            .last_sent_ms = c->clock.monotonic_ms(c->clock.context),
-        };
+    enum ide_err err =
+        session_prepare(sr, s, wish->in.req_session_id, wish->secured_version, wish->in.session_policy);
+    if (err == IDE_OK)
+        err = make_share(s->connection, &share);
+    if (err == IDE_OK)
         err = answer(s, request, wish, &share, w);
-    }
     clear_share(&share);
     return err;
 }
@@ -404,21 +329,20 @@ enum ide_err session_handle_key_exchange(struct spdm_responder *r, struct spdm_r
 {
     struct session_responder *sr = r->layer;
     struct wish wish = {0};
-    enum ide_err err = session_agreed(&r->connection, REQUEST_NAME);
+    enum ide_err err = session_agreed(&r->connection, false, REQUEST_NAME);
     if (err == IDE_OK)
         err = read_wish(r, request, &wish);
     if (err != IDE_OK)
         return err;
-    for (size_t i = 0; i < sr->session_count; i++) {
-        struct session *s = &sr->sessions[i];
-        if (s->state != SESSION_NONE)
-            continue;
-        err = begin_session(sr, s, request, &wish, w);
-        if (err == IDE_OK)
-            s->state = SESSION_HANDSHAKE;
-        else
-            session_close(s);
-        return err == IDE_OK ? IDE_OK : ide_fail(&r->connection.fault, err, RESPONSE_NAME, NULL);
+    struct session *s = session_free_place(sr, REQUEST_NAME);
+    if (!s)
+        return r->connection.fault.err;
+    err = begin_session(sr, s, request, &wish, w);
+    if (err != IDE_OK) {
+        session_close(s);
+        return ide_fail(&r->connection.fault, err, RESPONSE_NAME, NULL);
     }
-    return ide_fail(&r->connection.fault, IDE_E_RESOURCES, REQUEST_NAME, "session");
+    s->state = SESSION_HANDSHAKE;
+    sr->latest = s;
+    return IDE_OK;
 }

@@ -37,12 +37,9 @@ static enum ide_err derive_secret(const struct key_schedule *k, const uint8_t *s
     return derive(k, secret, label, context, out, k->hash_size);
 }
 
-static enum ide_err handshake_secrets(struct key_schedule *k, const uint8_t *dhe, size_t dhe_len, const uint8_t *th1)
+static enum ide_err handshake_secrets(struct key_schedule *k, const uint8_t *th1)
 {
-    static const uint8_t salt_0[HASH_SIZE_MAX];
-    enum ide_err err = hkdf_extract(k->hash, salt_0, k->hash_size, dhe, dhe_len, k->handshake_secret);
-    if (err == IDE_OK)
-        err = derive_secret(k, k->handshake_secret, "req hs data", th1, k->request_secret);
+    enum ide_err err = derive_secret(k, k->handshake_secret, "req hs data", th1, k->request_secret);
     if (err == IDE_OK)
         err = derive_secret(k, k->handshake_secret, "rsp hs data", th1, k->response_secret);
     if (err == IDE_OK)
@@ -52,9 +49,11 @@ static enum ide_err handshake_secrets(struct key_schedule *k, const uint8_t *dhe
     return err;
 }
 
-enum ide_err key_schedule_handshake(struct key_schedule *k, const struct spdm_params *p, const uint8_t *dhe,
-                                    size_t dhe_len, const uint8_t *th1)
+/* The handshake stage from the input keying material that HKDF begins with. */
+static enum ide_err begin(struct key_schedule *k, const struct spdm_params *p, uint8_t salt_byte, const uint8_t *ikm,
+                          size_t ikm_len, const uint8_t *th1)
 {
+    uint8_t salt_0[HASH_SIZE_MAX];
     if (k->stage != KEY_STAGE_NONE || !p->hash || !p->aead)
         return IDE_E_STATE;
     k->version = p->version;
@@ -62,13 +61,28 @@ enum ide_err key_schedule_handshake(struct key_schedule *k, const struct spdm_pa
     k->hash_size = p->hash->size;
     k->aead = p->aead->id;
     k->key_size = p->aead->key_size;
-    enum ide_err err = handshake_secrets(k, dhe, dhe_len, th1);
+    memset(salt_0, salt_byte, sizeof(salt_0));
+    enum ide_err err = hkdf_extract(k->hash, salt_0, k->hash_size, ikm, ikm_len, k->handshake_secret);
+    if (err == IDE_OK)
+        err = handshake_secrets(k, th1);
     if (err != IDE_OK) {
         key_schedule_clear(k);
         return err;
     }
     k->stage = KEY_STAGE_HANDSHAKE;
     return IDE_OK;
+}
+
+enum ide_err key_schedule_handshake(struct key_schedule *k, const struct spdm_params *p, const uint8_t *dhe,
+                                    size_t dhe_len, const uint8_t *th1)
+{
+    return begin(k, p, 0x00, dhe, dhe_len, th1);
+}
+
+enum ide_err key_schedule_psk(struct key_schedule *k, const struct spdm_params *p, const uint8_t *psk, size_t psk_len,
+                              const uint8_t *th1)
+{
+    return begin(k, p, p->version >= SPDM_VERSION_13 ? 0xff : 0x00, psk, psk_len, th1);
 }
 
 /* The master secret: extracted from zeroes, salted with what the handshake secret derives. */

@@ -37,6 +37,10 @@ struct record_key {
 enum ide_err key_schedule_handshake(struct key_schedule *k, const struct spdm_params *p, const uint8_t *dhe,
                                     size_t dhe_len, const uint8_t *th1) MUST_USE;
 
+/* The same from a PSK, which is not copied. From 1.3 on Salt_0 is all ones here (DSP0274 1.3 §12.4). */
+enum ide_err key_schedule_psk(struct key_schedule *k, const struct spdm_params *p, const uint8_t *psk, size_t psk_len,
+                              const uint8_t *th1) MUST_USE;
+
 /* Data stage from TH2; wipes everything of the handshake. */
 enum ide_err key_schedule_data(struct key_schedule *k, const uint8_t *th2) MUST_USE;
 

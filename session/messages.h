@@ -65,10 +65,53 @@ struct spdm_finish_rsp {
     struct spdm_header header;
     uint16_t opaque_len;            /* 1.4 */
     const uint8_t *opaque;
+    size_t signed_len;              /* where the verify data begins */
     const uint8_t *verify_data;     /* with the handshake in the clear only */
 };
 
 extern const struct spdm_message spdm_msg_finish, spdm_msg_finish_rsp;
+
+/* PSK_EXCHANGE (§10.18). header.param1: measurement summary hash type, param2: session policy (1.2). */
+struct spdm_psk_exchange {
+    struct spdm_header header;
+    uint16_t req_session_id;
+    uint16_t hint_len, context_len, opaque_len;   /* opaque_len at most SPDM_OPAQUE_MAX */
+    const uint8_t *hint;
+    const uint8_t *context;         /* the requester's: what makes the session unique */
+    const uint8_t *opaque;
+};
+
+/* PSK_EXCHANGE_RSP. header.param1: HeartbeatPeriod; summary_len and the end as in KEY_EXCHANGE_RSP. */
+struct spdm_psk_exchange_rsp {
+    struct spdm_header header;
+    uint16_t rsp_session_id;
+    uint16_t context_len, opaque_len;
+    uint8_t summary_len;
+    const uint8_t *summary;
+    const uint8_t *context;         /* none without SPDM_CAP_PSK_CONTEXT: then there is no PSK_FINISH either */
+    const uint8_t *opaque;
+    size_t signed_len;              /* where the verify data begins */
+    const uint8_t *verify_data;     /* base hash's size */
+};
+
+extern const struct spdm_message spdm_msg_psk_exchange, spdm_msg_psk_exchange_rsp;
+
+/* PSK_FINISH and PSK_FINISH_RSP (§10.19). Encoding ends before NULL verify data. */
+struct spdm_psk_finish {
+    struct spdm_header header;
+    uint16_t opaque_len;            /* 1.4; at most SPDM_OPAQUE_MAX */
+    const uint8_t *opaque;
+    size_t verified_len;            /* where the verify data begins */
+    const uint8_t *verify_data;
+};
+
+struct spdm_psk_finish_rsp {
+    struct spdm_header header;
+    uint16_t opaque_len;            /* 1.4 */
+    const uint8_t *opaque;
+};
+
+extern const struct spdm_message spdm_msg_psk_finish, spdm_msg_psk_finish_rsp;
 
 /* HEARTBEAT and HEARTBEAT_ACK (§10.20). */
 extern const struct spdm_message spdm_msg_heartbeat, spdm_msg_heartbeat_ack;

@@ -13,13 +13,18 @@ static const struct spdm_handler rows[] = {
     {.code = SPDM_KEY_EXCHANGE, .first_version = SPDM_VERSION_11, .name = "KEY_EXCHANGE", .needs = SPDM_CAP_KEY_EX,
      .states = NEGOTIATED, .out_session = true, .handle = session_handle_key_exchange},
     {.code = SPDM_FINISH, .first_version = SPDM_VERSION_11, .name = "FINISH", .needs = SPDM_CAP_KEY_EX,
-     .states = NEGOTIATED, .in_session = true, .handle = session_handle_finish},
+     .states = NEGOTIATED, .in_session = true, .out_session = true, .handle = session_handle_finish},
     {.code = SPDM_HEARTBEAT, .first_version = SPDM_VERSION_11, .name = "HEARTBEAT", .needs = SPDM_CAP_HBEAT,
      .states = NEGOTIATED, .in_session = true, .handle = session_handle_heartbeat},
     {.code = SPDM_KEY_UPDATE, .first_version = SPDM_VERSION_11, .name = "KEY_UPDATE", .needs = SPDM_CAP_KEY_UPD,
      .states = NEGOTIATED, .in_session = true, .handle = session_handle_key_update},
-    {.code = SPDM_END_SESSION, .first_version = SPDM_VERSION_11, .name = "END_SESSION", .needs = SPDM_CAP_KEY_EX,
-     .states = NEGOTIATED, .in_session = true, .handle = session_handle_end_session},
+    {.code = SPDM_END_SESSION, .first_version = SPDM_VERSION_11, .name = "END_SESSION",
+     .needs = SPDM_CAP_KEY_EX | SPDM_CAP_PSK_MASK, .states = NEGOTIATED, .in_session = true,
+     .handle = session_handle_end_session},
+    {.code = SPDM_PSK_EXCHANGE, .first_version = SPDM_VERSION_11, .name = "PSK_EXCHANGE", .needs = SPDM_CAP_PSK_MASK,
+     .states = NEGOTIATED, .out_session = true, .handle = session_handle_psk_exchange},
+    {.code = SPDM_PSK_FINISH, .first_version = SPDM_VERSION_11, .name = "PSK_FINISH", .needs = SPDM_CAP_PSK_CONTEXT,
+     .states = NEGOTIATED, .in_session = true, .handle = session_handle_psk_finish},
 };
 
 const struct spdm_handler_table session_handlers = {rows, sizeof(rows) / sizeof(rows[0])};
@@ -48,6 +53,8 @@ void session_responder_end(struct session_responder *r, struct session *s)
 {
     if (s->state != SESSION_NONE && r->on_session_end)
         r->on_session_end(r->context, s);
+    if (r->latest == s)
+        r->latest = NULL;
     session_close(s);
 }
 
@@ -99,10 +106,18 @@ void session_responder_reset(struct session_responder *r)
     spdm_connection_reset(&r->spdm.connection);
 }
 
+/* Does s take records? Not while its handshake is in the clear. */
+static bool takes_records(const struct session *s)
+{
+    if (s->state == SESSION_HANDSHAKE && !s->psk)
+        return !session_in_the_clear(&s->connection->params);
+    return s->state != SESSION_NONE;
+}
+
 static struct session *find_session(struct session_responder *r, uint32_t id)
 {
     for (size_t i = 0; i < r->session_count; i++) {
-        if (r->sessions[i].state != SESSION_NONE && r->sessions[i].id == id)
+        if (r->sessions[i].id == id && takes_records(&r->sessions[i]))
             return &r->sessions[i];
     }
     return NULL;
@@ -140,12 +155,13 @@ static enum ide_err open_record(struct session_responder *r, struct session *s, 
     return secured_open(&s->request, s->id, c->rx, len, request, request_len, &c->fault);
 }
 
-/* While the handshake lasts nothing but FINISH is in order (DSP0274 1.2 §10.17). */
-static bool only_finish(const struct session *s, const uint8_t *request, size_t len)
+/* While the handshake lasts nothing but what finishes it is in order (DSP0274 1.2 §10.17, §10.19). */
+static bool in_order(const struct session *s, const uint8_t *request, size_t len)
 {
     struct reader r = reader_of(request, len);
     read_u8(&r, "SPDMVersion");
-    return s->state == SESSION_HANDSHAKE && read_u8(&r, "RequestResponseCode") != SPDM_FINISH;
+    uint8_t code = read_u8(&r, "RequestResponseCode");
+    return s->state != SESSION_HANDSHAKE || code == (s->psk ? SPDM_PSK_FINISH : SPDM_FINISH);
 }
 
 /* The answer to a record, in the clear; tells whether the session is over once it is sealed. */
@@ -160,8 +176,8 @@ static enum ide_err answer_record(struct session_responder *r, struct session *s
     if (err != IDE_OK)
         return refuse(r, err, SPDM_ERROR_DECRYPT_ERROR, message, cap, message_len);
     s->last_sent_ms = c->clock.monotonic_ms(c->clock.context);
-    if (only_finish(s, request, request_len)) {
-        ide_fail(&c->fault, IDE_E_UNEXPECTED, STEP, "FINISH");
+    if (!in_order(s, request, request_len)) {
+        ide_fail(&c->fault, IDE_E_UNEXPECTED, STEP, s->psk ? "PSK_FINISH" : "FINISH");
         return refuse(r, IDE_E_UNEXPECTED, SPDM_ERROR_UNEXPECTED_REQUEST, message, cap, message_len);
     }
     err = spdm_respond(&r->spdm, s, request, request_len, message, cap, message_len);

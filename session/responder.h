@@ -17,6 +17,9 @@ struct session_responder {
     struct session *sessions;         /* the caller's array */
     size_t session_count;
     uint8_t heartbeat_period;         /* seconds, 0: none */
+    const struct session_psk *psks;   /* borrowed; PSK_EXCHANGE finds one by its hint */
+    size_t psk_count;
+    struct session *latest;           /* of KEY_EXCHANGE: the one that FINISH in the clear is about */
     /* called before a session is wiped: its end, its time-out, a reset, a failed handshake. May be NULL. */
     void (*on_session_end)(void *context, struct session *s);
     void *context;

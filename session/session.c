@@ -13,27 +13,27 @@ _Static_assert(SPDM_HEADROOM >= DOE_HEADER_SIZE + SECURED_HEADROOM, "room for bo
 _Static_assert(SPDM_TAILROOM >= AEAD_TAG_SIZE + 3, "room for the tag and DOE's padding behind a message");
 
 /* The first capability that one side lacks, by its name in the specification. */
-static const char *missing_capability(const struct spdm_params *p)
+static const char *missing_capability(const struct spdm_params *p, bool psk)
 {
     uint32_t both = p->flags_requester & p->flags_responder;
-    if (!(both & SPDM_CAP_KEY_EX))
+    if (psk && !(p->flags_requester & SPDM_CAP_PSK_MASK && p->flags_responder & SPDM_CAP_PSK_MASK))
+        return "PSK_CAP";
+    if (!psk && !(both & SPDM_CAP_KEY_EX))
         return "KEY_EX_CAP";
     if (!(both & SPDM_CAP_ENCRYPT))
         return "ENCRYPT_CAP";
     return both & SPDM_CAP_MAC ? NULL : "MAC_CAP";
 }
 
-enum ide_err session_agreed(struct spdm_connection *c, const char *step)
+enum ide_err session_agreed(struct spdm_connection *c, bool psk, const char *step)
 {
     const struct spdm_params *p = &c->params;
     if (c->state != SPDM_NEGOTIATED)
         return ide_fail(&c->fault, IDE_E_STATE, step, NULL);
-    const char *missing = missing_capability(p);
+    const char *missing = missing_capability(p, psk);
     if (missing)
         return ide_fail(&c->fault, IDE_E_CAPABILITY, step, missing);
-    if (p->flags_requester & p->flags_responder & SPDM_CAP_HANDSHAKE_CLEAR)
-        return ide_fail(&c->fault, IDE_E_UNSUPPORTED, step, "HANDSHAKE_IN_THE_CLEAR_CAP");
-    if (!p->hash || !p->asym || !p->dhe || !p->aead)
+    if (!p->hash || !p->aead || (!psk && (!p->asym || !p->dhe)))
         return ide_fail(&c->fault, IDE_E_STATE, step, "algorithms");
     return opaque_usable(p, &c->fault, step);
 }
@@ -44,7 +44,7 @@ enum ide_err session_start_th(struct session *s, const uint8_t *chain_hash)
     enum ide_err err = hash_init(&s->th, c->params.hash->id);
     if (err == IDE_OK)
         err = hash_update(&s->th, c->vca, c->vca_len);
-    if (err == IDE_OK)
+    if (err == IDE_OK && chain_hash)
         err = hash_update(&s->th, chain_hash, c->params.hash->size);
     return err;
 }
@@ -78,6 +78,7 @@ enum ide_err session_establish(struct session *s)
     if (err != IDE_OK)
         return ide_fail(&s->connection->fault, err, STEP, "TH2");
     s->state = SESSION_ESTABLISHED;
+    s->last_sent_ms = s->connection->clock.monotonic_ms(s->connection->clock.context);
     return IDE_OK;
 }
 
@@ -86,11 +87,27 @@ enum ide_err session_open(struct session *s, struct spdm_connection *c, const st
     *s = (struct session){.connection = c, .transport = transport};
     if (c->role != SPDM_REQUESTER || !c->peer_verified)
         return ide_fail(&c->fault, IDE_E_STATE, STEP, "peer");
-    enum ide_err err = session_agreed(c, STEP);
+    enum ide_err err = session_agreed(c, false, STEP);
     if (err == IDE_OK)
         err = session_key_exchange(s);
     if (err == IDE_OK)
         err = session_finish(s);
+    if (err != IDE_OK)
+        session_close(s);
+    return err;
+}
+
+enum ide_err session_open_psk(struct session *s, struct spdm_connection *c, const struct doe_transport *transport,
+                              const struct session_psk *psk)
+{
+    *s = (struct session){.connection = c, .transport = transport, .psk = true};
+    enum ide_err err = session_agreed(c, true, STEP);
+    if (err == IDE_OK && (c->role != SPDM_REQUESTER || psk->secret_len == 0))
+        err = ide_fail(&c->fault, IDE_E_ARGUMENT, STEP, "PSK");
+    if (err == IDE_OK)
+        err = session_psk_exchange(s, psk);
+    if (err == IDE_OK)
+        err = session_psk_with_context(&c->params) ? session_psk_finish(s) : session_establish(s);
     if (err != IDE_OK)
         session_close(s);
     return err;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Secure sessions: KEY_EXCHANGE and FINISH (DSP0274 1.2 §10.16, §10.17), the key
- * schedule (§12), HEARTBEAT, KEY_UPDATE, END_SESSION. Requester's side; the
- * responder's is session/responder.h.
+ * Secure sessions: KEY_EXCHANGE and FINISH, PSK_EXCHANGE and PSK_FINISH (DSP0274
+ * 1.2 §10.16 to §10.19), the key schedule (§12), HEARTBEAT, KEY_UPDATE,
+ * END_SESSION. Requester's side; the responder's is session/responder.h.
  */
 #ifndef SESSION_SESSION_H
 #define SESSION_SESSION_H
@@ -37,6 +37,7 @@ struct session_key_update {
 /* One session, owned by the caller, of either role. No secret in it outlives session_close(). */
 struct session {
     enum session_state state;
+    bool psk;                                 /* begun by PSK_EXCHANGE */
     uint32_t id;                              /* requester's half low, responder's half high */
     struct spdm_connection *connection;       /* borrowed */
     const struct doe_transport *transport;    /* requester, borrowed */
@@ -59,6 +60,21 @@ struct session {
  * fault is in c->fault. transport must outlive the session.
  */
 enum ide_err session_open(struct session *s, struct spdm_connection *c, const struct doe_transport *transport) MUST_USE;
+
+/* A key that both sides have beforehand. Everything is borrowed, and the secret is never copied. */
+struct session_psk {
+    const uint8_t *hint;     /* by which the responder finds it; may be empty */
+    uint16_t hint_len;
+    const uint8_t *secret;
+    size_t secret_len;
+};
+
+/*
+ * PSK_EXCHANGE, and PSK_FINISH if the responder gives a context. c must be negotiated; whoever has the PSK is the peer:
+ * no certificate is looked at. Otherwise as session_open(). IDE_E_ARGUMENT if the secret is empty.
+ */
+enum ide_err session_open_psk(struct session *s, struct spdm_connection *c, const struct doe_transport *transport,
+                              const struct session_psk *psk) MUST_USE;
 
 /* The channel of an established session, for spdm_transact(). */
 struct spdm_channel session_channel(struct session *s);

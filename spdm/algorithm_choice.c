@@ -65,7 +65,7 @@ static enum ide_err check_selection(const struct spdm_params *p, const struct sp
          mel && p->flags_responder & SPDM_CAP_MEL && request->mel_spec},
         /* the bit of MULTI_KEY_CONN is about the requester's keys here, and it has none */
         {"OtherParamsSelection", other_params ? response->other_params : 0,
-         request->other_params & SPDM_OTHER_PARAMS_OPAQUE, other_params && key_ex},
+         request->other_params & SPDM_OTHER_PARAMS_OPAQUE, other_params && schedule},
         {"BaseAsymSel", response->base_asym, request->base_asym, asym},
         {"BaseHashSel", response->base_hash, request->base_hash, true},
         {"PqcAsymSel", p->version >= SPDM_VERSION_14 ? response->pqc_asym : 0, request->pqc_asym, false},

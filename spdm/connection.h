@@ -47,6 +47,8 @@
 #define SPDM_CAP_MUT_AUTH (1u << 8)
 #define SPDM_CAP_KEY_EX (1u << 9)
 #define SPDM_CAP_PSK_MASK (3u << 10)
+#define SPDM_CAP_PSK (1u << 10)              /* requester; responder without a context of its own: no PSK_FINISH */
+#define SPDM_CAP_PSK_CONTEXT (2u << 10)      /* responder only */
 #define SPDM_CAP_ENCAP (1u << 12)
 #define SPDM_CAP_HBEAT (1u << 13)
 #define SPDM_CAP_KEY_UPD (1u << 14)
