@@ -6,6 +6,7 @@
 
 #include "session/opaque.h"
 #include "spdm/cursor.h"
+#include "spdm/measurements.h"
 
 #define REQUEST_NAME  "PSK_EXCHANGE"
 #define RESPONSE_NAME "PSK_EXCHANGE_RSP"
@@ -112,8 +113,11 @@ static enum ide_err accept_response(struct session *s, const struct session_psk 
         return ide_fail(&c->fault, err, RESPONSE_NAME, NULL);
     s->id |= (uint32_t)rsp->rsp_session_id << 16;
     s->state = SESSION_HANDSHAKE;
-    return session_check_verify_data(s, s->keys.response_finished, rsp->verify_data, RESPONSE_NAME,
-                                     "ResponderVerifyData");
+    err = session_check_verify_data(s, s->keys.response_finished, rsp->verify_data, RESPONSE_NAME,
+                                    "ResponderVerifyData");
+    if (err == IDE_OK)
+        spdm_summary_keep(c, rsp->summary, rsp->summary_len);
+    return err;
 }
 
 enum ide_err session_psk_exchange(struct session *s, const struct session_psk *psk)
@@ -122,7 +126,10 @@ enum ide_err session_psk_exchange(struct session *s, const struct session_psk *p
     uint8_t context[HASH_SIZE_MAX], opaque_data[OPAQUE_VERSIONS_MAX];
     struct writer opaque = writer_of(opaque_data, sizeof(opaque_data));
     uint16_t half_id;
-    enum ide_err err = session_draw_id(c, &half_id);
+    enum ide_err err = spdm_summary_wanted(c, REQUEST_NAME);
+    if (err != IDE_OK)
+        return err;
+    err = session_draw_id(c, &half_id);
     if (err == IDE_OK)
         err = c->rng.random(c->rng.context, context, c->params.hash->size);
     if (err == IDE_OK)
@@ -132,7 +139,7 @@ enum ide_err session_psk_exchange(struct session *s, const struct session_psk *p
     s->id = half_id;
     opaque_write_supported(&opaque, &c->params);
     struct spdm_psk_exchange request = {
-        .header = {.param1 = SPDM_SUMMARY_NONE},
+        .header = {.param1 = c->config->summary_type},
         .req_session_id = half_id,
         .hint_len = psk->hint_len,
         .hint = psk->hint,
@@ -141,7 +148,7 @@ enum ide_err session_psk_exchange(struct session *s, const struct session_psk *p
         .opaque_len = (uint16_t)opaque.pos,
         .opaque = opaque_data,
     };
-    struct spdm_psk_exchange_rsp rsp = {0};
+    struct spdm_psk_exchange_rsp rsp = {.summary_len = spdm_summary_len(&c->params, c->config->summary_type)};
     struct spdm_exchange e = {.request = &spdm_msg_psk_exchange, .in = &request,
                               .response = &spdm_msg_psk_exchange_rsp, .out = &rsp,
                               .transcript = {.hash = &s->th, .signed_part_only = true},
@@ -157,13 +164,15 @@ struct wish {
     struct spdm_psk_exchange in;
     const struct session_psk *psk;
     uint16_t secured_version;
+    uint8_t summary_len;
+    uint8_t summary[HASH_SIZE_MAX];
 };
 
 static const struct session_psk *find_psk(const struct session_responder *sr, const struct spdm_psk_exchange *in)
 {
     for (size_t i = 0; i < sr->psk_count; i++) {
         const struct session_psk *psk = &sr->psks[i];
-        if (psk->hint_len == in->hint_len && memcmp(psk->hint, in->hint, in->hint_len) == 0)
+        if (psk->hint_len == in->hint_len && (in->hint_len == 0 || memcmp(psk->hint, in->hint, in->hint_len) == 0))
             return psk;
     }
     return NULL;
@@ -180,11 +189,15 @@ static enum ide_err read_wish(struct spdm_responder *r, struct spdm_request *req
         return ide_fail(&c->fault, IDE_E_FIELD, REQUEST_NAME, "PSKHint");
     struct reader opaque = reader_of(wish->in.opaque, wish->in.opaque_len);
     wish->secured_version = opaque_read_supported(&opaque, &c->params);
-    return read_done(&opaque, &c->fault, REQUEST_NAME);
+    err = read_done(&opaque, &c->fault, REQUEST_NAME);
+    if (err != IDE_OK)
+        return err;
+    return spdm_responder_summary(r, wish->in.header.param1, REQUEST_NAME, wish->summary, &wish->summary_len);
 }
 
 /* Writes the response up to its verify data, and notes both messages. */
-static enum ide_err write_head(struct session *s, const struct spdm_request *request, struct writer *w)
+static enum ide_err write_head(struct session *s, const struct spdm_request *request, const struct wish *wish,
+                               struct writer *w)
 {
     const struct spdm_connection *c = s->connection;
     uint8_t context[HASH_SIZE_MAX], opaque_data[OPAQUE_VERSIONS_MAX];
@@ -193,6 +206,8 @@ static enum ide_err write_head(struct session *s, const struct spdm_request *req
     struct spdm_psk_exchange_rsp rsp = {
         .header = {.param1 = s->heartbeat_period},
         .rsp_session_id = (uint16_t)(s->id >> 16),
+        .summary_len = wish->summary_len,
+        .summary = wish->summary,
         .context_len = session_psk_with_context(&c->params) ? c->params.hash->size : 0,
         .context = context,
         .opaque_len = (uint16_t)opaque.pos,
@@ -215,7 +230,7 @@ static enum ide_err begin_session(struct session_responder *sr, struct session *
     s->psk = true;
     err = session_start_th(s, NULL);
     if (err == IDE_OK)
-        err = write_head(s, request, w);
+        err = write_head(s, request, wish, w);
     if (err == IDE_OK)
         err = agree(s, wish->psk);
     if (err == IDE_OK)
