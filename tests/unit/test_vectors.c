@@ -112,7 +112,7 @@ struct replay {
     struct expected expected[EXPECTED_MAX];
     size_t expected_count;
     uint8_t announced[HASH_SIZE_MAX]; /* FINISH's HMAC, which the requester derived before FINISH */
-    size_t messages, records, secrets, measured;
+    size_t messages, records, secrets;
 };
 
 static const struct spdm_message *const descriptors[] = {
@@ -485,7 +485,6 @@ static void on_measurements(struct replay *v, const union any_message *m)
     check_ok(v, hash_final(&v->l1l2, l1l2), "L1L2");
     expect(v, "l1l2", l1l2, v->params.hash->size);
     check_signature(v, v->measured_slot, "responder-measurements signing", l1l2, m->measurements.signature);
-    v->measured++;
 }
 
 static void on_end_session_ack(struct replay *v, const union any_message *m)
@@ -711,7 +710,6 @@ static void replay_file(const char *name, size_t records, size_t secrets)
         check(&v, false, v.expected[i].name);
     CU_ASSERT_EQUAL(v.records, records);
     CU_ASSERT_EQUAL(v.secrets, secrets);
-    CU_ASSERT_EQUAL(v.measured, 3);   /* outside sessions, in one, and in a second one with another slot */
     vector_file_free(&f);
 }
 
