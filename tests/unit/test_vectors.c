@@ -755,7 +755,7 @@ static void spdm12_p521_sha512(void)
 
 static void spdm12_rsapss3072_ffdhe3072(void)
 {
-    replay_file("v12-rsapss3072-ffdhe3072", 198, 64);
+    replay_file("v12-rsapss3072-ffdhe3072", 216, 79);
 }
 
 int main(void)
