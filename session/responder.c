@@ -55,6 +55,7 @@ void session_responder_end(struct session_responder *r, struct session *s)
         r->on_session_end(r->context, s);
     if (r->latest == s)
         r->latest = NULL;
+    spdm_responder_session_ended(&r->spdm, s);
     session_close(s);
 }
 

@@ -7,6 +7,8 @@
 #include "spdm/internal.h"
 
 #define SESSION_CAPS (SPDM_CAP_ENCRYPT | SPDM_CAP_MAC | SPDM_CAP_KEY_EX | SPDM_CAP_HBEAT | SPDM_CAP_KEY_UPD)
+/* offered by whoever gives a connection a buffer for it */
+#define COMMON_CAPS SPDM_CAP_CHUNK
 
 /* PCIe CMA asks for ECDSA P-256 or P-384 with SHA-256 or SHA-384, IDE_KM for AES-256-GCM (PCIe 6.x §6.31, §6.33). */
 #define COMMON_CONFIG                                                                                        \
@@ -18,7 +20,7 @@
 
 const struct spdm_config spdm_config_requester = {
     COMMON_CONFIG,
-    .flags = SESSION_CAPS,
+    .flags = SESSION_CAPS | COMMON_CAPS,
     .timeout_ms = 1000,
     .busy_retries = 8,
 };
@@ -27,7 +29,7 @@ const struct spdm_config spdm_config_requester = {
 const struct spdm_config spdm_config_responder = {
     COMMON_CONFIG,
     .ct_exponent = 17,
-    .flags = SESSION_CAPS | SPDM_CAP_CERT | SPDM_CAP_CHAL,
+    .flags = SESSION_CAPS | COMMON_CAPS | SPDM_CAP_CERT | SPDM_CAP_CHAL,
 };
 
 void spdm_connection_init(struct spdm_connection *c, enum spdm_role role, const struct spdm_config *config,
@@ -50,6 +52,7 @@ void spdm_connection_reset(struct spdm_connection *c)
     wipe(&c->l1l2, sizeof c->l1l2);
     c->summary_type = 0;
     wipe(c->summary, sizeof c->summary);
+    spdm_large_forget(&c->large);
     c->challenged = false;
     c->digest_mask = 0;
     wipe(c->digests, sizeof c->digests);

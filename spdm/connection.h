@@ -123,6 +123,20 @@ struct spdm_channel {
     struct hash *l1l2;   /* of a session; outside sessions NULL: the connection's */
 };
 
+/*
+ * A message longer than one transfer, which CHUNK_SEND and CHUNK_GET carry in pieces (DSP0274 1.2 §10.26). The owner of
+ * the connection gives data and cap before the negotiation; the rest is the transfer that is under way.
+ */
+struct spdm_large {
+    uint8_t *data;         /* NULL: chunks are not offered */
+    size_t cap;            /* MaxSPDMmsgSize that is announced; at least SPDM_TRANSFER_SIZE, or chunks are not offered */
+    enum { SPDM_LARGE_IDLE, SPDM_LARGE_COMING, SPDM_LARGE_GOING } stage;
+    size_t len, done;      /* of the whole message; of what has come or gone */
+    uint32_t sequence;     /* of the next chunk */
+    uint8_t handle;
+    const void *session;   /* responder: the session that the transfer belongs to, NULL outside */
+};
+
 struct spdm_connection {
     enum spdm_role role;
     enum spdm_state state;
@@ -155,6 +169,7 @@ struct spdm_connection {
     struct identity peer;                /* valid if peer_verified */
     bool peer_verified;
 
+    struct spdm_large large;
     struct ide_fault fault;        /* the last failure */
     uint8_t tx[SPDM_BUFFER_SIZE];
     uint8_t rx[SPDM_BUFFER_SIZE];

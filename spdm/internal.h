@@ -55,6 +55,60 @@ enum ide_err spdm_handle_get_measurements(struct spdm_responder *r, struct spdm_
 enum ide_err spdm_handle_get_mel(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
 enum ide_err spdm_handle_vendor_defined(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
 
+enum ide_err spdm_handle_chunk_send(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
+enum ide_err spdm_handle_chunk_get(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
+
+/* --- messages longer than one transfer (large.c, chunk_send.c, chunk_get.c) --- */
+
+/* Whether this side offers chunks; whether both sides do; how long a message to the peer may be then. */
+bool spdm_large_offered(const struct spdm_connection *c);
+bool spdm_large_agreed(const struct spdm_connection *c);
+size_t spdm_large_room(const struct spdm_connection *c);
+/* How much goes to the peer in one piece. */
+size_t spdm_transfer_room(const struct spdm_connection *c, size_t cap);
+
+/* Codec of the number, which became wider in 1.4; of the whole of CHUNK_SEND and CHUNK_RESPONSE. */
+uint32_t chunk_sequence_decode(struct reader *r, const struct spdm_params *p);
+void chunk_sequence_encode(struct writer *w, const struct spdm_params *p, uint32_t sequence);
+void chunk_decode(struct reader *r, const struct spdm_params *p, void *message);
+void chunk_encode(struct writer *w, const struct spdm_params *p, const void *message);
+
+/* One transfer: the next chunk that fits cap, which stays the next until it is sent; a chunk that came, checked. */
+void spdm_large_start(struct spdm_large *l, uint8_t handle, size_t len, const void *session);
+struct spdm_chunk spdm_large_next(const struct spdm_large *l, size_t cap);
+void spdm_large_sent(struct spdm_large *l, const struct spdm_chunk *chunk);
+enum ide_err spdm_large_take(struct spdm_large *l, const struct spdm_chunk *chunk, size_t message_len, const char *step,
+                             struct ide_fault *fault) MUST_USE;
+/* Ends the transfer and wipes the message. */
+void spdm_large_forget(struct spdm_large *l);
+
+/*
+ * The requester's side: sends the message of len bytes that stands in c->large, or fetches the one with that handle into
+ * it. *response may also be an ERROR, which the caller deals with as with one in answer to the whole message.
+ */
+enum ide_err spdm_chunk_send(struct spdm_connection *c, const struct spdm_channel *channel, size_t len,
+                             uint32_t timeout_ms, const uint8_t **response, size_t *response_len) MUST_USE;
+enum ide_err spdm_chunk_get(struct spdm_connection *c, const struct spdm_channel *channel, uint8_t handle,
+                            uint32_t timeout_ms, const uint8_t **response, size_t *response_len) MUST_USE;
+
+/* Whether a response is an ERROR, and its code; 0 if it is none. */
+uint8_t spdm_error_code(const uint8_t *response, size_t len);
+
+/*
+ * The responder's side: answers a request whose response may be a large one. It is written behind kept bytes of c->large,
+ * and copied to response if it fits limit; else it stays to be fetched, and the response is an ERROR LargeResponse.
+ */
+enum ide_err spdm_answer_large(struct spdm_responder *r, struct spdm_request *q, size_t kept, uint8_t *response,
+                               size_t limit, size_t *response_len) MUST_USE;
+/* IDE_OK if CHUNK_SEND or CHUNK_GET may come at this point of a transfer, in this session. */
+enum ide_err spdm_chunk_allowed(struct spdm_responder *r, const struct spdm_request *request, uint8_t code) MUST_USE;
+/* IDE_OK if a request may come while a transfer is under way. */
+enum ide_err spdm_large_admit(struct spdm_responder *r, uint8_t code) MUST_USE;
+
+/* Answers one request into w; the ERROR that a failure becomes. */
+enum ide_err spdm_answer(struct spdm_responder *r, struct spdm_request *q, struct writer *w) MUST_USE;
+size_t spdm_write_error(const struct spdm_responder *r, enum ide_err err, uint8_t *response, size_t cap);
+
 /* Forgets the connection and tells the layers above. */
 void spdm_responder_forget(struct spdm_responder *r);
 

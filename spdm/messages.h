@@ -198,6 +198,40 @@ struct spdm_error {
 
 extern const struct spdm_message spdm_msg_error;
 
+/*
+ * CHUNK_SEND and CHUNK_RESPONSE (1.2, §10.26). header.param1: SPDM_CHUNK_LAST; param2: handle. The number of a chunk has
+ * 16 bits before 1.4 and 32 bits from then on; the first chunk, number 0, says how long the whole message is.
+ */
+#define SPDM_CHUNK_LAST        0x01u
+#define SPDM_CHUNK_EARLY_ERROR 0x01u   /* CHUNK_SEND_ACK param1 */
+
+struct spdm_chunk {
+    struct spdm_header header;
+    uint32_t sequence;
+    uint32_t size;
+    uint32_t total;           /* LargeMessageSize, in chunk 0 only */
+    const uint8_t *data;
+};
+
+extern const struct spdm_message spdm_msg_chunk_send, spdm_msg_chunk_response;
+
+/* CHUNK_SEND_ACK. Behind it stands the response to the large request, once that is complete; encoding ends before it. */
+struct spdm_chunk_send_ack {
+    struct spdm_header header;
+    uint32_t sequence;
+    const uint8_t *response;
+    size_t response_len;      /* the transport's padding included */
+};
+
+extern const struct spdm_message spdm_msg_chunk_send_ack;
+
+struct spdm_chunk_get {
+    struct spdm_header header;
+    uint32_t sequence;
+};
+
+extern const struct spdm_message spdm_msg_chunk_get;
+
 /* VENDOR_DEFINED_REQUEST and VENDOR_DEFINED_RESPONSE (§10.13). */
 #define SPDM_VENDOR_ID_MAX 8u
 

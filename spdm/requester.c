@@ -10,20 +10,23 @@
 struct attempt {
     const struct spdm_channel *channel;
     const struct spdm_exchange *exchange;
-    size_t request_len; /* of what stands in c->tx */
+    const uint8_t *request; /* in c->tx, or in c->large if it goes in chunks */
+    size_t request_len;
     const uint8_t *response;
     size_t response_len;
     struct hash hash;
     struct writer vca;
 };
 
-static enum ide_err build(struct spdm_connection *c, const struct spdm_message *m, const void *message,
-                          size_t *len)
+static enum ide_err build(struct spdm_connection *c, struct attempt *a, const struct spdm_message *m, const void *message)
 {
-    size_t cap = SPDM_TRANSFER_SIZE;
-    if (c->params.peer_transfer_size != 0 && c->params.peer_transfer_size < cap)
-        cap = c->params.peer_transfer_size;
-    return spdm_encode(m, &c->params, message, c->tx + SPDM_HEADROOM, cap, len);
+    size_t cap = spdm_transfer_room(c, SPDM_TRANSFER_SIZE);
+    a->request = c->tx + SPDM_HEADROOM;
+    enum ide_err err = spdm_encode(m, &c->params, message, c->tx + SPDM_HEADROOM, cap, &a->request_len);
+    if (err != IDE_E_SPACE || !spdm_large_agreed(c))
+        return err;
+    a->request = c->large.data;
+    return spdm_encode(m, &c->params, message, c->large.data, spdm_large_room(c), &a->request_len);
 }
 
 static enum ide_err note(struct attempt *a, const uint8_t *data, size_t len)
@@ -47,7 +50,7 @@ static enum ide_err note_request(struct spdm_connection *c, struct attempt *a)
     if (err == IDE_OK && e->transcript.hash)
         err = hash_copy(&a->hash, e->transcript.hash);
     if (err == IDE_OK)
-        err = note(a, c->tx + SPDM_HEADROOM, a->request_len);
+        err = note(a, a->request, a->request_len);
     return err;
 }
 
@@ -82,7 +85,7 @@ static enum ide_err try_again(struct spdm_connection *c, struct attempt *a, uint
 {
     uint32_t wait = 1u << (tries < BUSY_WAIT_MAX_SHIFT ? tries : BUSY_WAIT_MAX_SHIFT);
     c->clock.sleep_ms(c->clock.context, wait < timeout_of(c) ? wait : timeout_of(c));
-    return build(c, a->exchange->request, a->exchange->in, &a->request_len);
+    return build(c, a, a->exchange->request, a->exchange->in);
 }
 
 /* ResponseNotReady: wait as long as the peer asks for, and ask for the response (DSP0274 1.2 §10.12). */
@@ -104,10 +107,10 @@ static enum ide_err ask_later(struct spdm_connection *c, struct attempt *a, cons
         return err;
     c->clock.sleep_ms(c->clock.context, (uint32_t)wait);
     struct spdm_plain ready = {.header = {.param1 = request_code, .param2 = token}};
-    return build(c, &spdm_msg_respond_if_ready, &ready, &a->request_len);
+    return build(c, a, &spdm_msg_respond_if_ready, &ready);
 }
 
-/* Deals with an ERROR: IDE_OK means that the next request stands in c->tx. */
+/* Deals with an ERROR: IDE_OK means that the next request is built. */
 static enum ide_err after_error(struct spdm_connection *c, struct attempt *a, uint32_t tries)
 {
     struct spdm_error error;
@@ -135,20 +138,44 @@ static enum ide_err after_error(struct spdm_connection *c, struct attempt *a, ui
 }
 
 /* An ERROR may be shorter than the response that is awaited, so the code is looked at first. */
-static bool is_error(const struct attempt *a)
+uint8_t spdm_error_code(const uint8_t *response, size_t len)
 {
-    struct reader r = reader_of(a->response, a->response_len);
+    struct reader r = reader_of(response, len);
     read_u8(&r, "SPDMVersion");
-    return read_u8(&r, "RequestResponseCode") == SPDM_ERROR;
+    bool is_error = read_u8(&r, "RequestResponseCode") == SPDM_ERROR;
+    uint8_t code = read_u8(&r, "Param1");
+    return !is_error ? 0 : r.err == IDE_OK && code != 0 ? code : SPDM_ERROR_UNSPECIFIED;
+}
+
+/* The request goes out, whole or in chunks. */
+static enum ide_err send(struct spdm_connection *c, struct attempt *a)
+{
+    if (a->request == c->large.data)
+        return spdm_chunk_send(c, a->channel, a->request_len, timeout_of(c), &a->response, &a->response_len);
+    return a->channel->exchange(a->channel->context, c, a->request_len, &a->response, &a->response_len, timeout_of(c));
+}
+
+/* LargeResponse: the response is fetched in chunks. */
+static enum ide_err fetch(struct spdm_connection *c, struct attempt *a)
+{
+    struct spdm_error error;
+    size_t consumed;
+    enum ide_err err =
+        spdm_decode(&spdm_msg_error, &c->params, a->response, a->response_len, &error, &consumed, &c->fault);
+    if (err != IDE_OK)
+        return err;
+    return spdm_chunk_get(c, a->channel, error.extended[0], timeout_of(c), &a->response, &a->response_len);
 }
 
 /* Exchanges until there is a response that is no ERROR. */
 static enum ide_err converse(struct spdm_connection *c, struct attempt *a)
 {
     for (uint32_t tries = 0;; tries++) {
-        enum ide_err err = a->channel->exchange(a->channel->context, c, a->request_len, &a->response,
-                                                &a->response_len, timeout_of(c));
-        if (err != IDE_OK || !is_error(a))
+        enum ide_err err = send(c, a);
+        if (err == IDE_OK && spdm_large_agreed(c) &&
+            spdm_error_code(a->response, a->response_len) == SPDM_ERROR_LARGE_RESPONSE)
+            err = fetch(c, a);
+        if (err != IDE_OK || spdm_error_code(a->response, a->response_len) == 0)
             return err;
         err = after_error(c, a, tries);
         if (err != IDE_OK)
@@ -159,7 +186,8 @@ static enum ide_err converse(struct spdm_connection *c, struct attempt *a)
 static enum ide_err run(struct spdm_connection *c, struct attempt *a, size_t *consumed)
 {
     const struct spdm_exchange *e = a->exchange;
-    enum ide_err err = build(c, e->request, e->in, &a->request_len);
+    spdm_large_forget(&c->large);
+    enum ide_err err = build(c, a, e->request, e->in);
     if (err == IDE_OK)
         err = note_request(c, a);
     if (err == IDE_OK)

@@ -17,9 +17,9 @@ struct spdm_transcript {
 
 struct spdm_exchange {
     const struct spdm_message *request;
-    const void *in;                   /* borrows from neither tx nor rx; encoded anew when the peer was busy */
+    const void *in;                   /* borrows from neither tx, rx nor large; encoded anew when the peer was busy */
     const struct spdm_message *response;
-    void *out;                        /* pointers in it borrow from connection->rx, until the next exchange */
+    void *out;                        /* pointers in it borrow from connection->rx or ->large, until the next exchange */
     struct spdm_transcript transcript;
     const size_t *signed_len;         /* with signed_part_only: where in *out decode leaves that length */
 };
@@ -27,7 +27,8 @@ struct spdm_exchange {
 /*
  * Encodes the request, sends it over the channel, deals with ERROR (BUSY and ResponseNotReady with bounded retry,
  * RequestResynch resets the connection), decodes the response, and appends both to the transcript.
- * After it, connection->rx holds the response: *raw and *raw_len (may be NULL) say where and its own length.
+ * A request longer than the peer receives in one piece goes in chunks, and a LargeResponse is fetched in chunks, if both
+ * sides can (connection->large). After it, *raw and *raw_len (may be NULL) say where the response is and its own length.
  * Errors: everything of decode, IDE_E_PEER_ERROR with the peer's code, IDE_E_BUSY, and the channel's.
  */
 enum ide_err spdm_transact(struct spdm_connection *c, const struct spdm_channel *channel,

@@ -8,6 +8,7 @@
 #define ANY_STATE   0xffu
 #define IN(state)   (1u << (state))
 #define PADDING_MAX 3u
+#define AFTER_CAPABILITIES (IN(SPDM_AFTER_CAPABILITIES) | IN(SPDM_NEGOTIATED))
 
 /* code, first version, name, needs, states, in session, outside, noted, handler */
 static const struct spdm_handler rows[] = {
@@ -27,6 +28,10 @@ static const struct spdm_handler rows[] = {
      true, true, SPDM_NOTED_NOWHERE, spdm_handle_get_measurements},
     {SPDM_GET_MEASUREMENT_EXTENSION_LOG, SPDM_VERSION_13, "GET_MEASUREMENT_EXTENSION_LOG", SPDM_CAP_MEL,
      IN(SPDM_NEGOTIATED), true, true, SPDM_NOTED_NOWHERE, spdm_handle_get_mel},
+    {SPDM_CHUNK_SEND, SPDM_VERSION_12, "CHUNK_SEND", SPDM_CAP_CHUNK, AFTER_CAPABILITIES, true, true,
+     SPDM_NOTED_NOWHERE, spdm_handle_chunk_send},
+    {SPDM_CHUNK_GET, SPDM_VERSION_12, "CHUNK_GET", SPDM_CAP_CHUNK, AFTER_CAPABILITIES, true, true,
+     SPDM_NOTED_NOWHERE, spdm_handle_chunk_get},
     {SPDM_VENDOR_DEFINED_REQUEST, SPDM_VERSION_10, "VENDOR_DEFINED_REQUEST", 0, IN(SPDM_NEGOTIATED), true,
      true, SPDM_NOTED_NOWHERE, spdm_handle_vendor_defined},
 };
@@ -47,6 +52,12 @@ void spdm_responder_add_vendor(struct spdm_responder *r, struct spdm_vendor *v)
 {
     v->next = r->vendors;
     r->vendors = v;
+}
+
+void spdm_responder_session_ended(struct spdm_responder *r, const void *session)
+{
+    if (r->connection.large.session == session)
+        spdm_large_forget(&r->connection.large);
 }
 
 void spdm_responder_forget(struct spdm_responder *r)
@@ -214,15 +225,23 @@ static enum ide_err serve(struct spdm_responder *r, const struct spdm_handler *r
     return err;
 }
 
+/* Where the channel that a request came over keeps L1/L2. */
+static struct hash *l1l2_of(struct spdm_responder *r, void *session)
+{
+    if (!session)
+        return &r->connection.l1l2;
+    return r->session_l1l2 ? r->session_l1l2(session) : NULL;
+}
+
 static enum ide_err answer(struct spdm_responder *r, struct spdm_request *q, struct writer *w)
 {
     const struct spdm_handler *row = read_row(r, q);
     if (!row)
         return r->connection.fault.err;
-    enum ide_err err;
-    if (repeated(r, row, q, w)) {
+    enum ide_err err = spdm_large_admit(r, row->code);
+    if (err == IDE_OK && repeated(r, row, q, w)) {
         err = write_done(w);
-    } else {
+    } else if (err == IDE_OK) {
         err = check_row(r, row, q->session != NULL);
         if (err == IDE_OK)
             err = serve(r, row, q, w);
@@ -232,26 +251,31 @@ static enum ide_err answer(struct spdm_responder *r, struct spdm_request *q, str
     return err;
 }
 
-/* Where the channel that a request came over keeps L1/L2. */
-static struct hash *l1l2_of(struct spdm_responder *r, void *session)
-{
-    if (!session)
-        return &r->connection.l1l2;
-    return r->session_l1l2 ? r->session_l1l2(session) : NULL;
-}
-
-/* Another request, or an ERROR, makes L1/L2 null (DSP0274 1.2, "MEASUREMENTS signature"). */
+/*
+ * Another request, or an ERROR, makes L1/L2 null (DSP0274 1.2, "MEASUREMENTS signature"). Chunks are no requests of their
+ * own: what they carry is.
+ */
 static void follow_l1l2(const struct spdm_request *q, enum ide_err err)
 {
     struct reader in = reader_of(q->data, q->len);
     read_u8(&in, "SPDMVersion");
-    spdm_l1l2_request(q->l1l2, read_u8(&in, "RequestResponseCode"));
+    uint8_t code = read_u8(&in, "RequestResponseCode");
+    if (code == SPDM_CHUNK_SEND || code == SPDM_CHUNK_GET)
+        return;
+    spdm_l1l2_request(q->l1l2, code);
     if (err != IDE_OK)
         spdm_l1l2_forget(q->l1l2);
 }
 
+enum ide_err spdm_answer(struct spdm_responder *r, struct spdm_request *q, struct writer *w)
+{
+    enum ide_err err = answer(r, q, w);
+    follow_l1l2(q, err);
+    return err;
+}
+
 /* The one place where an internal error becomes an SPDM ERROR. */
-static size_t write_error(const struct spdm_responder *r, enum ide_err err, uint8_t *response, size_t cap)
+size_t spdm_write_error(const struct spdm_responder *r, enum ide_err err, uint8_t *response, size_t cap)
 {
     struct spdm_error error = {.header = {.param1 = r->error_code, .param2 = r->error_data}};
     size_t len;
@@ -261,16 +285,28 @@ static size_t write_error(const struct spdm_responder *r, enum ide_err err, uint
                                                                                                       : 0;
 }
 
+/* Where chunks are agreed on a response is first written where it has room; but a chunk is itself as long as it may be. */
+static bool may_grow(const struct spdm_responder *r, const struct spdm_request *q)
+{
+    const struct spdm_connection *c = &r->connection;
+    struct reader in = reader_of(q->data, q->len);
+    read_u8(&in, "SPDMVersion");
+    uint8_t code = read_u8(&in, "RequestResponseCode");
+    return spdm_large_agreed(c) && c->large.stage != SPDM_LARGE_COMING && code != SPDM_GET_VERSION &&
+           code != SPDM_CHUNK_SEND && code != SPDM_CHUNK_GET;
+}
+
 enum ide_err spdm_respond(struct spdm_responder *r, void *session, const uint8_t *request, size_t request_len,
                           uint8_t *response, size_t cap, size_t *response_len)
 {
     struct spdm_request q = {.data = request, .len = request_len, .session = session, .l1l2 = l1l2_of(r, session)};
-    uint32_t peer = r->connection.params.peer_transfer_size;
-    struct writer w = writer_of(response, peer != 0 && peer < cap ? peer : cap);
+    size_t limit = spdm_transfer_room(&r->connection, cap);
+    struct writer w = writer_of(response, limit);
     r->connection.fault = (struct ide_fault){0};
     r->error_code = r->error_data = 0;
-    enum ide_err err = answer(r, &q, &w);
-    follow_l1l2(&q, err);
-    *response_len = err == IDE_OK ? w.pos : write_error(r, err, response, cap);
-    return err;
+    if (may_grow(r, &q))
+        return spdm_answer_large(r, &q, 0, response, limit, response_len);
+    enum ide_err err = spdm_answer(r, &q, &w);
+    *response_len = err == IDE_OK ? w.pos : spdm_write_error(r, err, response, cap);
+    return err != IDE_OK ? err : r->connection.fault.err; /* a chunk is acknowledged whatever became of the whole */
 }

@@ -99,10 +99,14 @@ void spdm_responder_init(struct spdm_responder *r, const struct spdm_config *con
 /*
  * Answers one request. session: what it came in, or NULL. Always writes a response (an ERROR where it failed) unless
  * cap cannot even hold an ERROR; *response_len is its length. Returns what went wrong for the log
- * (connection.fault tells more), IDE_OK if the answer is no ERROR.
+ * (connection.fault tells more), IDE_OK if the answer is no ERROR but LargeResponse. The ERROR that is due to a request
+ * which came in chunks stands in the CHUNK_SEND_ACK.
  */
 enum ide_err spdm_respond(struct spdm_responder *r, void *session, const uint8_t *request, size_t request_len,
                           uint8_t *response, size_t cap, size_t *response_len);
+
+/* Forgets what is under way in a session that ends. */
+void spdm_responder_session_ended(struct spdm_responder *r, const void *session);
 
 /* Makes r answer v's vendor-defined requests. Borrows v. */
 void spdm_responder_add_vendor(struct spdm_responder *r, struct spdm_vendor *v);
