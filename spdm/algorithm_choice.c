@@ -78,6 +78,10 @@ static enum ide_err check_selection(const struct spdm_params *p, const struct sp
         {"ReqPqcAsymAlg", selected[SPDM_ALGORITHM_REQ_PQC], offered[SPDM_ALGORITHM_REQ_PQC], false},
         {"KEMAlg", selected[SPDM_ALGORITHM_KEM], offered[SPDM_ALGORITHM_KEM], false},
     };
+    /* post-quantum signatures only (1.4): more than having nothing in common */
+    uint32_t pqc = p->version >= SPDM_VERSION_14 ? request->pqc_asym | response->pqc_asym : 0;
+    if (asym && response->base_asym == 0 && pqc != 0)
+        return ide_fail_value(fault, IDE_E_UNSUPPORTED, step, "PqcAsymSel", pqc, 0);
     enum ide_err err = check_extensions(response, step, fault);
     for (size_t i = 0; err == IDE_OK && i < sizeof choices / sizeof choices[0]; i++)
         err = check_choice(&choices[i], step, fault);
@@ -214,6 +218,8 @@ enum ide_err spdm_handle_negotiate_algorithms(struct spdm_responder *r, struct s
         return err;
     struct spdm_algorithms out = select_from(c, &in);
     err = check_selection(&c->params, &in, &out, step, &c->fault);
+    if (err == IDE_E_UNSUPPORTED) /* the algorithm, not the request */
+        r->error_code = SPDM_ERROR_INVALID_REQUEST;
     if (err == IDE_OK)
         err = spdm_reply(&spdm_msg_algorithms, &c->params, &out, w);
     return err == IDE_OK ? adopt(c, &in, &out, step) : err;
