@@ -77,6 +77,7 @@ void fuzz_device_open(struct fuzz_device *d, uint8_t version)
     memset(d->chain, 0x30, sizeof d->chain);
     d->responder.slots[0] = d->responder.slots[3] =
         (struct spdm_slot){.chain = d->chain, .chain_len = sizeof d->chain, .key = &d->key};
+    d->responder.connection.large = (struct spdm_large){.data = d->large, .cap = sizeof d->large};
     d->vendor = (struct spdm_vendor){.standard_id = 3,
                                      .vendor_id_len = 2,
                                      .vendor_id = {1, 0},

@@ -27,6 +27,9 @@ union any_message {
     struct spdm_mel mel;
     struct spdm_error error;
     struct spdm_vendor_defined vendor_defined;
+    struct spdm_chunk chunk;
+    struct spdm_chunk_send_ack chunk_send_ack;
+    struct spdm_chunk_get chunk_get;
 };
 
 static const struct spdm_message *const descriptors[] = {
@@ -50,6 +53,10 @@ static const struct spdm_message *const descriptors[] = {
     &spdm_msg_measurements,
     &spdm_msg_get_mel,
     &spdm_msg_mel,
+    &spdm_msg_chunk_send,
+    &spdm_msg_chunk_send_ack,
+    &spdm_msg_chunk_get,
+    &spdm_msg_chunk_response,
 };
 
 #define DESCRIPTORS (sizeof descriptors / sizeof descriptors[0])

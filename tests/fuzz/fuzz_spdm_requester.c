@@ -79,7 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static uint8_t chain[8192];
+    static uint8_t chain[8192], large[9000];
     static const struct trust nobody;
     uint64_t random = 7;
     struct rng rng = fuzz_rng(&random);
@@ -94,6 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     requester.clear = (struct spdm_channel){.exchange = exchange, .context = &peer};
     requester.chain = chain;
     requester.chain_cap = sizeof chain;
+    requester.large = (struct spdm_large){.data = large, .cap = sizeof large};
     enum ide_err err = spdm_authenticate(&requester, 0, &nobody);
     require(err != IDE_OK && err == requester.fault.err && !requester.peer_verified && !requester.challenged);
     if (requester.state == SPDM_NEGOTIATED && requester.params.asym->bit == SPDM_ASYM_ECDSA_P256 &&

@@ -2,7 +2,7 @@
 /*
  * A responder and a sequence of requests.
  *
- * Input: version and how far it is already negotiated; then requests, each
+ * Input: version, how far it is already negotiated, whether with chunks; then requests, each
  * behind two bytes: its length, little-endian, with bit 15 for "in a session".
  */
 #include <stdlib.h>
@@ -30,18 +30,20 @@ static void send(void *session, const uint8_t *request, size_t len)
     enum ide_err err =
         spdm_respond(&device.responder, session, exact, len, response, sizeof response, &response_len);
     require(response_len >= 4 && response_len <= sizeof response);
-    require((err != IDE_OK) == (response[1] == SPDM_ERROR));
+    bool refused = response[1] == SPDM_ERROR && response[2] != SPDM_ERROR_LARGE_RESPONSE;
+    require((err != IDE_OK) == refused || response[1] == SPDM_CHUNK_SEND_ACK);
     require(err == c->fault.err);
     /* a refused request changes nothing */
     require(err == IDE_OK || (c->vca_len == vca_len && c->state == state));
     require(c->vca_len <= SPDM_VCA_MAX && c->state <= SPDM_NEGOTIATED);
     require(c->state != SPDM_NEGOTIATED || c->params.hash);
+    require(c->large.done <= c->large.len && c->large.len <= c->large.cap);
     free(exact);
 }
 
-static void negotiate(uint8_t version, unsigned steps)
+static void negotiate(uint8_t version, unsigned steps, bool chunks)
 {
-    const uint8_t requests[][44] = {
+    uint8_t requests[][44] = {
         {0x10, SPDM_GET_VERSION},
         {version, SPDM_GET_CAPABILITIES, 0, 0, 0, 0, 0, 0, 0xc0, 0x62, 0, 0, 0, 0x12, 0, 0, 0, 0x12, 0, 0},
         {version, SPDM_NEGOTIATE_ALGORITHMS,
@@ -68,6 +70,10 @@ static void negotiate(uint8_t version, unsigned steps)
          1,       0},
     };
     const size_t lens[] = {4, version >= SPDM_VERSION_12 ? 20 : 12, 44};
+    if (chunks && version >= SPDM_VERSION_12) {
+        requests[1][10] = SPDM_CAP_CHUNK >> 16;
+        requests[1][17] = 0xff;
+    }
     for (unsigned i = 0; i < steps; i++)
         send(NULL, requests[i], lens[i]);
 }
@@ -81,7 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t start = read_u8(&r, "start");
     uint8_t version = (uint8_t)(SPDM_VERSION_11 + start % 4);
     fuzz_device_open(&device, version);
-    negotiate(version, (start >> 4) % 4);
+    negotiate(version, (start >> 4) % 4, start & 0x40);
     while (read_left(&r) > 2) {
         uint16_t head = read_u16(&r, "head");
         size_t len = head & 0x1fff;

@@ -9,13 +9,15 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 # The order of fuzz_spdm_decode.c's descriptors, by request response code.
 CODES = [0x84, 0x04, 0xE1, 0x61, 0xE3, 0x63, 0x81, 0x01, 0x82, 0x02, 0x83, 0x03, 0x7F, 0xFF, 0xFE, 0x7E,
-         0xE0, 0x60, 0xEF, 0x6F]
+         0xE0, 0x60, 0xEF, 0x6F,
+         0x85, 0x05, 0x86, 0x06]
 FILES = {  # algorithms byte of fuzz_spdm_decode.c
     "v11-p256-sha256-aes128.vec": 0,
     "v12-p384-sha384-aes256.vec": 3,
     "v13-p384-sha384-aes256.vec": 7,
     "v14-p384-sha384-aes256.vec": 7,
 }
+CHUNKED = "v14-mldsa87-mlkem1024.vec"
 
 
 def messages(name):
@@ -37,6 +39,33 @@ def seed_decode(folder):
             if message[1] in CODES:
                 head = bytes([CODES.index(message[1]), message[0] & 0x0F, algorithms, 1])
                 write(folder, head + message)
+
+
+def chunks(version, message, size, handle=1):
+    """The CHUNK_SEND requests that carry a message"""
+    pieces = [message[i:i + size] for i in range(0, len(message), size)]
+    for number, piece in enumerate(pieces):
+        total = struct.pack("<I", len(message)) if number == 0 else b""
+        head = bytes([version, 0x85, number + 1 == len(pieces), handle])
+        yield head + struct.pack("<II", number, len(piece)) + total + piece
+
+
+def seed_chunks(decode, requests):
+    for _, _, message in messages(CHUNKED):
+        if message[1] in (0x86, 0x06):
+            write(decode, bytes([CODES.index(message[1]), message[0] & 0x0F, 7, 1]) + message[:200])
+    for version in (0x12, 0x13, 0x14):
+        payload = bytes(range(256)) * 20
+        vendor = bytes([version, 0xFE, 0, 0, 3, 0, 2, 1, 0]) + struct.pack("<H", 4000) + payload[:4000]
+        start = bytes([(version & 0xF) - 1 | 3 << 4 | 0x40])
+        get = [bytes([version, 0x86, 0, 1]) + struct.pack("<I", n) for n in range(3)]
+        for message in chunks(version, vendor[:100], 60):
+            write(decode, bytes([CODES.index(0x85), version & 0x0F, 7, 1]) + message)
+        for size in (30, 1000):
+            sent = list(chunks(version, vendor, size))
+            write(requests, start + script([(0, m) for m in sent + get]))
+            write(requests, start + script([(0x8000, m) for m in sent + get]))
+            write(requests, start + script([(0, m) for m in sent[:2] + sent[1:] + get]))
 
 
 def script(parts):
@@ -61,6 +90,7 @@ def seed_conversations(requests, responses):
 def main():
     out = pathlib.Path(sys.argv[1])
     seed_decode(out / "fuzz_spdm_decode")
+    seed_chunks(out / "fuzz_spdm_decode", out / "fuzz_spdm_responder")
     seed_conversations(out / "fuzz_spdm_responder", out / "fuzz_spdm_requester")
 
 
