@@ -24,6 +24,7 @@ static struct emu_function *endpoint;
 static struct trust_anchor anchor;
 static struct trust trust = {.anchors = &anchor, .anchor_count = 1, .name_rule = CMA_NAME_REQUIRED};
 static uint8_t root[4096];
+static unsigned queries;   /* that were looked at for what they change */
 
 static bool read_anchor(void)
 {
@@ -119,6 +120,22 @@ static enum ide_err query(struct visit *v)
     return err;
 }
 
+/* QUERY changes nothing: not the keys that are programmed and not started, nor a register. */
+static enum ide_err query_between(struct visit *v)
+{
+    static uint8_t registers[PCIE_CONFIG_SIZE];
+    static struct port_stream streams[8];
+    const struct stream_port *ide = &endpoint->ide;
+    CU_ASSERT_TRUE_FATAL(ide->count <= sizeof streams / sizeof streams[0]);
+    memcpy(registers, endpoint->config.value, sizeof registers);
+    memcpy(streams, ide->streams, ide->count * sizeof streams[0]);
+    enum ide_err err = query(v);
+    CU_ASSERT_EQUAL(memcmp(registers + ide->cap, endpoint->config.value + ide->cap, (size_t)ide->end - ide->cap), 0);
+    CU_ASSERT_EQUAL(memcmp(streams, ide->streams, ide->count * sizeof streams[0]), 0);
+    queries++;
+    return err;
+}
+
 static enum ide_err use(struct visit *v)
 {
     enum ide_err err = prepare_stream(v);
@@ -131,7 +148,11 @@ static enum ide_err use(struct visit *v)
     if (err == IDE_OK)
         err = every_key(v, program);
     if (err == IDE_OK)
+        err = query_between(v);
+    if (err == IDE_OK)
         err = every_key(v, go);
+    if (err == IDE_OK)
+        err = query_between(v);
     if (err == IDE_OK)
         err = every_key(v, stop);
     return err;
@@ -172,6 +193,13 @@ static void it_answers_all_that_a_controller_asks(void)
 {
     CHECK_OK(whole());
     CHECK_OK(whole());
+}
+
+static void query_changes_nothing(void)
+{
+    queries = 0;
+    CHECK_OK(whole());
+    CU_ASSERT_EQUAL(queries, 2);
 }
 
 static void each_fault_shows_as_its_error_and_passes(void)
@@ -274,6 +302,7 @@ int main(void)
         return 1;
     CU_pSuite suite = CU_add_suite("emulated device", set_up, tear_down);
     CU_ADD_TEST(suite, it_answers_all_that_a_controller_asks);
+    CU_ADD_TEST(suite, query_changes_nothing);
     CU_ADD_TEST(suite, each_fault_shows_as_its_error_and_passes);
     CU_ADD_TEST(suite, a_counted_fault_passes_by_itself);
     CU_ADD_TEST(suite, a_reset_ends_sessions);

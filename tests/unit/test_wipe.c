@@ -234,6 +234,26 @@ static void after_request_resynch(void)
     loopback_close(&l);
 }
 
+static void try_and_reset(void)
+{
+    result = loopback_session(&l);
+    session_responder_reset(&l.responder);
+}
+
+static void after_request_resynch_in_the_handshake(void)
+{
+    static const uint8_t codes[] = {SPDM_KEY_EXCHANGE, SPDM_FINISH};
+    for (size_t i = 0; i < sizeof codes; i++) {
+        begin();
+        refuse(codes[i], 0, SPDM_ERROR_REQUEST_RESYNCH);
+        run(try_and_reset, IDE_E_PEER_ERROR);
+        CU_ASSERT_EQUAL(l.requester.fault.peer_code, SPDM_ERROR_REQUEST_RESYNCH);
+        CU_ASSERT_TRUE(secrets_count() > 0);
+        check_gone("RequestResynch in the handshake");
+        loopback_close(&l);
+    }
+}
+
 /* --- handshakes that fail, at each step --- */
 
 static unsigned fail_at;   /* this exchange, or this draw of random numbers */
@@ -484,6 +504,7 @@ int main(void)
     CU_ADD_TEST(suite, after_a_connection_reset);
     CU_ADD_TEST(suite, after_a_missing_heartbeat);
     CU_ADD_TEST(suite, after_request_resynch);
+    CU_ADD_TEST(suite, after_request_resynch_in_the_handshake);
     CU_ADD_TEST(suite, after_a_failed_handshake);
     CU_ADD_TEST(suite, handshake_secrets_end_with_the_handshake);
     CU_ADD_TEST(suite, old_keys_end_with_key_update);
