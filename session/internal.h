@@ -65,7 +65,7 @@ bool session_psk_with_context(const struct spdm_params *p);
 /* Is s established? IDE_E_SESSION if not. */
 enum ide_err session_usable(struct session *s, const char *step) MUST_USE;
 
-/* spdm_transact() in the session; closes it if the connection has been reset. */
+/* spdm_transact() in the session. */
 enum ide_err session_transact(struct session *s, const struct spdm_exchange *e, const uint8_t **raw,
                               size_t *raw_len) MUST_USE;
 

@@ -3,14 +3,6 @@
 #include "session/internal.h"
 #include "spdm/measurements.h"
 
-/* RequestResynch: the responder has forgotten the session, so its keys go. */
-static enum ide_err close_if_reset(struct session *s, enum ide_err err)
-{
-    if (s->connection->state != SPDM_NEGOTIATED)
-        session_close(s);
-    return err;
-}
-
 enum ide_err session_get_measurements(struct session *s, const struct spdm_measurement_request *request,
                                       uint8_t *record, size_t cap, struct spdm_measurement_result *result)
 {
@@ -19,8 +11,7 @@ enum ide_err session_get_measurements(struct session *s, const struct spdm_measu
     enum ide_err err = session_usable(s, "GET_MEASUREMENTS");
     if (err != IDE_OK)
         return err;
-    err = spdm_get_measurements(s->connection, &channel, request, record, cap, result);
-    return close_if_reset(s, err);
+    return spdm_get_measurements(s->connection, &channel, request, record, cap, result);
 }
 
 enum ide_err session_get_mel(struct session *s, uint8_t *mel, size_t cap, size_t *len)
@@ -30,6 +21,5 @@ enum ide_err session_get_mel(struct session *s, uint8_t *mel, size_t cap, size_t
     enum ide_err err = session_usable(s, "GET_MEASUREMENT_EXTENSION_LOG");
     if (err != IDE_OK)
         return err;
-    err = spdm_get_mel(s->connection, &channel, mel, cap, len);
-    return close_if_reset(s, err);
+    return spdm_get_mel(s->connection, &channel, mel, cap, len);
 }

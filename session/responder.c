@@ -65,15 +65,11 @@ static struct hash *l1l2_of(void *session)
     return &s->l1l2;
 }
 
-static void end_all(struct session_responder *r)
+static void end_all(void *context)
 {
+    struct session_responder *r = context;
     for (size_t i = 0; i < r->session_count; i++)
         session_responder_end(r, &r->sessions[i]);
-}
-
-static void on_reset(struct spdm_responder *spdm)
-{
-    end_all(spdm->layer);
 }
 
 void session_responder_init(struct session_responder *r, const struct spdm_config *config, const struct rng *rng,
@@ -83,7 +79,8 @@ void session_responder_init(struct session_responder *r, const struct spdm_confi
                                     .session_count = session_count};
     spdm_responder_init(&r->spdm, config, rng, clock, r->tables, sizeof(r->tables) / sizeof(r->tables[0]));
     r->spdm.layer = r;
-    r->spdm.on_reset = on_reset;
+    r->hook = (struct spdm_reset_hook){.forget = end_all, .context = r};
+    spdm_connection_add_hook(&r->spdm.connection, &r->hook);
     r->spdm.session_l1l2 = l1l2_of;
     for (size_t i = 0; i < session_count; i++)
         sessions[i] = (struct session){.connection = &r->spdm.connection};
@@ -103,7 +100,6 @@ void session_responder_tick(struct session_responder *r)
 
 void session_responder_reset(struct session_responder *r)
 {
-    end_all(r);
     spdm_connection_reset(&r->spdm.connection);
 }
 

@@ -14,6 +14,7 @@ extern const struct spdm_handler_table session_handlers;   /* KEY_EXCHANGE to EN
 struct session_responder {
     struct spdm_responder spdm;
     struct spdm_handler_table tables[2];
+    struct spdm_reset_hook hook;      /* ends all sessions when the connection is reset */
     struct session *sessions;         /* the caller's array */
     size_t session_count;
     uint8_t heartbeat_period;         /* seconds, 0: none */

@@ -82,12 +82,24 @@ enum ide_err session_establish(struct session *s)
     return IDE_OK;
 }
 
+static void forget(void *context)
+{
+    session_close(context);
+}
+
+/* s may have been open before, or never have been initialised. */
+static void begin(struct session *s, struct spdm_connection *c, const struct doe_transport *transport)
+{
+    spdm_connection_remove_hook(c, &s->hook);
+    *s = (struct session){.connection = c, .transport = transport, .hook = {.forget = forget, .context = s}};
+    spdm_connection_add_hook(c, &s->hook);
+}
+
 enum ide_err session_open(struct session *s, struct spdm_connection *c, const struct doe_transport *transport)
 {
-    *s = (struct session){.connection = c, .transport = transport};
-    if (c->role != SPDM_REQUESTER || !c->peer_verified)
-        return ide_fail(&c->fault, IDE_E_STATE, STEP, "peer");
-    enum ide_err err = session_agreed(c, false, STEP);
+    begin(s, c, transport);
+    enum ide_err err = c->role == SPDM_REQUESTER && c->peer_verified ? session_agreed(c, false, STEP)
+                                                                     : ide_fail(&c->fault, IDE_E_STATE, STEP, "peer");
     if (err == IDE_OK)
         err = session_key_exchange(s);
     if (err == IDE_OK)
@@ -100,7 +112,8 @@ enum ide_err session_open(struct session *s, struct spdm_connection *c, const st
 enum ide_err session_open_psk(struct session *s, struct spdm_connection *c, const struct doe_transport *transport,
                               const struct session_psk *psk)
 {
-    *s = (struct session){.connection = c, .transport = transport, .psk = true};
+    begin(s, c, transport);
+    s->psk = true;
     enum ide_err err = session_agreed(c, true, STEP);
     if (err == IDE_OK && (c->role != SPDM_REQUESTER || psk->secret_len == 0))
         err = ide_fail(&c->fault, IDE_E_ARGUMENT, STEP, "PSK");
@@ -117,6 +130,8 @@ void session_close(struct session *s)
 {
     struct spdm_connection *c = s->connection;
     const struct doe_transport *transport = s->transport;
+    if (c)
+        spdm_connection_remove_hook(c, &s->hook);
     secured_clear(&s->request);
     secured_clear(&s->response);
     key_schedule_clear(&s->keys);
@@ -161,9 +176,7 @@ static enum ide_err exchange_secured(void *context, struct spdm_connection *c, s
     struct session *s = context;
     if (s->state == SESSION_NONE || s->connection != c)
         return ide_fail(&c->fault, IDE_E_SESSION, STEP, NULL);
-    enum ide_err err = c->state == SPDM_NEGOTIATED
-                           ? exchange_record(s, request_len, response, response_len, timeout_ms)
-                           : ide_fail(&c->fault, IDE_E_SESSION, STEP, "connection");
+    enum ide_err err = exchange_record(s, request_len, response, response_len, timeout_ms);
     if (err != IDE_OK) {
         session_close(s);
         return err;
@@ -181,10 +194,7 @@ enum ide_err session_transact(struct session *s, const struct spdm_exchange *e, 
 {
     struct spdm_connection *c = s->connection;
     struct spdm_channel channel = session_channel(s);
-    enum ide_err err = spdm_transact(c, &channel, e, raw, raw_len);
-    if (c->state != SPDM_NEGOTIATED)   /* RequestResynch: the responder has forgotten the session */
-        session_close(s);
-    return err;
+    return spdm_transact(c, &channel, e, raw, raw_len);
 }
 
 enum ide_err session_usable(struct session *s, const char *step)

@@ -34,13 +34,14 @@ struct session_key_update {
     uint64_t request_sequence, response_sequence;
 };
 
-/* One session, owned by the caller, of either role. No secret in it outlives session_close(). */
+/* One session, owned by the caller, of either role. No secret in it outlives session_close(). Not to be copied. */
 struct session {
     enum session_state state;
     bool psk;                                 /* begun by PSK_EXCHANGE */
     uint32_t id;                              /* requester's half low, responder's half high */
     struct spdm_connection *connection;       /* borrowed */
     const struct doe_transport *transport;    /* requester, borrowed */
+    struct spdm_reset_hook hook;              /* requester: closes it when the connection is reset */
     struct key_schedule keys;
     struct secured_direction request, response;   /* what the requester sends, what the responder sends */
     struct hash th;                           /* TH so far, while the handshake lasts */
@@ -57,7 +58,8 @@ struct session {
  *
  * Generates the DHE key, checks what the responder selected, its signature over TH and its HMAC, sends FINISH within the
  * session. c must be negotiated and c->peer_verified, else IDE_E_STATE. On failure s is wiped and SESSION_NONE, and the
- * fault is in c->fault. transport must outlive the session.
+ * fault is in c->fault. c and transport must outlive the session: until session_close() c knows where s is, so that
+ * spdm_negotiate() and all else that resets c closes s at once.
  */
 enum ide_err session_open(struct session *s, struct spdm_connection *c, const struct doe_transport *transport) MUST_USE;
 

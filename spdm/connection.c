@@ -42,8 +42,28 @@ void spdm_connection_init(struct spdm_connection *c, enum spdm_role role, const 
     c->clock = *clock;
 }
 
+void spdm_connection_add_hook(struct spdm_connection *c, struct spdm_reset_hook *hook)
+{
+    hook->next = c->hooks;
+    c->hooks = hook;
+}
+
+void spdm_connection_remove_hook(struct spdm_connection *c, const struct spdm_reset_hook *hook)
+{
+    struct spdm_reset_hook **at = &c->hooks;
+    while (*at && *at != hook)
+        at = &(*at)->next;
+    if (*at)
+        *at = hook->next;
+}
+
 void spdm_connection_reset(struct spdm_connection *c)
 {
+    struct spdm_reset_hook *next;
+    for (struct spdm_reset_hook *hook = c->hooks; hook; hook = next) {
+        next = hook->next;
+        hook->forget(hook->context);
+    }
     c->state = SPDM_NOT_STARTED;
     wipe(&c->params, sizeof c->params);
     wipe(c->vca, sizeof c->vca);

@@ -137,6 +137,13 @@ struct spdm_large {
     const void *session;   /* responder: the session that the transfer belongs to, NULL outside */
 };
 
+/* Told when a connection is reset, so that what belongs to it, such as sessions, is forgotten in the same moment. */
+struct spdm_reset_hook {
+    void (*forget)(void *context);   /* may remove its own hook, no other */
+    void *context;
+    struct spdm_reset_hook *next;    /* set by spdm_connection_add_hook() */
+};
+
 struct spdm_connection {
     enum spdm_role role;
     enum spdm_state state;
@@ -144,6 +151,7 @@ struct spdm_connection {
     struct rng rng;
     struct clock clock;
     struct spdm_channel clear;     /* requester: the way to the peer outside sessions */
+    struct spdm_reset_hook *hooks; /* borrowed */
 
     struct spdm_params params;
     uint8_t vca[SPDM_VCA_MAX];     /* message A of DSP0274; also the head of TH and L1 */
@@ -179,7 +187,11 @@ struct spdm_connection {
 void spdm_connection_init(struct spdm_connection *c, enum spdm_role role, const struct spdm_config *config,
                           const struct rng *rng, const struct clock *clock);
 
-/* Forgets everything that was agreed and wipes it; configuration, ops and buffers stay. */
+/* Tells the hooks, then forgets everything that was agreed and wipes it; configuration, ops, hooks and buffers stay. */
 void spdm_connection_reset(struct spdm_connection *c);
+
+/* Borrows hook, which is in one connection's list at the most. Removing one that is not in the list does nothing. */
+void spdm_connection_add_hook(struct spdm_connection *c, struct spdm_reset_hook *hook);
+void spdm_connection_remove_hook(struct spdm_connection *c, const struct spdm_reset_hook *hook);
 
 #endif

@@ -330,8 +330,9 @@ static void get_version_ends_all_sessions(void)
     CU_ASSERT_EQUAL(l.ended, 2);
     CU_ASSERT_TRUE(is_wiped(&l.device_sessions[0]));
     CU_ASSERT_TRUE(is_wiped(&l.device_sessions[1]));
-    CHECK_ERR(use(&l.session), IDE_E_TIMEOUT);
-    session_close(&other);
+    CU_ASSERT_TRUE(is_wiped(&l.session));
+    CU_ASSERT_TRUE(is_wiped(&other));
+    CHECK_ERR(use(&l.session), IDE_E_SESSION);
     loopback_close(&l);
 }
 
@@ -352,8 +353,9 @@ static void a_connection_that_was_reset_ends_the_session(void)
     begin();
     unsigned before = l.exchanges;
     spdm_connection_reset(&l.requester);
+    CU_ASSERT_TRUE(is_wiped(&l.session));
     CHECK_ERR(use(&l.session), IDE_E_SESSION);
-    CHECK_FAULT(&l.requester.fault, IDE_E_SESSION, "session", "connection");
+    CHECK_FAULT(&l.requester.fault, IDE_E_SESSION, "session", NULL);
     CU_ASSERT_EQUAL(l.exchanges, before);
     CU_ASSERT_TRUE(is_wiped(&l.session));
     loopback_close(&l);
@@ -423,6 +425,51 @@ static void request_resynch_ends_the_session(void)
     CU_ASSERT_EQUAL(l.requester.state, SPDM_NOT_STARTED);
     l.responder.tables[1] = session_handlers;
     CHECK_OK(loopback_session(&l));
+    loopback_close(&l);
+}
+
+/* Outside sessions too: the peer has forgotten them all. */
+static void resynch_in_the_clear(struct loopback *loop, uint8_t *object, size_t *len)
+{
+    const uint8_t resynch[] = {SPDM_VERSION_12, SPDM_ERROR, SPDM_ERROR_REQUEST_RESYNCH, 0};
+    (void)loop;
+    memcpy(object + DOE_HEADER_SIZE, resynch, sizeof resynch);
+    *len = doe_wrap(object, SPDM_BUFFER_SIZE, DOE_TYPE_CMA, sizeof resynch);
+}
+
+static void request_resynch_outside_ends_all_sessions(void)
+{
+    struct session other;
+    begin();
+    CHECK_OK(session_open(&other, &l.requester, &l.transport));
+    l.on_response = resynch_in_the_clear;
+    CHECK_ERR(spdm_get_digests(&l.requester, NULL, NULL), IDE_E_PEER_ERROR);
+    CU_ASSERT_EQUAL(l.requester.fault.peer_code, SPDM_ERROR_REQUEST_RESYNCH);
+    CU_ASSERT_TRUE(is_wiped(&l.session));
+    CU_ASSERT_TRUE(is_wiped(&other));
+    l.on_response = NULL;
+    CHECK_OK(loopback_session(&l));
+    loopback_close(&l);
+}
+
+/* A session that is closed, or opened once more, is in the connection's list once or not at all. */
+static void a_session_can_be_opened_again(void)
+{
+    struct session other;
+    begin();
+    for (unsigned i = 0; i < 3; i++) {
+        CHECK_OK(session_open(&other, &l.requester, &l.transport));
+        CHECK_OK(session_end(&other));
+        CHECK_OK(session_end(&l.session));
+        CHECK_OK(session_open(&l.session, &l.requester, &l.transport));
+    }
+    session_responder_reset(&l.responder);
+    CHECK_OK(loopback_connect(&l));
+    CHECK_OK(session_open(&l.session, &l.requester, &l.transport));
+    CHECK_OK(session_open(&l.session, &l.requester, &l.transport));   /* without closing it */
+    CHECK_OK(use(&l.session));
+    session_close(&l.session);
+    CU_ASSERT_PTR_NULL(l.requester.hooks);
     loopback_close(&l);
 }
 
@@ -548,6 +595,8 @@ int main(void)
     CU_ADD_TEST(suite, busy_is_waited_for_in_the_session);
     CU_ADD_TEST(suite, busy_for_ever_is_given_up_and_the_session_stays);
     CU_ADD_TEST(suite, request_resynch_ends_the_session);
+    CU_ADD_TEST(suite, request_resynch_outside_ends_all_sessions);
+    CU_ADD_TEST(suite, a_session_can_be_opened_again);
     CU_ADD_TEST(suite, wrong_answers_are_named);
     CU_ADD_TEST(suite, vendor_messages_go_there_and_back);
     CU_ADD_TEST(suite, vendor_messages_outside_a_session_are_refused);

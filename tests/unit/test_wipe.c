@@ -140,7 +140,6 @@ static void get_version(void)
     open_session();
     if (result == IDE_OK)
         result = spdm_negotiate(&l.requester);
-    session_close(&l.session);
 }
 
 static void after_get_version(void)
@@ -160,6 +159,53 @@ static void reset_connection(void)
 static void after_a_connection_reset(void)
 {
     check_scenario("connection reset", reset_connection, IDE_E_SESSION);
+}
+
+static void forget_connection(void)
+{
+    open_session();
+    spdm_connection_reset(&l.requester);   /* at once, not by the next use */
+    session_responder_reset(&l.responder);
+}
+
+static void at_once_with_a_connection_reset(void)
+{
+    check_scenario("connection reset, not used again", forget_connection, IDE_OK);
+}
+
+static void open_psk_session(void)
+{
+    static const uint8_t secret[] = "a secret of twenty-eight bytes";
+    static const struct session_psk psk = {.secret = secret, .secret_len = sizeof secret};
+    l.requester_config.flags |= SPDM_CAP_PSK;
+    l.responder_config.flags |= SPDM_CAP_PSK_CONTEXT;
+    l.responder.psks = &psk;
+    l.responder.psk_count = 1;
+    secrets_learn("psk", secret, sizeof secret);
+    result = spdm_negotiate(&l.requester);
+    if (result == IDE_OK)
+        result = session_open_psk(&l.session, &l.requester, &l.transport, &psk);
+    if (result == IDE_OK)
+        result = use();
+    if (result == IDE_OK)
+        result = session_end(&l.session);
+}
+
+static void after_a_session_from_a_psk(void)
+{
+    check_scenario("PSK", open_psk_session, IDE_OK);
+}
+
+static void open_in_the_clear(void)
+{
+    l.requester_config.flags |= SPDM_CAP_HANDSHAKE_CLEAR;
+    l.responder_config.flags |= SPDM_CAP_HANDSHAKE_CLEAR;
+    end_session();
+}
+
+static void after_a_handshake_in_the_clear(void)
+{
+    check_scenario("handshake in the clear", open_in_the_clear, IDE_OK);
 }
 
 static void fall_silent(void)
@@ -502,6 +548,9 @@ int main(void)
     CU_ADD_TEST(suite, after_close_and_device_reset);
     CU_ADD_TEST(suite, after_get_version);
     CU_ADD_TEST(suite, after_a_connection_reset);
+    CU_ADD_TEST(suite, at_once_with_a_connection_reset);
+    CU_ADD_TEST(suite, after_a_session_from_a_psk);
+    CU_ADD_TEST(suite, after_a_handshake_in_the_clear);
     CU_ADD_TEST(suite, after_a_missing_heartbeat);
     CU_ADD_TEST(suite, after_request_resynch);
     CU_ADD_TEST(suite, after_request_resynch_in_the_handshake);
