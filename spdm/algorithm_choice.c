@@ -5,6 +5,7 @@
  * through before anything is adopted. The codec is in negotiate.c.
  */
 #include "spdm/internal.h"
+#include "spdm/policy.h"
 
 #define MEASUREMENT_SPEC_DMTF 1u
 #define MEL_SPEC_DMTF         1u
@@ -135,6 +136,18 @@ static void offer(struct spdm_algorithms *a, enum spdm_algorithm_type type, uint
     a->header.param1++;
 }
 
+/* EdDSA came with 1.2: before, its bits are reserved (DSP0274 1.2 §10.5). */
+static uint32_t of_version(const struct spdm_connection *c, uint32_t asym)
+{
+    return c->params.version < SPDM_VERSION_12 ? asym & ~(SPDM_ASYM_ED25519 | SPDM_ASYM_ED448) : asym;
+}
+
+static uint32_t allowed(const struct spdm_connection *c, enum spdm_kind kind, uint32_t bits)
+{
+    uint32_t filtered = spdm_policy_filter(c->config->policy, kind, bits);
+    return kind == SPDM_KIND_ASYM ? of_version(c, filtered) : filtered;
+}
+
 static struct spdm_algorithms own_offer(const struct spdm_connection *c)
 {
     const struct spdm_config *config = c->config;
@@ -142,8 +155,8 @@ static struct spdm_algorithms own_offer(const struct spdm_connection *c)
         .measurement_spec = config->measurement_spec,
         .mel_spec = c->params.version >= SPDM_VERSION_13 ? config->mel_spec : 0,
         .other_params = c->params.version >= SPDM_VERSION_12 ? SPDM_OPAQUE_FORMAT_1 : 0,
-        .base_asym = config->base_asym,
-        .base_hash = config->base_hash,
+        .base_asym = allowed(c, SPDM_KIND_ASYM, config->base_asym),
+        .base_hash = allowed(c, SPDM_KIND_HASH, config->base_hash),
     };
     if (c->params.version == SPDM_VERSION_10)
         return a;
@@ -151,9 +164,9 @@ static struct spdm_algorithms own_offer(const struct spdm_connection *c)
     if (c->params.version >= SPDM_VERSION_13 &&
         (c->params.flags_responder & SPDM_CAP_MULTI_KEY_MASK) == SPDM_CAP_MULTI_KEY_ONLY)
         a.other_params |= SPDM_MULTI_KEY_CONN;
-    offer(&a, SPDM_ALGORITHM_DHE, config->dhe);
-    offer(&a, SPDM_ALGORITHM_AEAD, config->aead);
-    offer(&a, SPDM_ALGORITHM_REQ_ASYM, config->req_asym);
+    offer(&a, SPDM_ALGORITHM_DHE, (uint16_t)allowed(c, SPDM_KIND_DHE, config->dhe));
+    offer(&a, SPDM_ALGORITHM_AEAD, (uint16_t)allowed(c, SPDM_KIND_AEAD, config->aead));
+    offer(&a, SPDM_ALGORITHM_REQ_ASYM, (uint16_t)allowed(c, SPDM_KIND_ASYM, config->req_asym));
     offer(&a, SPDM_ALGORITHM_KEY_SCHEDULE, config->key_schedule);
     return a;
 }
@@ -176,32 +189,36 @@ enum ide_err spdm_step_algorithms(struct spdm_connection *c)
     return err == IDE_OK ? spdm_m1m2_restart(c) : err;
 }
 
-/* The responder's choice: the strongest of what both have, nothing where they have nothing in common. */
+static uint32_t choose(const struct spdm_connection *c, enum spdm_kind kind, uint32_t bits)
+{
+    return spdm_policy_choose(c->config->policy, kind, allowed(c, kind, bits));
+}
+
+/* The responder's choice: what its policy wants most of what both have, nothing where they have nothing in common. */
 static struct spdm_algorithms select_from(const struct spdm_connection *c, const struct spdm_algorithms *in)
 {
     const struct spdm_config *config = c->config;
-    const struct asym_info *asym = asym_choose(in->base_asym & config->base_asym);
-    const struct hash_info *hash = hash_choose(in->base_hash & config->base_hash);
-    const struct asym_info *req_asym = asym_choose(in->structure[SPDM_ALGORITHM_REQ_ASYM] & config->req_asym);
-    const struct dhe_info *dhe = dhe_choose(in->structure[SPDM_ALGORITHM_DHE] & config->dhe);
-    const struct aead_info *aead = aead_choose(in->structure[SPDM_ALGORITHM_AEAD] & config->aead);
+    const uint16_t *offered = in->structure;
     bool measures = config->flags & SPDM_CAP_MEAS_MASK;
     struct spdm_algorithms out = {
         .measurement_spec =
             measures ? in->measurement_spec & config->measurement_spec & MEASUREMENT_SPEC_DMTF : 0,
         .other_params = c->params.version >= SPDM_VERSION_12 ? in->other_params & SPDM_OPAQUE_FORMAT_1 : 0,
-        .base_asym = asym ? asym->bit : 0,
-        .base_hash = hash ? hash->bit : 0,
+        .base_asym = choose(c, SPDM_KIND_ASYM, in->base_asym & config->base_asym),
+        .base_hash = choose(c, SPDM_KIND_HASH, in->base_hash & config->base_hash),
         .present = in->present,
     };
     out.measurement_hash = out.measurement_spec ? config->measurement_hash : 0;
     if (c->params.version >= SPDM_VERSION_13 && config->flags & SPDM_CAP_MEL)
         out.mel_spec = in->mel_spec & config->mel_spec & MEL_SPEC_DMTF;
-    out.structure[SPDM_ALGORITHM_REQ_ASYM] = req_asym ? (uint16_t)req_asym->bit : 0;
-    out.structure[SPDM_ALGORITHM_DHE] = dhe ? dhe->bit : 0;
-    out.structure[SPDM_ALGORITHM_AEAD] = aead ? aead->bit : 0;
+    out.structure[SPDM_ALGORITHM_REQ_ASYM] =
+        (uint16_t)choose(c, SPDM_KIND_ASYM, offered[SPDM_ALGORITHM_REQ_ASYM] & config->req_asym);
+    out.structure[SPDM_ALGORITHM_DHE] =
+        (uint16_t)choose(c, SPDM_KIND_DHE, offered[SPDM_ALGORITHM_DHE] & config->dhe);
+    out.structure[SPDM_ALGORITHM_AEAD] =
+        (uint16_t)choose(c, SPDM_KIND_AEAD, offered[SPDM_ALGORITHM_AEAD] & config->aead);
     out.structure[SPDM_ALGORITHM_KEY_SCHEDULE] =
-        in->structure[SPDM_ALGORITHM_KEY_SCHEDULE] & config->key_schedule & SPDM_KEY_SCHEDULE_SPDM;
+        offered[SPDM_ALGORITHM_KEY_SCHEDULE] & config->key_schedule & SPDM_KEY_SCHEDULE_SPDM;
     for (unsigned type = 0; type < SPDM_ALGORITHM_TYPES; type++)
         out.header.param1 += out.present >> type & 1;
     return out;

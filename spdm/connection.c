@@ -10,16 +10,20 @@
 /* offered by whoever gives a connection a buffer for it */
 #define COMMON_CAPS SPDM_CAP_CHUNK
 
-/* PCIe CMA asks for ECDSA P-256 or P-384 with SHA-256 or SHA-384, IDE_KM for AES-256-GCM (PCIe 6.x §6.31, §6.33). */
+/*
+ * PCIe CMA asks requesters for ECDSA P-256 and P-384 and RSASSA 3072 with SHA-256 and SHA-384, responders for one of them;
+ * IDE_KM for AES-256-GCM (PCIe 6.x §6.31.3, §6.33). As in policy.c.
+ */
+#define EC_SIGNATURES (SPDM_ASYM_ECDSA_P256 | SPDM_ASYM_ECDSA_P384)
 #define COMMON_CONFIG                                                                                        \
     .version_min = SPDM_VERSION_12, .version_max = SPDM_VERSION_12,                                          \
-    .base_asym = SPDM_ASYM_ECDSA_P256 | SPDM_ASYM_ECDSA_P384,                                                \
     .base_hash = SPDM_HASH_SHA256 | SPDM_HASH_SHA384, .dhe = SPDM_DHE_SECP256R1 | SPDM_DHE_SECP384R1,        \
     .aead = SPDM_AEAD_AES_128_GCM | SPDM_AEAD_AES_256_GCM | SPDM_AEAD_CHACHA20_POLY1305,                     \
     .key_schedule = SPDM_KEY_SCHEDULE_SPDM, .measurement_spec = 1
 
 const struct spdm_config spdm_config_requester = {
     COMMON_CONFIG,
+    .base_asym = EC_SIGNATURES | SPDM_ASYM_RSASSA_3072,
     .flags = SESSION_CAPS | COMMON_CAPS,
     .timeout_ms = 1000,
     .busy_retries = 8,
@@ -28,6 +32,7 @@ const struct spdm_config spdm_config_requester = {
 /* 2^17 us, 131 ms, is far more than two signatures take. */
 const struct spdm_config spdm_config_responder = {
     COMMON_CONFIG,
+    .base_asym = EC_SIGNATURES,
     .ct_exponent = 17,
     .flags = SESSION_CAPS | COMMON_CAPS | SPDM_CAP_CERT | SPDM_CAP_CHAL,
 };

@@ -69,6 +69,8 @@ enum spdm_state {
     SPDM_NEGOTIATED,
 };
 
+struct spdm_policy;
+
 /* What this side offers. Constant, may serve many connections. */
 struct spdm_config {
     uint8_t version_min, version_max;   /* inclusive */
@@ -76,6 +78,7 @@ struct spdm_config {
     uint32_t flags;                     /* SPDM_CAP_* */
     uint32_t base_asym, base_hash;      /* SPDM_ASYM_*, SPDM_HASH_* */
     uint16_t dhe, aead, req_asym, key_schedule;
+    const struct spdm_policy *policy;   /* of these, what may be used, and what rather (policy.h); NULL: the strongest */
     uint8_t measurement_spec;           /* bit 0: DMTF */
     uint32_t measurement_hash;          /* responder: MeasurementHashAlgo, one SPDM_MEASUREMENT_HASH_* */
     uint8_t mel_spec;                   /* 1.3; bit 0: DMTF */
@@ -84,7 +87,9 @@ struct spdm_config {
     uint32_t busy_retries;              /* requester: how often BUSY and ResponseNotReady are waited for */
 };
 
-/* What CMA and IDE ask for: 1.2 to 1.2 for now, the ECDSA, SHA-2, secp and AEAD algorithms implemented. */
+/*
+ * What CMA and IDE ask for, as in spdm_policy_cma (policy.h); the responder leaves RSASSA 3072 out. 1.2 to 1.2 for now.
+ */
 extern const struct spdm_config spdm_config_requester, spdm_config_responder;
 
 /* What both sides agreed on. Rows are NULL where nothing was agreed. */

@@ -115,6 +115,8 @@ enum ide_err private_key_load(struct private_key *k, const uint8_t *der, size_t 
  */
 enum ide_err private_key_sign(const struct private_key *k, const struct signed_data *what, const struct rng *rng,
                               uint8_t *signature, size_t signature_len) MUST_USE;
+/* The SPDM_ASYM_* bits of what the key signs with: for a responder's configuration. */
+uint32_t private_key_algorithms(const struct private_key *k);
 void private_key_clear(struct private_key *k);
 
 /* A generator on wolfCrypt's DRBG, seeded by the operating system. One a thread. */

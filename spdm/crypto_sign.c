@@ -111,6 +111,11 @@ enum ide_err private_key_sign(const struct private_key *k, const struct signed_d
     return err;
 }
 
+uint32_t private_key_algorithms(const struct private_key *k)
+{
+    return asym_of_key(k->type, k->bits);
+}
+
 void private_key_clear(struct private_key *k)
 {
     wipe(k, sizeof(*k));
