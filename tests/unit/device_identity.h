@@ -15,13 +15,21 @@ struct device_identity {
     size_t root_len;
     uint8_t chain[8192];   /* as GET_CERTIFICATE gives it */
     size_t chain_len;
+    enum hash_id hash;     /* that made its RootHash */
     struct private_key key;
     struct trust_anchor anchor;
     struct cma_ids ids;
     struct trust trust;    /* trusts the root, expects ids */
 };
 
-/* curve: "P-256" or "P-384". name makes its files in the test's folder. False, with a reason on stderr, if it cannot. */
-bool device_identity_make(struct device_identity *d, const char *name, const char *curve, enum hash_id hash);
+/*
+ * key, of all three certificates: "P-256", "P-384", "P-521", "RSA-2048", "RSA-3072", "RSA-4096", "RSA-2048, PSS" (the
+ * certificates are signed so), "Ed25519" or "Ed448". name makes its files in the test's folder. False, with a reason on
+ * stderr, if it cannot.
+ */
+bool device_identity_make(struct device_identity *d, const char *name, const char *key, enum hash_id hash);
+
+/* The same certificates for another base hash. */
+bool device_identity_rehash(struct device_identity *d, enum hash_id hash);
 
 #endif

@@ -81,9 +81,8 @@ bool spdm_pair_open(struct spdm_pair *p, struct device_identity *identity)
     p->requester_config = spdm_config_requester;
     p->responder_config = spdm_config_responder;
     /* a device selects what its key and its chain are made for */
-    p->responder_config.base_asym =
-        identity->key.type == KEY_EC_P256 ? SPDM_ASYM_ECDSA_P256 : SPDM_ASYM_ECDSA_P384;
-    p->responder_config.base_hash = identity->key.type == KEY_EC_P256 ? SPDM_HASH_SHA256 : SPDM_HASH_SHA384;
+    p->responder_config.base_asym = private_key_algorithms(&identity->key);
+    p->responder_config.base_hash = hash_by_id(identity->hash)->bit;
     spdm_connection_init(&p->requester, SPDM_REQUESTER, &p->requester_config, &rng, &clock);
     p->requester.clear = (struct spdm_channel){.exchange = exchange, .context = p};
     p->requester.chain = p->chain;

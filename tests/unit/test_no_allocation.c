@@ -209,6 +209,23 @@ static void conversations_do_not_allocate(void)
     }
 }
 
+/* Certificates and signatures of all kinds. */
+static void no_kind_of_key_allocates(void)
+{
+    static const struct {
+        uint32_t asym;
+        const char *name;
+    } rows[] = {{SPDM_ASYM_ECDSA_P521, "P-521"},      {SPDM_ASYM_RSASSA_2048, "RSA-2048"},
+                {SPDM_ASYM_RSAPSS_2048, "RSA-2048, PSS"}, {SPDM_ASYM_RSASSA_3072, "RSA-3072"},
+                {SPDM_ASYM_RSAPSS_4096, "RSA-4096"},  {SPDM_ASYM_ED25519, "Ed25519"},
+                {SPDM_ASYM_ED448, "Ed448"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        begin(KEY_EC_P384, rows[i].name);
+        l.requester_config.base_asym = l.responder_config.base_asym = rows[i].asym;
+        check(converse, IDE_OK);
+    }
+}
+
 /* Whatever the tables have. */
 static void no_algorithm_allocates(void)
 {
@@ -264,6 +281,7 @@ int main(void)
     CU_ADD_TEST(suite, an_allocation_is_noticed);
     CU_ADD_TEST(suite, without_memory_there_is_no_generator);
     CU_ADD_TEST(suite, conversations_do_not_allocate);
+    CU_ADD_TEST(suite, no_kind_of_key_allocates);
     CU_ADD_TEST(suite, no_algorithm_allocates);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures();
