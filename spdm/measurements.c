@@ -134,7 +134,7 @@ static enum ide_err check_counts(struct spdm_connection *c, uint8_t asked, const
     return IDE_OK;
 }
 
-/* Each block, its index, and that they are as many as the message says: all but their values is then known to be good. */
+/* Each block, its index, and that they are as many as the message says. */
 static enum ide_err check_record(struct spdm_connection *c, uint8_t asked, const struct spdm_measurements *m)
 {
     struct reader record = reader_of(m->record, m->record_len);

@@ -63,7 +63,7 @@ bool spdm_measurement_find(const uint8_t *record, size_t len, const struct spdm_
 
 struct spdm_measurement_request {
     uint8_t index;       /* 1 to SPDM_MEASUREMENT_INDEX_MAX, or SPDM_MEASUREMENT_COUNT or _ALL */
-    bool with_signature; /* over L1/L2: this exchange and those unsigned before it, if nothing else came between */
+    bool with_signature; /* over L1/L2: this exchange and the unsigned ones before it, with nothing else in between */
     bool raw;            /* 1.2: a raw bit stream where the device has one */
 };
 
@@ -79,17 +79,18 @@ struct spdm_measurement_result {
 };
 
 /*
- * GET_MEASUREMENTS over the channel. The blocks go to record, which is the caller's, as they came, once all of them were
- * checked and the signature, if one was asked for, verified with the key of c->peer. On failure nothing is written, and
- * L1/L2 is null. Whatever came unsigned outside a session may be from anybody.
+ * GET_MEASUREMENTS over the channel. The blocks go to record, which is the caller's, as they came, once all of them
+ * were checked and the signature, if one was asked for, verified with the key of c->peer (slot c->chain_slot). On failure
+ * nothing is written, and L1/L2 is null here; the peer's may not be until it is asked for something else or has signed:
+ * the next signature may then be refused, never accepted wrongly. What came unsigned outside a session may be anybody's.
  */
 enum ide_err spdm_get_measurements(struct spdm_connection *c, const struct spdm_channel *channel,
                                    const struct spdm_measurement_request *request, uint8_t *record, size_t cap,
                                    struct spdm_measurement_result *result) MUST_USE;
 
 /*
- * The same for several indices, one request each; only the last is signed, over all of them. A peer that says BUSY on the
- * way may have forgotten the first ones: the signature then fails.
+ * The same for several indices, one request each; only the last is signed, over all of them. A peer that says BUSY on
+ * the way may have forgotten the first ones: the signature then fails.
  */
 enum ide_err spdm_get_measurements_of(struct spdm_connection *c, const struct spdm_channel *channel,
                                       const uint8_t *indices, size_t index_count,
@@ -97,8 +98,8 @@ enum ide_err spdm_get_measurements_of(struct spdm_connection *c, const struct sp
                                       struct spdm_measurement_result *result) MUST_USE;
 
 /*
- * GET_MEASUREMENT_EXTENSION_LOG in portions (1.3): the whole log, its entries counted, into the caller's buffer. Nothing
- * signs it; spdm_mel_check() compares it with measurements that were.
+ * GET_MEASUREMENT_EXTENSION_LOG in portions (1.3): the whole log, its entries counted, into the caller's buffer.
+ * Nothing signs it; spdm_mel_check() compares it with measurements that were.
  */
 enum ide_err spdm_get_mel(struct spdm_connection *c, const struct spdm_channel *channel, uint8_t *mel, size_t cap,
                           size_t *len) MUST_USE;

@@ -147,7 +147,7 @@ extern const struct spdm_message spdm_msg_challenge, spdm_msg_challenge_auth;
 #define SPDM_MEASUREMENTS_RAW        0x02u   /* RawBitStreamRequested, 1.2 */
 #define SPDM_MEASUREMENTS_CHANGED(m) ((m) >> 4 & 3u)   /* MEASUREMENTS param2, 1.2: content changed */
 
-/* GET_MEASUREMENTS (§10.11). header.param1: attributes, param2: index, SPDM_MEASUREMENT_COUNT or SPDM_MEASUREMENT_ALL. */
+/* GET_MEASUREMENTS (§10.11). header.param1: attributes, param2: an index, SPDM_MEASUREMENT_COUNT or _ALL. */
 struct spdm_get_measurements {
     struct spdm_header header;
     uint8_t nonce[SPDM_NONCE_SIZE];       /* with SPDM_MEASUREMENTS_SIGNED only */
@@ -160,7 +160,7 @@ struct spdm_get_measurements {
  * p->asym->signature_size; when encoding NULL ends before it.
  */
 struct spdm_measurements {
-    struct spdm_header header;        /* param1: how many there are, if that was asked; param2: slot and content changed */
+    struct spdm_header header;        /* param1: how many there are, if asked; param2: slot, content changed */
     uint8_t count;                    /* blocks */
     uint32_t record_len;              /* 24 bits */
     const uint8_t *record;            /* see spdm_measurement_next() */

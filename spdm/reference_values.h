@@ -23,9 +23,9 @@ struct reference_values {
 };
 
 /*
- * Every reference value must be met by a block of the record, in constant time for one value. IDE_E_MEASUREMENT, with the
- * index in fault->measurement, at DMTFSpecMeasurementValue if it differs, at MeasurementBlock if there is none, at Index
- * if it has no reference and the values are complete. IDE_E_ARGUMENT without any value: nothing would be compared.
+ * Every reference value must be met by a block of the record, in constant time for one value. IDE_E_MEASUREMENT, with
+ * the index in fault->measurement, at DMTFSpecMeasurementValue if it differs, at MeasurementBlock if there is none, at
+ * Index if it has no reference and the values are complete. IDE_E_ARGUMENT without any value: nothing would be compared.
  */
 enum ide_err reference_values_check(const struct reference_values *values, const struct spdm_params *p,
                                     const uint8_t *record, size_t len, struct ide_fault *fault) MUST_USE;
