@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "measured_device.h"
+
 /* SEC1 ECPrivateKey of P-256 with the scalar 1, and its public point, the curve's generator. */
 static const uint8_t key_one[] = {0x30, 0x31, 0x02, 0x01, 0x01, 0x04, 0x20, 0,    0,    0,    0,    0,   0,
                                   0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,   0,
@@ -69,11 +71,13 @@ void fuzz_device_open(struct fuzz_device *d, uint8_t version)
     d->config.base_asym = SPDM_ASYM_ECDSA_P256;
     d->config.base_hash = SPDM_HASH_SHA256;
     struct rng rng = fuzz_rng(&d->random);
+    measured_device_configure(&d->config);
     spdm_responder_init(&d->responder, &d->config, &rng, &fuzz_clock, &spdm_handlers, 1);
     if (private_key_load(&d->key, key_one, sizeof key_one) != IDE_OK)
         abort();
     d->public_key = (struct public_key){.type = KEY_EC_P256, .bits = 256, .len = sizeof generator};
     memcpy(d->public_key.data, generator, sizeof generator);
+    d->responder.measurements = &measured_device;
     memset(d->chain, 0x30, sizeof d->chain);
     d->responder.slots[0] = d->responder.slots[3] =
         (struct spdm_slot){.chain = d->chain, .chain_len = sizeof d->chain, .key = &d->key};

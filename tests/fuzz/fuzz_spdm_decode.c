@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "spdm/measurements.h"
 #include "spdm/messages.h"
 
 union any_message {
@@ -74,6 +75,8 @@ static struct spdm_params params_of(uint8_t version, uint8_t algorithms)
         .hash = algorithms & 1 ? hash_by_id(HASH_SHA384) : hash_by_id(HASH_SHA256),
         .asym = asym_by_bit(algorithms & 2 ? SPDM_ASYM_ECDSA_P384 : SPDM_ASYM_ECDSA_P256),
         .multi_key = algorithms & 4,
+        .measurement_spec = 1,
+        .measurement_hash_size = algorithms & 8 ? 64 : 0,
     };
 }
 
@@ -100,6 +103,29 @@ static int keeps_all(const struct spdm_message *m, const union any_message *mess
     return !message->algorithms.unknown_structure && !message->algorithms.ext_structure;
 }
 
+/* What is inside: a record's blocks and a log's entries stay within it. */
+static void walk(const struct spdm_message *m, const struct spdm_params *p, const union any_message *message)
+{
+    const struct spdm_measurements *measurements = &message->measurements;
+    struct spdm_measurement_block block;
+    struct spdm_mel_entry entry;
+    size_t total = 0;
+    if (m->code == SPDM_MEASUREMENTS) {
+        struct reader record = reader_of(measurements->record, measurements->record_len);
+        while (spdm_measurement_next(&record, p, &block)) {
+            require(block.index != 0 && block.index != 0xff && block.bytes_len == 7u + block.len);
+            total += block.bytes_len;
+        }
+        require((record.err == IDE_OK) == (total == measurements->record_len));
+    }
+    if (m->code == SPDM_MEASUREMENT_EXTENSION_LOG) {
+        struct reader entries = spdm_mel_entries(message->mel.portion, message->mel.portion_length);
+        while (spdm_mel_next(&entries, &entry))
+            total += entry.bytes_len;
+        require(entries.err != IDE_OK || total + 16 == message->mel.portion_length);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -113,6 +139,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct spdm_params p = params_of(data[1], data[2]);
     if (decode(m, &p, data[3], data + 4, size - 4, &message, &consumed) != IDE_OK || !keeps_all(m, &message))
         return 0;
+    walk(m, &p, &message);
     require(spdm_encode(m, &p, &message, first, sizeof first, &len) == IDE_OK);
     require(decode(m, &p, data[3], first, len, &again, &consumed) == IDE_OK && consumed == len);
     require(spdm_encode(m, &p, &again, second, sizeof second, &len_again) == IDE_OK);

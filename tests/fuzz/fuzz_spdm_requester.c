@@ -75,6 +75,29 @@ static void challenge_anyway(void)
     require(requester.challenged == (err == IDE_OK));
 }
 
+/* All measurements signed, then one not, and the log. */
+static void measure(void)
+{
+    static uint8_t record[8192];
+    struct spdm_measurement_request request = {.index = SPDM_MEASUREMENT_ALL, .with_signature = true};
+    struct spdm_measurement_result result;
+    struct spdm_measurement_block block;
+    size_t len;
+    for (unsigned i = 0; i < 2; i++) {
+        enum ide_err err =
+            spdm_get_measurements(&requester, &requester.clear, &request, record, sizeof record, &result);
+        require(err == IDE_OK || (err == requester.fault.err && result.record_len == 0 && !result.verified));
+        struct reader blocks = reader_of(record, result.record_len);
+        unsigned count = 0;
+        while (spdm_measurement_next(&blocks, &requester.params, &block))
+            count++;
+        require(blocks.err == IDE_OK && count == result.count);
+        request = (struct spdm_measurement_request){.index = 1, .raw = requester.params.version >= SPDM_VERSION_12};
+    }
+    enum ide_err err = spdm_get_mel(&requester, &requester.clear, record, sizeof record, &len);
+    require(err == IDE_OK || (err == requester.fault.err && len == 0));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -89,6 +112,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct spdm_config config = spdm_config_requester;
     config.version_min = SPDM_VERSION_10;
     config.version_max = SPDM_VERSION_14;
+    config.mel_spec = 1;
+    config.summary_type = start & 1 ? SPDM_SUMMARY_ALL : SPDM_SUMMARY_NONE;
     fuzz_device_open(&device, (uint8_t)(SPDM_VERSION_10 + (start & 7) % 5));
     spdm_connection_init(&requester, SPDM_REQUESTER, &config, &rng, &fuzz_clock);
     requester.clear = (struct spdm_channel){.exchange = exchange, .context = &peer};
@@ -98,8 +123,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum ide_err err = spdm_authenticate(&requester, 0, &nobody);
     require(err != IDE_OK && err == requester.fault.err && !requester.peer_verified && !requester.challenged);
     if (requester.state == SPDM_NEGOTIATED && requester.params.asym->bit == SPDM_ASYM_ECDSA_P256 &&
-        requester.params.hash->id == HASH_SHA256)
+        requester.params.hash->id == HASH_SHA256) {
         challenge_anyway();
+        measure();
+    }
     free(response_buffer);
     response_buffer = NULL;
     return 0;

@@ -11,11 +11,11 @@ HERE = pathlib.Path(__file__).resolve().parent
 CODES = [0x84, 0x04, 0xE1, 0x61, 0xE3, 0x63, 0x81, 0x01, 0x82, 0x02, 0x83, 0x03, 0x7F, 0xFF, 0xFE, 0x7E,
          0xE0, 0x60, 0xEF, 0x6F,
          0x85, 0x05, 0x86, 0x06]
-FILES = {  # algorithms byte of fuzz_spdm_decode.c
-    "v11-p256-sha256-aes128.vec": 0,
-    "v12-p384-sha384-aes256.vec": 3,
-    "v13-p384-sha384-aes256.vec": 7,
-    "v14-p384-sha384-aes256.vec": 7,
+FILES = {  # algorithms byte of fuzz_spdm_decode.c; their measurements are digests of 64 bytes
+    "v11-p256-sha256-aes128.vec": 8,
+    "v12-p384-sha384-aes256.vec": 11,
+    "v13-p384-sha384-aes256.vec": 15,
+    "v14-p384-sha384-aes256.vec": 15,
 }
 CHUNKED = "v14-mldsa87-mlkem1024.vec"
 
@@ -39,6 +39,10 @@ def seed_decode(folder):
             if message[1] in CODES:
                 head = bytes([CODES.index(message[1]), message[0] & 0x0F, algorithms, 1])
                 write(folder, head + message)
+    log = bytes.fromhex("0100000010000000" + "00" * 8 + "0100000011000000890500" + "00" * 5)
+    write(folder, bytes([CODES.index(0x6F), 3, 15, 0, 0x13, 0x6F, 0, 0])
+          + struct.pack("<II", len(log), 0) + log)
+    write(folder, bytes([CODES.index(0xEF), 3, 15, 0, 0x13, 0xEF, 0, 0]) + struct.pack("<II", 16, 64))
 
 
 def chunks(version, message, size, handle=1):
@@ -76,7 +80,7 @@ def seed_conversations(requests, responses):
     for name in FILES:
         recorded = list(messages(name))
         version = recorded[2][2][0] & 0x0F
-        sent = [(0x8000 if session else 0, m) for response, session, m in recorded if not response][:16]
+        sent = [(0x8000 if session else 0, m) for response, session, m in recorded if not response][:24]
         answers = [(0, m) for response, session, m in recorded if response and not session][:16]
         for steps in range(4):
             write(requests, bytes([(version - 1) | steps << 4]) + script(sent[steps:]))
