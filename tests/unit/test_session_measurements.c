@@ -200,6 +200,32 @@ static void the_log_in_a_session(void)
     loopback_close(&pair);
 }
 
+/* Of the most measurements that there can be, in chunks: these are no requests of their own for L1/L2. */
+static void a_record_longer_than_a_transfer(void)
+{
+    static uint8_t requester_large[65536], device_large[65536], large[65536];
+    static const uint8_t value[200];
+    static struct device_measurement list[254];
+    const struct device_measurements device = {list, 254, NULL, 0};
+    const struct spdm_measurement_request one = {.index = 9}, all = {SPDM_MEASUREMENT_ALL, true, false};
+    for (size_t i = 0; i < 254; i++)
+        list[i] = (struct device_measurement){
+            (uint8_t)(i + 1), SPDM_MEASURED_INFORMATIONAL, MEASURED_AS_RAW, false, value, sizeof value};
+    open_pair(SPDM_VERSION_12);
+    pair.requester.large = (struct spdm_large){.data = requester_large, .cap = sizeof requester_large};
+    pair.responder.spdm.connection.large = (struct spdm_large){.data = device_large, .cap = sizeof device_large};
+    pair.responder.spdm.measurements = &device;
+    CHECK_OK(loopback_session(&pair));
+    const struct spdm_channel channels[] = {pair.requester.clear, session_channel(&pair.session)};
+    for (size_t i = 0; i < 2; i++) {
+        struct spdm_connection *c = &pair.requester;
+        CHECK_OK(spdm_get_measurements(c, &channels[i], &one, large, sizeof large, &result));
+        CHECK_OK(spdm_get_measurements(c, &channels[i], &all, large, sizeof large, &result));
+        CU_ASSERT(result.verified && result.count == 254 && result.record_len == 254 * 207);
+    }
+    loopback_close(&pair);
+}
+
 int main(void)
 {
     CU_initialize_registry();
@@ -214,6 +240,7 @@ int main(void)
     CU_ADD_TEST(suite, a_summary_that_nobody_has);
     CU_ADD_TEST(suite, a_type_that_there_is_not);
     CU_ADD_TEST(suite, the_log_in_a_session);
+    CU_ADD_TEST(suite, a_record_longer_than_a_transfer);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures();
     CU_cleanup_registry();
