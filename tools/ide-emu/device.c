@@ -8,6 +8,7 @@
 
 #include "spdm/cursor.h"
 #include "tools/ide-emu/ide_link.h"
+#include "tools/ide-emu/measured.h"
 #include "tools/ide-emu/misbehave.h"
 #include "tools/ide-emu/spdm_socket.h"
 
@@ -261,8 +262,10 @@ static void init_responder(struct device *d)
     d->config = spdm_config_responder;
     d->config.base_asym = spdm->base_asym;
     d->config.base_hash = spdm->base_hash;
+    emu_measure(&d->config);
     struct rng rng = drbg_rng(&d->drbg);
     session_responder_init(&d->responder, &d->config, &rng, &system_clock, d->sessions, DEVICE_SESSIONS);
+    d->responder.spdm.measurements = &emu_measurements;
     d->responder.heartbeat_period = spdm->heartbeat;
     d->ide_km.ops = &km_ops;
     d->ide_km.context = d->function;
