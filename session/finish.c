@@ -53,11 +53,19 @@ const struct spdm_message spdm_msg_finish = {SPDM_FINISH, SPDM_VERSION_11, "FINI
 const struct spdm_message spdm_msg_finish_rsp = {
     SPDM_FINISH_RSP, SPDM_VERSION_11, "FINISH_RSP", finish_rsp_decode, finish_rsp_encode};
 
-/* The requester's verify data, over TH with FINISH up to it. TH itself stays as it is. */
-static enum ide_err prove(const struct session *s, struct spdm_finish *in, uint8_t *verify_data)
+/* The requester's signature if it was asked for, and verify data, over TH with FINISH up to it. TH stays as it is. */
+static enum ide_err prove(struct session *s, struct spdm_finish *in, uint8_t *signature, uint8_t *verify_data)
 {
     struct hash th;
+    if (s->mut_auth)
+        in->header = (struct spdm_header){.param1 = SPDM_FINISH_SIGNED, .param2 = s->own_slot};
     enum ide_err err = session_th_with_head(s, &spdm_msg_finish, in, &th);
+    if (err == IDE_OK && s->mut_auth) {
+        err = session_mutual_sign(s, &th, signature);
+        if (err != IDE_OK)
+            return ide_fail(&s->connection->fault, err, "FINISH", "Signature");
+        in->signature = signature;
+    }
     if (err == IDE_OK)
         err = session_verify_data(s, s->keys.request_finished, &th, verify_data);
     return err == IDE_OK ? IDE_OK : ide_fail(&s->connection->fault, err, "FINISH", "RequesterVerifyData");
@@ -65,19 +73,17 @@ static enum ide_err prove(const struct session *s, struct spdm_finish *in, uint8
 
 enum ide_err session_finish(struct session *s)
 {
-    struct spdm_connection *c = s->connection;
     struct spdm_finish in = {0};
     struct spdm_finish_rsp out = {0};
-    uint8_t verify_data[HASH_SIZE_MAX];
-    enum ide_err err = prove(s, &in, verify_data);
+    uint8_t signature[SIGNATURE_SIZE_MAX], verify_data[HASH_SIZE_MAX];
+    enum ide_err err = prove(s, &in, signature, verify_data);
     if (err != IDE_OK)
         return err;
     in.verify_data = verify_data;
     struct spdm_exchange e = {.request = &spdm_msg_finish, .in = &in, .response = &spdm_msg_finish_rsp, .out = &out,
                               .transcript = {.hash = &s->th, .signed_part_only = true},
                               .signed_len = &out.signed_len};
-    err = session_in_the_clear(&c->params) ? spdm_transact(c, &c->clear, &e, NULL, NULL)
-                                           : session_transact(s, &e, NULL, NULL);
+    err = session_handshake_transact(s, &e);
     wipe(verify_data, sizeof(verify_data));
     if (err == IDE_OK && out.verify_data)
         err = session_check_verify_data(s, s->keys.response_finished, out.verify_data, "FINISH_RSP",
@@ -97,12 +103,10 @@ static struct session *session_to_finish(struct spdm_responder *r, const struct 
     return NULL;
 }
 
-static enum ide_err check_finish(struct session *s, const struct spdm_request *request, const struct spdm_finish *in)
+static enum ide_err check_finish(struct session_responder *sr, struct session *s, const struct spdm_request *request,
+                                 const struct spdm_finish *in)
 {
-    struct spdm_connection *c = s->connection;
-    if (in->header.param1 & SPDM_FINISH_SIGNED)   /* KEY_EXCHANGE_RSP has not asked for mutual authentication */
-        return ide_fail_value(&c->fault, IDE_E_FIELD, "FINISH", "Param1", in->header.param1, 0);
-    enum ide_err err = hash_update(&s->th, request->data, in->verified_len);
+    enum ide_err err = session_mutual_check(sr, s, request->data, in);
     if (err != IDE_OK)
         return err;
     return session_check_verify_data(s, s->keys.request_finished, in->verify_data, "FINISH", "RequesterVerifyData");
@@ -133,7 +137,7 @@ enum ide_err session_handle_finish(struct spdm_responder *r, struct spdm_request
         return r->connection.fault.err;
     enum ide_err err = session_request_decode(r, &spdm_msg_finish, request, &in);
     if (err == IDE_OK)
-        err = check_finish(s, request, &in);
+        err = check_finish(r->layer, s, request, &in);
     if (err == IDE_OK) {
         err = answer_finish(s, w);
         if (err != IDE_OK)

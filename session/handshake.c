@@ -108,6 +108,14 @@ enum ide_err session_check_heartbeat(struct session *s, uint8_t period, const ch
     return IDE_OK;
 }
 
+enum ide_err session_handshake_transact(struct session *s, const struct spdm_exchange *e)
+{
+    struct spdm_connection *c = s->connection;
+    if (session_in_the_clear(&c->params))
+        return spdm_transact(c, &c->clear, e, NULL, NULL);
+    return session_transact(s, e, NULL, NULL);
+}
+
 static bool id_taken(const struct session_responder *sr, uint32_t id)
 {
     for (size_t i = 0; i < sr->session_count; i++) {

@@ -87,6 +87,27 @@ struct session *session_of_request(struct spdm_responder *r, const struct spdm_r
 /* Tells on_session_end and wipes s. */
 void session_responder_end(struct session_responder *r, struct session *s);
 
+/* spdm_transact() of the handshake: in the session, or in the clear if that is agreed. */
+enum ide_err session_handshake_transact(struct session *s, const struct spdm_exchange *e) MUST_USE;
+
+/* Mutual authentication, the requester's part: is what KEY_EXCHANGE_RSP asks for what we can? */
+enum ide_err session_mutual_accept(struct session *s, const struct spdm_key_exchange_rsp *rsp) MUST_USE;
+/* Answers encapsulated requests until there are no more; *slot changes if the responder names one. */
+enum ide_err session_answer_encapsulated(struct session *s, bool implicit, uint8_t *slot) MUST_USE;
+/* After KEY_EXCHANGE: encapsulated requests if they were asked for, then TH goes on with our own chain. */
+enum ide_err session_mutual_run(struct session *s) MUST_USE;
+/* The signature of FINISH over TH, which goes on with it. */
+enum ide_err session_mutual_sign(struct session *s, struct hash *th, uint8_t *signature) MUST_USE;
+
+/* The responder's part: what to ask for, into s and rsp. */
+enum ide_err session_mutual_ask(struct session_responder *sr, struct session *s,
+                                struct spdm_key_exchange_rsp *rsp) MUST_USE;
+/* May such a request come in the handshake? */
+bool session_encapsulated_code(const struct session *s, uint8_t code);
+/* FINISH, up to its verify data, against what was asked for; TH goes on with all of it. */
+enum ide_err session_mutual_check(struct session_responder *sr, struct session *s, const uint8_t *finish,
+                                  const struct spdm_finish *in) MUST_USE;
+
 /* The requester's steps of session_open() and session_open_psk(). */
 enum ide_err session_key_exchange(struct session *s) MUST_USE;
 enum ide_err session_finish(struct session *s) MUST_USE;
@@ -104,6 +125,9 @@ enum ide_err key_update_open(struct session *s, uint8_t *record, size_t len, con
 /* The responder's handlers (struct spdm_handler). */
 enum ide_err session_handle_key_exchange(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
 enum ide_err session_handle_finish(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
+enum ide_err session_handle_get_encapsulated(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
+enum ide_err session_handle_deliver_encapsulated(struct spdm_responder *r, struct spdm_request *request,
+                                                 struct writer *w);
 enum ide_err session_handle_psk_exchange(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
 enum ide_err session_handle_psk_finish(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
 enum ide_err session_handle_heartbeat(struct spdm_responder *r, struct spdm_request *request, struct writer *w);

@@ -3,6 +3,7 @@
 #include "session/internal.h"
 
 #include "session/opaque.h"
+#include "spdm/chain.h"
 #include "spdm/cursor.h"
 #include "spdm/measurements.h"
 #include "spdm/signature.h"
@@ -140,10 +141,9 @@ static struct spdm_signing signing(const struct session *s)
 static enum ide_err check_selection(struct session *s, const struct spdm_key_exchange_rsp *rsp)
 {
     struct spdm_connection *c = s->connection;
-    if (rsp->mut_auth_requested != 0)   /* we do not announce MUT_AUTH_CAP */
-        return ide_fail_value(&c->fault, IDE_E_NOT_OFFERED, RESPONSE_NAME, "MutAuthRequested",
-                              rsp->mut_auth_requested, 0);
-    enum ide_err err = session_check_heartbeat(s, rsp->header.param1, RESPONSE_NAME);
+    enum ide_err err = session_mutual_accept(s, rsp);
+    if (err == IDE_OK)
+        err = session_check_heartbeat(s, rsp->header.param1, RESPONSE_NAME);
     if (err != IDE_OK)
         return err;
     struct reader opaque = reader_of(rsp->opaque, rsp->opaque_len);
@@ -233,6 +233,7 @@ enum ide_err session_key_exchange(struct session *s)
 
 /* What the request asks for, checked. */
 struct wish {
+    struct session_responder *responder;
     struct spdm_key_exchange in;
     const struct spdm_slot *slot;
     uint16_t secured_version;
@@ -247,9 +248,10 @@ static enum ide_err read_wish(struct spdm_responder *r, struct spdm_request *req
     enum ide_err err = session_request_decode(r, &spdm_msg_key_exchange, request, in);
     if (err != IDE_OK)
         return err;
-    if (in->header.param2 >= SPDM_SLOTS || !r->slots[in->header.param2].chain)
+    wish->responder = r->layer;
+    wish->slot = spdm_slot_of(r->slots, in->header.param2);
+    if (!wish->slot)
         return ide_fail(&c->fault, IDE_E_FIELD, REQUEST_NAME, "SlotID");
-    wish->slot = &r->slots[in->header.param2];
     struct reader opaque = reader_of(in->opaque, in->opaque_len);
     wish->secured_version = opaque_read_supported(&opaque, &c->params);
     err = read_done(&opaque, &c->fault, REQUEST_NAME);
@@ -275,8 +277,11 @@ static enum ide_err write_signed_part(struct session *s, const struct spdm_reque
         .opaque_len = (uint16_t)opaque.pos,
         .opaque = share->opaque,
     };
+    enum ide_err err = session_mutual_ask(wish->responder, s, &rsp);
+    if (err != IDE_OK)
+        return err;
     spdm_write(&spdm_msg_key_exchange_rsp, p, &rsp, w);
-    enum ide_err err = write_done(w);
+    err = write_done(w);
     return err == IDE_OK ? spdm_responder_note(&s->th, request, w) : err;
 }
 
@@ -339,8 +344,8 @@ enum ide_err session_handle_key_exchange(struct spdm_responder *r, struct spdm_r
         return r->connection.fault.err;
     err = begin_session(sr, s, request, &wish, w);
     if (err != IDE_OK) {
-        session_close(s);
-        return ide_fail(&r->connection.fault, err, RESPONSE_NAME, NULL);
+        session_responder_end(sr, s);
+        return r->connection.fault.err == err ? err : ide_fail(&r->connection.fault, err, RESPONSE_NAME, NULL);
     }
     s->state = SESSION_HANDSHAKE;
     sr->latest = s;

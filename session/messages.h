@@ -71,6 +71,34 @@ struct spdm_finish_rsp {
 
 extern const struct spdm_message spdm_msg_finish, spdm_msg_finish_rsp;
 
+/* KEY_EXCHANGE_RSP's MutAuthRequested: one of these, or 0. */
+#define SPDM_MUT_AUTH          0x01u   /* the requester's chain or public key is known: FINISH is signed, no more */
+#define SPDM_MUT_AUTH_ENCAP    0x02u   /* first the requester asks for encapsulated requests */
+#define SPDM_MUT_AUTH_DIGESTS  0x04u   /* the same, with the first one understood: GET_DIGESTS */
+#define SPDM_SLOT_PARAM_MASK   0x0fu   /* SlotIDParam; 0xf: the provisioned public key */
+
+/*
+ * GET_ENCAPSULATED_REQUEST is a struct spdm_plain. ENCAPSULATED_REQUEST (§10.22), DELIVER_ENCAPSULATED_RESPONSE and its
+ * ENCAPSULATED_RESPONSE_ACK (§10.23) carry a whole message of the other direction. header.param1: request id; of the
+ * ACK param2: SPDM_ENCAP_*. To encode, give inner and in, or message.
+ */
+#define SPDM_ENCAP_ABSENT  0u   /* no more requests */
+#define SPDM_ENCAP_PRESENT 1u
+#define SPDM_ENCAP_SLOT    2u   /* no more requests; use this slot */
+
+struct spdm_encapsulated {
+    struct spdm_header header;
+    uint8_t ack_id;                     /* ACK, 1.2: the request id that is acknowledged */
+    uint8_t slot;                       /* ACK with SPDM_ENCAP_SLOT */
+    const uint8_t *message;             /* padding of the transport perhaps included */
+    size_t message_len;
+    const struct spdm_message *inner;
+    const void *in;
+};
+
+extern const struct spdm_message spdm_msg_get_encapsulated_request, spdm_msg_encapsulated_request;
+extern const struct spdm_message spdm_msg_deliver_encapsulated_response, spdm_msg_encapsulated_response_ack;
+
 /* PSK_EXCHANGE (§10.18). header.param1: measurement summary hash type, param2: session policy (1.2). */
 struct spdm_psk_exchange {
     struct spdm_header header;

@@ -21,6 +21,12 @@ static const struct spdm_handler rows[] = {
     {.code = SPDM_END_SESSION, .first_version = SPDM_VERSION_11, .name = "END_SESSION",
      .needs = SPDM_CAP_KEY_EX | SPDM_CAP_PSK_MASK, .states = NEGOTIATED, .in_session = true,
      .handle = session_handle_end_session},
+    {.code = SPDM_GET_ENCAPSULATED_REQUEST, .first_version = SPDM_VERSION_11, .name = "GET_ENCAPSULATED_REQUEST",
+     .needs = SPDM_CAP_MUT_AUTH | SPDM_CAP_ENCAP, .states = NEGOTIATED, .in_session = true, .out_session = true,
+     .handle = session_handle_get_encapsulated},
+    {.code = SPDM_DELIVER_ENCAPSULATED_RESPONSE, .first_version = SPDM_VERSION_11,
+     .name = "DELIVER_ENCAPSULATED_RESPONSE", .needs = SPDM_CAP_MUT_AUTH | SPDM_CAP_ENCAP, .states = NEGOTIATED,
+     .in_session = true, .out_session = true, .handle = session_handle_deliver_encapsulated},
     {.code = SPDM_PSK_EXCHANGE, .first_version = SPDM_VERSION_11, .name = "PSK_EXCHANGE", .needs = SPDM_CAP_PSK_MASK,
      .states = NEGOTIATED, .out_session = true, .handle = session_handle_psk_exchange},
     {.code = SPDM_PSK_FINISH, .first_version = SPDM_VERSION_11, .name = "PSK_FINISH", .needs = SPDM_CAP_PSK_CONTEXT,
@@ -55,6 +61,8 @@ void session_responder_end(struct session_responder *r, struct session *s)
         r->on_session_end(r->context, s);
     if (r->latest == s)
         r->latest = NULL;
+    if (r->encap.session == s)
+        r->encap.session = NULL;
     spdm_responder_session_ended(&r->spdm, s);
     session_close(s);
 }
@@ -158,7 +166,8 @@ static bool in_order(const struct session *s, const uint8_t *request, size_t len
     struct reader r = reader_of(request, len);
     read_u8(&r, "SPDMVersion");
     uint8_t code = read_u8(&r, "RequestResponseCode");
-    return s->state != SESSION_HANDSHAKE || code == (s->psk ? SPDM_PSK_FINISH : SPDM_FINISH);
+    return s->state != SESSION_HANDSHAKE || code == (s->psk ? SPDM_PSK_FINISH : SPDM_FINISH) ||
+           session_encapsulated_code(s, code);
 }
 
 /* The answer to a record, in the clear; tells whether the session is over once it is sealed. */

@@ -7,9 +7,28 @@
 #define SESSION_RESPONDER_H
 
 #include "session/session.h"
+#include "spdm/chain.h"
 #include "spdm/responder.h"
 
 extern const struct spdm_handler_table session_handlers;   /* KEY_EXCHANGE to END_SESSION */
+
+/* Whether a requester has to say who it is in KEY_EXCHANGE, and whom the device trusts then. Everything is borrowed. */
+struct session_mutual {
+    uint8_t ask;                      /* SPDM_MUT_AUTH* of session/messages.h; 0: never */
+    bool required;                    /* a requester that cannot gets no session */
+    uint8_t slot;                     /* which of the requester's chains */
+    const struct trust *trust;        /* for its chain; connection.chain must have room for it */
+    const uint8_t *public_key;        /* for a requester with PUB_KEY_ID_CAP: its SubjectPublicKeyInfo */
+    size_t public_key_len;
+};
+
+/* The encapsulated requests of one handshake; another handshake that begins takes their place. */
+struct session_encap {
+    struct session *session;          /* NULL: none */
+    enum { ENCAP_BEGIN, ENCAP_DIGESTS, ENCAP_CERTIFICATE, ENCAP_DONE } stage;
+    uint8_t id;                       /* of the request that is to be answered */
+    struct spdm_chain_progress progress;
+};
 
 struct session_responder {
     struct spdm_responder spdm;
@@ -20,6 +39,8 @@ struct session_responder {
     uint8_t heartbeat_period;         /* seconds, 0: none */
     const struct session_psk *psks;   /* borrowed; PSK_EXCHANGE finds one by its hint */
     size_t psk_count;
+    struct session_mutual mutual;
+    struct session_encap encap;
     struct session *latest;           /* of KEY_EXCHANGE: the one that FINISH in the clear is about */
     /* called before a session is wiped: its end, its time-out, a reset, a failed handshake. May be NULL. */
     void (*on_session_end)(void *context, struct session *s);

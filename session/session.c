@@ -103,6 +103,8 @@ enum ide_err session_open(struct session *s, struct spdm_connection *c, const st
     if (err == IDE_OK)
         err = session_key_exchange(s);
     if (err == IDE_OK)
+        err = session_mutual_run(s);
+    if (err == IDE_OK)
         err = session_finish(s);
     if (err != IDE_OK)
         session_close(s);

@@ -38,6 +38,8 @@ struct session_key_update {
 struct session {
     enum session_state state;
     bool psk;                                 /* begun by PSK_EXCHANGE */
+    uint8_t mut_auth;                         /* MutAuthRequested of KEY_EXCHANGE_RSP; 0: the requester stays unknown */
+    uint8_t own_slot;                         /* requester: of whose key it then signs; SPDM_SLOT_PROVISIONED */
     uint32_t id;                              /* requester's half low, responder's half high */
     struct spdm_connection *connection;       /* borrowed */
     const struct doe_transport *transport;    /* requester, borrowed */

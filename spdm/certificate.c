@@ -2,6 +2,7 @@
 /* GET_CERTIFICATE and CERTIFICATE (DSP0274 1.2 §10.7). */
 #include <string.h>
 
+#include "spdm/chain.h"
 #include "spdm/internal.h"
 
 #define RESPONSE_FIXED 8u /* CERTIFICATE without its portion */
@@ -63,15 +64,32 @@ const struct spdm_message spdm_msg_get_certificate = {SPDM_GET_CERTIFICATE, SPDM
 const struct spdm_message spdm_msg_certificate = {SPDM_CERTIFICATE, SPDM_VERSION_10, "CERTIFICATE",
                                                   response_decode, response_encode};
 
-/* The chain as it grows portion by portion. total is known from the first portion on and must stay. */
-struct chain_progress {
-    struct writer chain;
-    size_t total;
-};
+struct spdm_chain_progress spdm_chain_begin(struct spdm_connection *c)
+{
+    c->peer_verified = false;
+    c->chain_len = 0;
+    wipe(&c->peer, sizeof c->peer);
+    return (struct spdm_chain_progress){.chain = writer_of(c->chain, c->chain_cap)};
+}
 
-/* One portion against what was asked for and what the portions before it said. */
-static enum ide_err take_portion(struct chain_progress *progress, const struct spdm_get_certificate *request,
-                                 const struct spdm_certificate *m, struct ide_fault *fault)
+bool spdm_chain_whole(const struct spdm_chain_progress *progress)
+{
+    return progress->total != 0 && progress->chain.pos == progress->total;
+}
+
+struct spdm_get_certificate spdm_chain_request(const struct spdm_chain_progress *progress, uint8_t slot, size_t room)
+{
+    size_t limit = room - RESPONSE_FIXED;
+    size_t left = progress->total != 0 ? progress->total - progress->chain.pos : limit;
+    return (struct spdm_get_certificate){
+        .header = {.param1 = slot},
+        .offset = (uint32_t)progress->chain.pos,
+        .length = (uint32_t)(left < limit ? left : limit),
+    };
+}
+
+enum ide_err spdm_chain_take(struct spdm_chain_progress *progress, const struct spdm_get_certificate *request,
+                             const struct spdm_certificate *m, struct ide_fault *fault)
 {
     const char *step = spdm_msg_certificate.name;
     uint64_t total = (uint64_t)progress->chain.pos + m->portion_length + m->remainder_length;
@@ -89,15 +107,9 @@ static enum ide_err take_portion(struct chain_progress *progress, const struct s
     return write_done(&progress->chain);
 }
 
-static enum ide_err get_portion(struct spdm_connection *c, uint8_t slot, struct chain_progress *progress)
+static enum ide_err get_portion(struct spdm_connection *c, uint8_t slot, struct spdm_chain_progress *progress)
 {
-    size_t limit = SPDM_TRANSFER_SIZE - RESPONSE_FIXED;
-    size_t left = progress->total != 0 ? progress->total - progress->chain.pos : limit;
-    struct spdm_get_certificate request = {
-        .header = {.param1 = slot},
-        .offset = (uint32_t)progress->chain.pos,
-        .length = (uint32_t)(left < limit ? left : limit),
-    };
+    struct spdm_get_certificate request = spdm_chain_request(progress, slot, SPDM_TRANSFER_SIZE);
     struct spdm_certificate response = {0};
     const struct spdm_exchange exchange = {
         .request = &spdm_msg_get_certificate,
@@ -107,23 +119,24 @@ static enum ide_err get_portion(struct spdm_connection *c, uint8_t slot, struct 
         .transcript = {.hash = &c->m1m2},
     };
     enum ide_err err = spdm_transact(c, &c->clear, &exchange, NULL, NULL);
-    return err == IDE_OK ? take_portion(progress, &request, &response, &c->fault) : err;
+    return err == IDE_OK ? spdm_chain_take(progress, &request, &response, &c->fault) : err;
 }
 
-/* The chain against the digest that DIGESTS gave, then against whom the caller trusts. Publishes on success only. */
-static enum ide_err verify_chain(struct spdm_connection *c, uint8_t slot, size_t len,
-                                 const struct trust *trust)
+enum ide_err spdm_chain_verify(struct spdm_connection *c, const struct spdm_chain_progress *progress, uint8_t slot,
+                               const struct trust *trust)
 {
     const struct spdm_params *p = &c->params;
+    const struct asym_info *asym = c->role == SPDM_REQUESTER ? p->asym : p->req_asym;
+    size_t len = progress->total;
     uint8_t digest[HASH_SIZE_MAX];
     struct identity peer;
-    enum ide_err err = hash_once(p->hash->id, c->chain, len, digest);
+    enum ide_err err = asym ? hash_once(p->hash->id, c->chain, len, digest) : IDE_E_STATE;
     if (err != IDE_OK)
         return ide_fail(&c->fault, err, "CERTIFICATE", "Digest");
     if (c->digest_mask >> slot & 1 && !equal_secret(digest, c->digests[slot], p->hash->size))
         return ide_fail(&c->fault, IDE_E_FIELD, "CERTIFICATE", "Digest");
-    err = identity_verify(c->chain, len, p->hash->id, p->asym, c->clock.unix_seconds(c->clock.context),
-                          trust, &peer, &c->fault);
+    err = identity_verify(c->chain, len, p->hash->id, asym, c->clock.unix_seconds(c->clock.context), trust, &peer,
+                          &c->fault);
     if (err != IDE_OK)
         return err;
     memcpy(c->chain_hash, digest, p->hash->size);
@@ -146,22 +159,38 @@ static enum ide_err check_slot(struct spdm_connection *c, uint8_t slot)
 
 enum ide_err spdm_get_certificate(struct spdm_connection *c, uint8_t slot, const struct trust *trust)
 {
-    struct chain_progress progress = {.chain = writer_of(c->chain, c->chain_cap)};
-    c->peer_verified = false;
-    c->chain_len = 0;
-    wipe(&c->peer, sizeof c->peer);
+    struct spdm_chain_progress progress = spdm_chain_begin(c);
     enum ide_err err = spdm_peer_can(c, SPDM_CAP_CERT, "GET_CERTIFICATE", "CERT_CAP");
     if (err == IDE_OK)
         err = check_slot(c, slot);
-    while (err == IDE_OK && (progress.total == 0 || progress.chain.pos < progress.total))
+    while (err == IDE_OK && !spdm_chain_whole(&progress))
         err = get_portion(c, slot, &progress);
-    return err == IDE_OK ? verify_chain(c, slot, progress.total, trust) : err;
+    return err == IDE_OK ? spdm_chain_verify(c, &progress, slot, trust) : err;
+}
+
+enum ide_err spdm_certificate_make(const struct spdm_slot *slot, const struct spdm_get_certificate *in, size_t room,
+                                   struct spdm_certificate *out, struct ide_fault *fault)
+{
+    struct reader chain = reader_of(slot->chain, slot->chain_len);
+    read_bytes(&chain, in->offset, "Offset");
+    if (read_left(&chain) == 0)
+        return ide_fail_value(fault, IDE_E_FIELD, "GET_CERTIFICATE", "Offset", in->offset, slot->chain_len);
+    room = room > RESPONSE_FIXED ? room - RESPONSE_FIXED : 0;
+    size_t length = in->length < room ? in->length : room;
+    if (length > read_left(&chain))
+        length = read_left(&chain);
+    *out = (struct spdm_certificate){.header = {.param1 = in->header.param1 & SPDM_SLOT_MASK},
+                                     .portion_length = (uint16_t)length};
+    out->portion = read_bytes(&chain, length, "Length");
+    out->remainder_length = (uint16_t)read_left(&chain);
+    return IDE_OK;
 }
 
 enum ide_err spdm_handle_get_certificate(struct spdm_responder *r, struct spdm_request *request,
                                          struct writer *w)
 {
     struct spdm_get_certificate in;
+    struct spdm_certificate out;
     enum ide_err err = spdm_request_decode(r, &spdm_msg_get_certificate, request, &in);
     if (err != IDE_OK)
         return err;
@@ -169,18 +198,6 @@ enum ide_err spdm_handle_get_certificate(struct spdm_responder *r, struct spdm_r
         spdm_responder_slot(r, in.header.param1 & SPDM_SLOT_MASK, "GET_CERTIFICATE");
     if (!slot)
         return IDE_E_NO_CERT;
-    struct reader chain = reader_of(slot->chain, slot->chain_len);
-    read_bytes(&chain, in.offset, "Offset");
-    if (read_left(&chain) == 0)
-        return ide_fail_value(&r->connection.fault, IDE_E_FIELD, "GET_CERTIFICATE", "Offset", in.offset,
-                              slot->chain_len);
-    size_t room = w->cap > RESPONSE_FIXED ? w->cap - RESPONSE_FIXED : 0;
-    size_t length = in.length < room ? in.length : room;
-    if (length > read_left(&chain))
-        length = read_left(&chain);
-    struct spdm_certificate out = {.header = {.param1 = in.header.param1 & SPDM_SLOT_MASK},
-                                   .portion_length = (uint16_t)length};
-    out.portion = read_bytes(&chain, length, "Length");
-    out.remainder_length = (uint16_t)read_left(&chain);
-    return spdm_reply(&spdm_msg_certificate, &r->connection.params, &out, w);
+    err = spdm_certificate_make(slot, &in, w->cap, &out, &r->connection.fault);
+    return err == IDE_OK ? spdm_reply(&spdm_msg_certificate, &r->connection.params, &out, w) : err;
 }

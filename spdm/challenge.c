@@ -70,9 +70,9 @@ static enum ide_err check_response(struct spdm_connection *c, const struct spdm_
     uint8_t slot = m->header.param1 & SPDM_SLOT_MASK;
     if (m->header.param1 & SPDM_CHALLENGE_MUT_AUTH)
         return ide_fail(&c->fault, IDE_E_UNSUPPORTED, step, "BasicMutAuthReq");
-    if (slot != c->chain_slot)
-        return ide_fail_value(&c->fault, IDE_E_FIELD, step, "SlotID", slot, c->chain_slot);
-    if (!(m->header.param2 >> slot & 1))
+    if (slot != (c->chain_slot & SPDM_SLOT_MASK))
+        return ide_fail_value(&c->fault, IDE_E_FIELD, step, "SlotID", slot, c->chain_slot & SPDM_SLOT_MASK);
+    if (c->chain_slot < SPDM_SLOTS && !(m->header.param2 >> slot & 1))
         return ide_fail_value(&c->fault, IDE_E_FIELD, step, "SlotMask", m->header.param2, 1u << slot);
     if (!equal_secret(m->chain_hash, c->chain_hash, c->params.hash->size))
         return ide_fail(&c->fault, IDE_E_FIELD, step, "CertChainHash");
@@ -183,7 +183,7 @@ enum ide_err spdm_handle_challenge(struct spdm_responder *r, struct spdm_request
     if (err == IDE_OK)
         err = c->rng.random(c->rng.context, nonce, sizeof nonce);
     struct spdm_challenge_auth out = {
-        .header = {.param1 = in.header.param1, .param2 = slot_mask(r)},
+        .header = {.param1 = in.header.param1 & SPDM_SLOT_MASK, .param2 = slot_mask(r)},
         .chain_hash = chain_hash,
         .nonce = nonce,
         .summary_len = summary_len,

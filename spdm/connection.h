@@ -142,6 +142,8 @@ struct spdm_large {
     const void *session;   /* responder: the session that the transfer belongs to, NULL outside */
 };
 
+struct spdm_slot;   /* spdm/responder.h */
+
 /* Told when a connection is reset, so that what belongs to it, such as sessions, is forgotten in the same moment. */
 struct spdm_reset_hook {
     void (*forget)(void *context);   /* may remove its own hook, no other */
@@ -174,10 +176,13 @@ struct spdm_connection {
     uint8_t digest_mask;
     uint8_t digests[SPDM_SLOTS][HASH_SIZE_MAX];
 
-    /* requester: the peer's chain; the buffer is the caller's */
+    /* requester: who it is itself, for mutual authentication. SPDM_SLOT_PLACES slots, borrowed; NULL: nobody */
+    const struct spdm_slot *own;
+
+    /* the peer's chain, of a responder with mutual authentication only; the buffer is the caller's */
     uint8_t *chain;
     size_t chain_cap, chain_len;
-    uint8_t chain_slot;
+    uint8_t chain_slot;                  /* SPDM_SLOT_PROVISIONED: chain_hash is of a public key that the caller gave */
     uint8_t chain_hash[HASH_SIZE_MAX];   /* Ct of TH: hash over the whole chain, header included */
     struct identity peer;                /* valid if peer_verified */
     bool peer_verified;

@@ -2,6 +2,7 @@
 /* GET_DIGESTS and DIGESTS (DSP0274 1.2 §10.6). */
 #include <string.h>
 
+#include "spdm/chain.h"
 #include "spdm/internal.h"
 
 static unsigned slots_of(const struct spdm_digests *m)
@@ -41,7 +42,7 @@ const struct spdm_message spdm_msg_get_digests = {SPDM_GET_DIGESTS, SPDM_VERSION
 const struct spdm_message spdm_msg_digests = {SPDM_DIGESTS, SPDM_VERSION_10, "DIGESTS", digests_decode,
                                               digests_encode};
 
-static void publish(struct spdm_connection *c, const struct spdm_digests *m)
+void spdm_digests_take(struct spdm_connection *c, const struct spdm_digests *m)
 {
     struct reader all = reader_of(m->digests, digests_size(&c->params, m));
     memset(c->digests, 0, sizeof c->digests);
@@ -69,7 +70,7 @@ enum ide_err spdm_get_digests(struct spdm_connection *c, uint8_t *slot_mask,
         err = spdm_transact(c, &c->clear, &exchange, NULL, NULL);
     if (err != IDE_OK)
         return err;
-    publish(c, &response);
+    spdm_digests_take(c, &response);
     if (slot_mask)
         *slot_mask = c->digest_mask;
     if (digests)
@@ -77,23 +78,31 @@ enum ide_err spdm_get_digests(struct spdm_connection *c, uint8_t *slot_mask,
     return IDE_OK;
 }
 
-enum ide_err spdm_handle_get_digests(struct spdm_responder *r, struct spdm_request *request, struct writer *w)
+enum ide_err spdm_digests_make(const struct spdm_params *p, const struct spdm_slot *slots, uint8_t *buffer,
+                               struct spdm_digests *out)
 {
-    const struct spdm_params *p = &r->connection.params;
-    struct spdm_plain in;
-    uint8_t digests[SPDM_SLOTS * HASH_SIZE_MAX];
-    struct writer all = writer_of(digests, sizeof digests);
-    struct spdm_digests out = {.digests = digests, .keys = NULL};
-    enum ide_err err = spdm_request_decode(r, &spdm_msg_get_digests, request, &in);
+    struct writer all = writer_of(buffer, (size_t)SPDM_SLOTS * HASH_SIZE_MAX);
+    enum ide_err err = IDE_OK;
+    *out = (struct spdm_digests){.digests = buffer};
     for (unsigned slot = 0; err == IDE_OK && slot < SPDM_SLOTS; slot++) {
-        const struct spdm_slot *s = &r->slots[slot];
-        uint8_t *digest = s->chain ? write_space(&all, p->hash->size) : NULL;
+        uint8_t *digest = slots[slot].chain ? write_space(&all, p->hash->size) : NULL;
         if (!digest)
             continue;
-        err = hash_once(p->hash->id, s->chain, s->chain_len, digest);
-        out.header.param2 |= (uint8_t)(1u << slot);
+        err = hash_once(p->hash->id, slots[slot].chain, slots[slot].chain_len, digest);
+        out->header.param2 |= (uint8_t)(1u << slot);
     }
     if (p->version >= SPDM_VERSION_13)
-        out.header.param1 = out.header.param2; /* SupportedSlotMask */
-    return err == IDE_OK ? spdm_reply(&spdm_msg_digests, p, &out, w) : err;
+        out->header.param1 = out->header.param2; /* SupportedSlotMask */
+    return err;
+}
+
+enum ide_err spdm_handle_get_digests(struct spdm_responder *r, struct spdm_request *request, struct writer *w)
+{
+    struct spdm_plain in;
+    uint8_t digests[SPDM_SLOTS * HASH_SIZE_MAX];
+    struct spdm_digests out;
+    enum ide_err err = spdm_request_decode(r, &spdm_msg_get_digests, request, &in);
+    if (err == IDE_OK)
+        err = spdm_digests_make(&r->connection.params, r->slots, digests, &out);
+    return err == IDE_OK ? spdm_reply(&spdm_msg_digests, &r->connection.params, &out, w) : err;
 }

@@ -124,10 +124,12 @@ static enum ide_err check_names(struct path *p, const struct x509 *leaf, const c
  */
 static bool purpose_fits(const struct trust *trust, struct span ext_key_usage)
 {
-    if (!ext_key_usage.data || x509_has_purpose(ext_key_usage, eku_responder))
+    struct span wanted = trust->requester ? eku_requester : eku_responder;
+    struct span other = trust->requester ? eku_responder : eku_requester;
+    if (!ext_key_usage.data || x509_has_purpose(ext_key_usage, wanted))
         return true;
     bool is_strict = trust->ids && trust->name_rule == CMA_NAME_REQUIRED;
-    return !is_strict && !x509_has_purpose(ext_key_usage, eku_requester);
+    return !is_strict && !x509_has_purpose(ext_key_usage, other);
 }
 
 static enum ide_err check_leaf(struct path *p, const struct x509 *leaf, const char *step)

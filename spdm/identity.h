@@ -45,6 +45,7 @@ struct trust {
     size_t anchor_count;
     const struct cma_ids *ids;         /* NULL: the caller has no config space to compare with */
     enum cma_name_rule name_rule;
+    bool requester;                    /* the peer is a requester: its purpose is looked for, not the responder's */
 };
 
 struct identity {

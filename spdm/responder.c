@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "spdm/chain.h"
 #include "spdm/internal.h"
 
 #define ANY_STATE   0xffu
@@ -82,10 +83,19 @@ enum ide_err spdm_reply(const struct spdm_message *m, const struct spdm_params *
     return write_done(w);
 }
 
+const struct spdm_slot *spdm_slot_of(const struct spdm_slot *slots, uint8_t slot)
+{
+    unsigned place = slot == SPDM_SLOT_PROVISIONED ? SPDM_PLACE_PROVISIONED : slot;
+    if (slot >= SPDM_SLOTS && slot != SPDM_SLOT_PROVISIONED)
+        return NULL;
+    return slots[place].chain ? &slots[place] : NULL;
+}
+
 const struct spdm_slot *spdm_responder_slot(struct spdm_responder *r, uint8_t slot, const char *step)
 {
-    if (slot < SPDM_SLOTS && r->slots[slot].chain && r->slots[slot].chain_len <= SPDM_CHAIN_MAX)
-        return &r->slots[slot];
+    const struct spdm_slot *s = spdm_slot_of(r->slots, slot);
+    if (s && s->chain_len <= SPDM_CHAIN_MAX)
+        return s;
     ide_fail_value(&r->connection.fault, IDE_E_NO_CERT, step, "SlotID", slot, 0);
     return NULL;
 }

@@ -12,9 +12,15 @@
 
 struct spdm_responder;
 
-/* One certificate slot of a device. Everything is borrowed. */
+#define SPDM_SLOT_PROVISIONED 0xffu               /* on the wire: no slot, but a public key that the peer has beforehand */
+#define SPDM_PLACE_PROVISIONED SPDM_SLOTS         /* where it is among the slots */
+#define SPDM_SLOT_PLACES (SPDM_SLOTS + 1u)
+
+/* One certificate slot of a device, or of a requester that can prove who it is. Everything is borrowed. */
 struct spdm_slot {
-    const uint8_t *chain;          /* as GET_CERTIFICATE gives it: Length, Reserved, RootHash, certificates */
+    /* as GET_CERTIFICATE gives it: Length, Reserved, RootHash, certificates; or of a provisioned key its
+       SubjectPublicKeyInfo */
+    const uint8_t *chain;
     size_t chain_len;              /* at most SPDM_CHAIN_MAX */
     const struct private_key *key; /* of the leaf; the configuration offers only algorithms that it can sign with */
 };
@@ -76,7 +82,7 @@ struct spdm_vendor {
 
 struct spdm_responder {
     struct spdm_connection connection;
-    struct spdm_slot slots[SPDM_SLOTS];     /* chain NULL: empty */
+    struct spdm_slot slots[SPDM_SLOT_PLACES];   /* chain NULL: empty */
     const struct device_measurements *measurements;   /* borrowed; NULL: nothing is measured */
     const struct spdm_handler_table *tables;
     size_t table_count;

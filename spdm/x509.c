@@ -229,6 +229,17 @@ static void parse_public_key(struct reader *r, struct public_key *key)
     der_leave(r, &info, spki);
 }
 
+enum ide_err x509_parse_public_key(const uint8_t *der, size_t len, struct public_key *key, const char *step,
+                                   struct ide_fault *fault)
+{
+    struct reader r = reader_of(der, len);
+    memset(key, 0, sizeof(*key));
+    parse_public_key(&r, key);
+    if (r.err == IDE_OK && read_left(&r) > 0)
+        read_fail(&r, IDE_E_CHAIN, spki);
+    return read_done(&r, fault, step);
+}
+
 static void parse_validity(struct reader *r, struct x509 *c)
 {
     struct reader validity = der_enter(r, DER_SEQUENCE, "validity");

@@ -47,6 +47,10 @@ struct x509 {
  */
 enum ide_err x509_parse(struct reader *r, struct x509 *c, const char *step, struct ide_fault *fault) MUST_USE;
 
+/* The same for a SubjectPublicKeyInfo alone: IDE_E_CHAIN or IDE_E_UNSUPPORTED at "subjectPublicKeyInfo". */
+enum ide_err x509_parse_public_key(const uint8_t *der, size_t len, struct public_key *key, const char *step,
+                                   struct ide_fault *fault) MUST_USE;
+
 /* Whether an OID (its content) is among those of ext_key_usage. */
 bool x509_has_purpose(struct span ext_key_usage, struct span oid);
 

@@ -42,6 +42,7 @@ union any_message {
     struct spdm_key_exchange_rsp key_exchange_rsp;
     struct spdm_finish finish;
     struct spdm_finish_rsp finish_rsp;
+    struct spdm_encapsulated encapsulated;
     struct spdm_psk_exchange psk_exchange;
     struct spdm_psk_exchange_rsp psk_exchange_rsp;
     struct spdm_psk_finish psk_finish;
@@ -97,7 +98,7 @@ struct replay {
     struct hash m1m2;
     uint8_t digests[MESSAGE_MAX];     /* DIGESTS as it came last, outside a session */
     size_t digests_len;
-    struct chain chains[SPDM_SLOTS];
+    struct chain chains[SPDM_SLOTS], requester;   /* requester: with mutual authentication */
     uint8_t slot, summary_len;        /* of the last CHALLENGE or KEY_EXCHANGE */
     struct hash l1l2;                 /* of the last GET_MEASUREMENTS, whose signature was asked for if signed */
     uint8_t measured_slot;
@@ -111,7 +112,8 @@ struct replay {
 
     struct expected expected[EXPECTED_MAX];
     size_t expected_count;
-    uint8_t announced[HASH_SIZE_MAX]; /* FINISH's HMAC, which the requester derived before FINISH */
+    /* what the requester derived before FINISH: its HMAC, and TH for its signature */
+    uint8_t announced[HASH_SIZE_MAX], finish_th[HASH_SIZE_MAX];
     size_t messages, records, secrets;
 };
 
@@ -123,7 +125,8 @@ static const struct spdm_message *const descriptors[] = {
     &spdm_msg_key_exchange_rsp, &spdm_msg_finish, &spdm_msg_finish_rsp, &spdm_msg_heartbeat, &spdm_msg_heartbeat_ack,
     &spdm_msg_key_update, &spdm_msg_key_update_ack, &spdm_msg_end_session, &spdm_msg_end_session_ack,
     &spdm_msg_get_measurements, &spdm_msg_measurements,
-    &spdm_msg_psk_exchange, &spdm_msg_psk_exchange_rsp, &spdm_msg_psk_finish, &spdm_msg_psk_finish_rsp,
+    &spdm_msg_get_encapsulated_request, &spdm_msg_encapsulated_request, &spdm_msg_deliver_encapsulated_response,
+    &spdm_msg_encapsulated_response_ack, &spdm_msg_psk_exchange, &spdm_msg_psk_exchange_rsp, &spdm_msg_psk_finish, &spdm_msg_psk_finish_rsp,
 };
 
 static const struct spdm_message *descriptor(uint8_t code)
@@ -249,22 +252,28 @@ static void on_digests(struct replay *v, const union any_message *m)
     v->digests_len = v->line->len;
 }
 
-static void on_certificate(struct replay *v, const union any_message *m)
+static void take_chain(struct replay *v, struct chain *chain, const struct spdm_certificate *m,
+                       const struct asym_info *asym)
 {
-    struct chain *chain = &v->chains[m->header.param1 & SPDM_SLOT_MASK];
-    check(v, m->certificate.remainder_length == 0, "the recordings have each chain in one portion");
-    memcpy(chain->bytes, m->certificate.portion, m->certificate.portion_length);
-    chain->len = m->certificate.portion_length;
+    check(v, m->remainder_length == 0, "the recordings have each chain in one portion");
+    memcpy(chain->bytes, m->portion, m->portion_length);
+    chain->len = m->portion_length;
     check_ok(v, hash_once(v->params.hash->id, chain->bytes, chain->len, chain->hash), "chain hash");
 
     /* slot 1 has another root, which the recording does not give: the first certificate of the chain itself */
     const uint8_t *first = chain->bytes + 4 + v->params.hash->size;
     struct trust_anchor anchor = {.der = first, .len = 4 + (size_t)(first[2] << 8 | first[3])};
-    struct trust trust = {.anchors = &anchor, .anchor_count = 1, .name_rule = CMA_NAME_IF_PRESENT};
+    struct trust trust = {.anchors = &anchor, .anchor_count = 1, .name_rule = CMA_NAME_IF_PRESENT,
+                          .requester = chain == &v->requester};
     struct ide_fault fault = {0};
-    enum ide_err err = identity_verify(chain->bytes, chain->len, v->params.hash->id, v->params.asym, NOW, &trust,
+    enum ide_err err = identity_verify(chain->bytes, chain->len, v->params.hash->id, asym, NOW, &trust,
                                        &chain->identity, &fault);
     check_ok(v, err, fault.field ? fault.field : "identity");
+}
+
+static void on_certificate(struct replay *v, const union any_message *m)
+{
+    take_chain(v, &v->chains[m->header.param1 & SPDM_SLOT_MASK], &m->certificate, v->params.asym);
 }
 
 static void on_challenge(struct replay *v, const union any_message *m)
@@ -360,9 +369,27 @@ static void take_announced(struct replay *v, const uint8_t *verify_data)
     th_append(v, verify_data, v->params.hash->size);
 }
 
+/* TH goes on with the requester's chain, and its signature is over TH with FINISH up to it. */
+static void check_requester(struct replay *v, const struct spdm_finish *m)
+{
+    const struct spdm_signing how = {
+        .params = &v->params, .asym = v->params.req_asym, .context = "requester-finish signing"};
+    uint8_t th[HASH_SIZE_MAX];
+    th_append(v, v->requester.hash, v->params.hash->size);
+    th_append(v, v->line->data, m->signed_len);
+    check_ok(v, hash_snapshot(&v->s->th, th), "TH");
+    check_ok(v, spdm_verify_transcript(&how, th, &v->requester.identity.key, m->signature), "signature");
+    th_append(v, m->signature, v->params.req_asym->signature_size);
+    check(v, memcmp(v->finish_th, th, v->params.hash->size) == 0, "th_curr of FINISH");
+    v->secrets++;
+}
+
 static void on_finish(struct replay *v, const union any_message *m)
 {
-    th_append(v, v->line->data, m->finish.verified_len);
+    if (m->finish.signature)
+        check_requester(v, &m->finish);
+    else
+        th_append(v, v->line->data, m->finish.verified_len);
     take_announced(v, m->finish.verify_data);
 }
 
@@ -496,6 +523,35 @@ static void on_end_session_ack(struct replay *v, const union any_message *m)
     v->s->open = false;
 }
 
+/* Decodes and encodes; gives the length that was taken. */
+static size_t go_round(struct replay *v, const uint8_t *data, size_t data_len, union any_message *m)
+{
+    const struct spdm_message *d = descriptor(data[1]);
+    uint8_t again[MESSAGE_MAX];
+    size_t consumed = 0, len = 0;
+    struct ide_fault fault = {0};
+    check(v, d, "no descriptor for this message");
+    if (!d)
+        return 0;
+    check_ok(v, spdm_decode(d, &v->params, data, data_len, m, &consumed, &fault), fault.field ? fault.field : "decode");
+    check_ok(v, spdm_encode(d, &v->params, m, again, sizeof again, &len), "encode");
+    check(v, len == consumed && memcmp(again, data, len) == 0, "encodes to other bytes");
+    v->messages++;
+    return consumed;
+}
+
+/* A message within a message, which is in no transcript. */
+static void on_encapsulated(struct replay *v, const union any_message *m)
+{
+    const struct spdm_encapsulated *e = &m->encapsulated;
+    union any_message inner = {0};
+    if (!e->message)   /* an ACK that ends them */
+        return;
+    check(v, go_round(v, e->message, e->message_len, &inner) == e->message_len, "the length of the message within");
+    if (inner.header.code == SPDM_CERTIFICATE)
+        take_chain(v, &v->requester, &inner.certificate, v->params.req_asym);
+}
+
 static void act(struct replay *v, const union any_message *m)
 {
     static const struct {
@@ -516,6 +572,9 @@ static void act(struct replay *v, const union any_message *m)
         {SPDM_FINISH, on_finish},
         {SPDM_FINISH_RSP, on_finish_rsp},
         {SPDM_VENDOR_DEFINED_REQUEST, on_vendor_defined_request},
+        {SPDM_ENCAPSULATED_REQUEST, on_encapsulated},
+        {SPDM_DELIVER_ENCAPSULATED_RESPONSE, on_encapsulated},
+        {SPDM_ENCAPSULATED_RESPONSE_ACK, on_encapsulated},
         {SPDM_PSK_EXCHANGE, on_psk_exchange},
         {SPDM_PSK_EXCHANGE_RSP, on_psk_exchange_rsp},
         {SPDM_PSK_FINISH, on_psk_finish},
@@ -561,19 +620,11 @@ static bool only_padding(const struct vector_line *line, size_t consumed)
 static void replay_message(struct replay *v, struct vector_line *line)
 {
     const uint8_t code = line->data[1];
-    const struct spdm_message *d = descriptor(code);
+    union any_message m = {0};
     v->line = line;
-    check(v, d, "no descriptor for this message");
-    if (!d)
-        return;
     /* the first message in a version sets it; the flags before ALGORITHMS do not matter to the codec */
     if (code == SPDM_GET_CAPABILITIES)
         v->params.version = line->data[0];
-
-    union any_message m = {0};
-    uint8_t again[MESSAGE_MAX];
-    size_t consumed = 0, len = 0;
-    struct ide_fault fault = {0};
     if (code == SPDM_CHALLENGE_AUTH)
         m.challenge_auth.summary_len = v->summary_len;
     if (code == SPDM_KEY_EXCHANGE_RSP)
@@ -582,13 +633,9 @@ static void replay_message(struct replay *v, struct vector_line *line)
         m.measurements.has_signature = v->with_signature;
     if (code == SPDM_PSK_EXCHANGE_RSP)
         m.psk_exchange_rsp.summary_len = v->summary_len;
-    check_ok(v, spdm_decode(d, &v->params, line->data, line->len, &m, &consumed, &fault),
-             fault.field ? fault.field : "decode");
+    size_t consumed = go_round(v, line->data, line->len, &m);
     check(v, only_padding(line, consumed), "the decoder took another length");
     line->len = consumed;
-    check_ok(v, spdm_encode(d, &v->params, &m, again, sizeof again, &len), "encode");
-    check(v, len == line->len && memcmp(again, line->data, len) == 0, "encodes to other bytes");
-    v->messages++;
     note(v, line);
     act(v, &m);
 }
@@ -674,6 +721,8 @@ static void replay_secret(struct replay *v, const struct vector_line *line)
     }
     if (strcmp(line->name, "th_curr_hmac") == 0 && line->len <= sizeof v->announced)
         memcpy(v->announced, line->data, line->len);
+    else if (strcmp(line->name, "th_curr") == 0 && line->len <= sizeof v->finish_th)
+        memcpy(v->finish_th, line->data, line->len);
     else
         check(v, false, "a secret that was not derived");
 }
@@ -738,6 +787,11 @@ static void spdm12_handshake_in_the_clear(void)
     replay_file("v12-p384-handshake-in-clear", 212, 79);
 }
 
+static void spdm12_mutual_with_encapsulated_requests(void)
+{
+    replay_file("v12-p384-mutual-encap", 228, 81);
+}
+
 static void spdm13_p384_sha384_aes256(void)
 {
     replay_file("v13-p384-sha384-aes256", 216, 79);
@@ -768,6 +822,7 @@ int main(void)
     CU_ADD_TEST(suite, spdm12_p521_sha512);
     CU_ADD_TEST(suite, spdm12_psk);
     CU_ADD_TEST(suite, spdm12_handshake_in_the_clear);
+    CU_ADD_TEST(suite, spdm12_mutual_with_encapsulated_requests);
     CU_ADD_TEST(suite, spdm13_p384_sha384_aes256);
     CU_ADD_TEST(suite, spdm14_p384_sha384_aes256);
     CU_ADD_TEST(suite, spdm12_rsapss3072_ffdhe3072);
