@@ -323,6 +323,27 @@ static void a_leaf_without_a_name_passes_where_that_is_allowed(void)
     RUN(cases, CMA_NAME_IF_PRESENT);
 }
 
+/* Where the peer is a requester, the purposes change places. */
+static void a_requester_has_a_requesters_leaf(void)
+{
+    static const struct {
+        void (*change)(struct chain_spec *s);
+        enum ide_err err;
+    } rows[] = {{leaf_for_requesters, IDE_OK}, {both_purposes, IDE_OK}, {no_purposes, IDE_OK},
+                {leaf_for_tls, IDE_OK}, {NULL, IDE_E_USAGE}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct chain_spec spec = chain_spec_good(3, NAME);
+        if (rows[i].change)
+            rows[i].change(&spec);
+        chain_build(&chain, &spec, HASH_SHA384);
+        struct question q = question_good();
+        q.trust.ids = NULL;
+        q.trust.requester = true;
+        expect("a requester's leaf", ask(&q), rows[i].err, rows[i].err == IDE_OK ? NULL : LEAF,
+               rows[i].err == IDE_OK ? NULL : "extendedKeyUsage");
+    }
+}
+
 static void without_ids_names_are_not_compared(void)
 {
     build_good(3, OTHER_NAME);
@@ -574,6 +595,7 @@ int main(void)
         TEST(the_last_second_of_validity_counts),
         TEST(each_rule_for_the_leaf_is_kept),
         TEST(a_leaf_without_a_name_passes_where_that_is_allowed),
+        TEST(a_requester_has_a_requesters_leaf),
         TEST(without_ids_names_are_not_compared),
         TEST(another_type_of_leaf_key_is_refused),
         TEST(a_name_is_compared_field_by_field),
