@@ -44,7 +44,8 @@ static enum ide_err check_extensions(const struct spdm_algorithms *a, const char
     return IDE_OK;
 }
 
-/* Every selection of the response against the request. What capabilities make necessary must have been selected. */
+/* Every selection of the response against the request. What capabilities make necessary must have been
+ * selected. */
 static enum ide_err check_selection(const struct spdm_params *p, const struct spdm_algorithms *request,
                                     const struct spdm_algorithms *response, const char *step,
                                     struct ide_fault *fault)
@@ -194,7 +195,8 @@ static uint32_t choose(const struct spdm_connection *c, enum spdm_kind kind, uin
     return spdm_policy_choose(c->config->policy, kind, allowed(c, kind, bits));
 }
 
-/* The responder's choice: what its policy wants most of what both have, nothing where they have nothing in common. */
+/* The responder's choice: what its policy wants most of what both have, nothing where they have nothing in
+ * common. */
 static struct spdm_algorithms select_from(const struct spdm_connection *c, const struct spdm_algorithms *in)
 {
     const struct spdm_config *config = c->config;

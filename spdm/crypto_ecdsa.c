@@ -16,15 +16,16 @@ static enum ide_err der_of_raw(const uint8_t *raw, size_t size, uint8_t *der, wo
     return rc == 0 ? IDE_OK : IDE_E_SIGNATURE;
 }
 
-static enum ide_err verify_der(ecc_key *key, const struct signed_data *what, const uint8_t *der, word32 der_len)
+static enum ide_err verify_der(ecc_key *key, const struct signed_data *what, const uint8_t *der,
+                               word32 der_len)
 {
     int matches = 0;
     int rc = wc_ecc_verify_hash(der, der_len, what->data, (word32)what->len, &matches, key);
     return rc == 0 && matches == 1 ? IDE_OK : IDE_E_SIGNATURE;
 }
 
-enum ide_err wolf_ecdsa_verify(const struct public_key *k, const struct signed_data *what, const uint8_t *signature,
-                               size_t signature_len)
+enum ide_err wolf_ecdsa_verify(const struct public_key *k, const struct signed_data *what,
+                               const uint8_t *signature, size_t signature_len)
 {
     size_t size = wolf_curve_size(k->type);
     uint8_t der[EC_DER_MAX];

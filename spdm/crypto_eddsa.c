@@ -22,14 +22,16 @@ static enum ide_err verify_ed25519(const struct public_key *k, const struct sign
     if (wc_ed25519_init(&key) != 0)
         return IDE_E_CRYPTO;
     if (wc_ed25519_import_public(k->data, k->len, &key) == 0) {
-        int rc = wc_ed25519_verify_msg(signature, ED25519_SIG_SIZE, what->data, (word32)what->len, &matches, &key);
+        int rc =
+            wc_ed25519_verify_msg(signature, ED25519_SIG_SIZE, what->data, (word32)what->len, &matches, &key);
         err = rc == 0 && matches == 1 ? IDE_OK : IDE_E_SIGNATURE;
     }
     wc_ed25519_free(&key);
     return err;
 }
 
-static enum ide_err verify_ed448(const struct public_key *k, const struct signed_data *what, const uint8_t *signature)
+static enum ide_err verify_ed448(const struct public_key *k, const struct signed_data *what,
+                                 const uint8_t *signature)
 {
     ed448_key key;
     int matches = 0;
@@ -45,8 +47,8 @@ static enum ide_err verify_ed448(const struct public_key *k, const struct signed
     return err;
 }
 
-enum ide_err wolf_eddsa_verify(const struct public_key *k, const struct signed_data *what, const uint8_t *signature,
-                               size_t signature_len)
+enum ide_err wolf_eddsa_verify(const struct public_key *k, const struct signed_data *what,
+                               const uint8_t *signature, size_t signature_len)
 {
     bool small = k->type == KEY_ED25519;
     if (k->len != (small ? ED25519_PUB_KEY_SIZE : ED448_PUB_KEY_SIZE))
@@ -115,7 +117,8 @@ bool wolf_eddsa_load(struct private_key *k, const uint8_t *der, size_t n)
     return k->type != KEY_NONE;
 }
 
-static enum ide_err sign_ed25519(const struct private_key *k, const struct signed_data *what, uint8_t *signature)
+static enum ide_err sign_ed25519(const struct private_key *k, const struct signed_data *what,
+                                 uint8_t *signature)
 {
     ed25519_key key;
     word32 n = ED25519_SIG_SIZE;
@@ -130,7 +133,8 @@ static enum ide_err sign_ed25519(const struct private_key *k, const struct signe
     return err;
 }
 
-static enum ide_err sign_ed448(const struct private_key *k, const struct signed_data *what, uint8_t *signature)
+static enum ide_err sign_ed448(const struct private_key *k, const struct signed_data *what,
+                               uint8_t *signature)
 {
     ed448_key key;
     word32 n = ED448_SIG_SIZE;
@@ -138,8 +142,8 @@ static enum ide_err sign_ed448(const struct private_key *k, const struct signed_
     if (wc_ed448_init(&key) != 0)
         return IDE_E_CRYPTO;
     if (read_ed448(&key, k->der, k->len) == 0) {
-        int rc = wc_ed448_sign_msg(what->data, (word32)what->len, signature, &n, &key, (const byte *)what->context,
-                                   (byte)context_len(what));
+        int rc = wc_ed448_sign_msg(what->data, (word32)what->len, signature, &n, &key,
+                                   (const byte *)what->context, (byte)context_len(what));
         err = rc == 0 && n == ED448_SIG_SIZE ? IDE_OK : IDE_E_CRYPTO;
     }
     wc_ed448_free(&key);

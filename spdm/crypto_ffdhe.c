@@ -25,7 +25,8 @@ static const struct field *field_of(const struct dhe_info *info)
 }
 
 /* base^exponent, with the leading zeros that wolfCrypt drops. result has n bytes, as the prime has. */
-static int power(DhKey *key, const uint8_t *base, size_t base_len, const struct dhe_key *k, uint8_t *result, size_t n)
+static int power(DhKey *key, const uint8_t *base, size_t base_len, const struct dhe_key *k, uint8_t *result,
+                 size_t n)
 {
     word32 len = (word32)n;
     int rc = wc_DhAgree(key, result, &len, k->private_key, k->private_len, base, (word32)base_len);

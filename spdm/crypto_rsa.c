@@ -2,8 +2,8 @@
 /*
  * RSA signatures (RFC 8017 §8): PKCS#1 v1.5 and PSS.
  *
- * wolfCrypt does the arithmetic; the encodings are made here, because wolfCrypt allocates for PSS, takes salts of
- * other lengths, and has no SHA-3 in its DigestInfo.
+ * wolfCrypt does the arithmetic; the encodings are made here, because wolfCrypt allocates for PSS, takes
+ * salts of other lengths, and has no SHA-3 in its DigestInfo.
  */
 #include <string.h>
 
@@ -25,7 +25,8 @@ static size_t modulus_of(RsaKey *key, uint8_t *modulus)
     return n > 0 && modulus[0] & 0x80 ? n : 0;
 }
 
-/* RFC 8017 §9.2: 00 01 ff .. ff 00 DigestInfo. The DigestInfos differ in their lengths and in the OID's last arc. */
+/* RFC 8017 §9.2: 00 01 ff .. ff 00 DigestInfo. The DigestInfos differ in their lengths and in the OID's last
+ * arc. */
 static enum ide_err encode_pkcs1(const struct signed_data *what, uint8_t *encoded, size_t n)
 {
     static const uint8_t last_arc[] = {
@@ -85,7 +86,8 @@ static enum ide_err hash_salted(const struct signed_data *what, const uint8_t *s
     return err == IDE_OK ? hash_final(&h, out) : err;
 }
 
-/* RFC 8017 §9.1.1: maskedDB || H || bc, where DB is 00 .. 00 01 salt. The modulus has 8 * n bits, so one is cleared. */
+/* RFC 8017 §9.1.1: maskedDB || H || bc, where DB is 00 .. 00 01 salt. The modulus has 8 * n bits, so one is
+ * cleared. */
 static enum ide_err encode_pss(const struct signed_data *what, WC_RNG *rng, uint8_t *encoded, size_t n)
 {
     size_t size = what->len, db_len = n - size - 1;
@@ -137,7 +139,8 @@ static enum ide_err check_encoded(const struct signed_data *what, uint8_t *encod
     return err;
 }
 
-/* What the signature was made of (RSAVP1). A signature is below the modulus, or there would be two of each. */
+/* What the signature was made of (RSAVP1). A signature is below the modulus, or there would be two of each.
+ */
 static enum ide_err open_signature(RsaKey *key, const uint8_t *signature, size_t n, uint8_t *encoded)
 {
     uint8_t modulus[RSA_SIZE_MAX], in[RSA_SIZE_MAX];
@@ -152,8 +155,8 @@ static enum ide_err open_signature(RsaKey *key, const uint8_t *signature, size_t
     return rc == (int)n ? IDE_OK : IDE_E_SIGNATURE;
 }
 
-enum ide_err wolf_rsa_verify(const struct public_key *k, const struct signed_data *what, const uint8_t *signature,
-                             size_t signature_len)
+enum ide_err wolf_rsa_verify(const struct public_key *k, const struct signed_data *what,
+                             const uint8_t *signature, size_t signature_len)
 {
     RsaKey key;
     word32 at = 0;
@@ -167,6 +170,13 @@ enum ide_err wolf_rsa_verify(const struct public_key *k, const struct signed_dat
         err = check_encoded(what, encoded, signature_len);
     (void)wc_FreeRsaKey(&key);
     return err;
+}
+
+static void discard(RsaKey *key)
+{
+    (void)wc_FreeRsaKey(key);
+    wipe(key, sizeof(*key));
+    wolf_burn_rsa();
 }
 
 bool wolf_rsa_load(struct private_key *k, const uint8_t *der, size_t n)
@@ -183,8 +193,7 @@ bool wolf_rsa_load(struct private_key *k, const uint8_t *der, size_t n)
             k->bits = (uint16_t)bits;
         }
     }
-    (void)wc_FreeRsaKey(&key);
-    wipe(&key, sizeof(key));
+    discard(&key);
     return k->type == KEY_RSA;
 }
 
@@ -208,14 +217,13 @@ enum ide_err wolf_rsa_sign(const struct private_key *k, const struct signed_data
     word32 at = 0;
     size_t n = k->bits / 8u;
     uint8_t encoded[RSA_SIZE_MAX];
-    enum ide_err err = what->scheme == SIGNATURE_RSAPSS ? encode_pss(what, rng, encoded, n)
-                                                        : encode_pkcs1(what, encoded, n);
+    enum ide_err err =
+        what->scheme == SIGNATURE_RSAPSS ? encode_pss(what, rng, encoded, n) : encode_pkcs1(what, encoded, n);
     if (err != IDE_OK || wc_InitRsaKey(&key, NULL) != 0)
         return err != IDE_OK ? err : IDE_E_CRYPTO;
     err = IDE_E_KEY;
     if (wc_RsaPrivateKeyDecode(k->der, &at, &key, k->len) == 0)
         err = sign_encoded(&key, rng, encoded, n, signature);
-    (void)wc_FreeRsaKey(&key);
-    wipe(&key, sizeof(key));
+    discard(&key);
     return err;
 }

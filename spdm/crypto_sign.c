@@ -44,8 +44,8 @@ static enum ide_err check(enum key_type type, const struct signed_data *what)
     return what->len == hash->size ? IDE_OK : IDE_E_ARGUMENT;
 }
 
-enum ide_err public_key_verify(const struct public_key *k, const struct signed_data *what, const uint8_t *signature,
-                               size_t signature_len)
+enum ide_err public_key_verify(const struct public_key *k, const struct signed_data *what,
+                               const uint8_t *signature, size_t signature_len)
 {
     enum ide_err err = check(k->type, what);
     if (err != IDE_OK)
@@ -96,8 +96,8 @@ static enum ide_err sign_with_random(const struct private_key *k, const struct s
     return err;
 }
 
-enum ide_err private_key_sign(const struct private_key *k, const struct signed_data *what, const struct rng *rng,
-                              uint8_t *signature, size_t signature_len)
+enum ide_err private_key_sign(const struct private_key *k, const struct signed_data *what,
+                              const struct rng *rng, uint8_t *signature, size_t signature_len)
 {
     enum ide_err err = check(k->type, what);
     if (err != IDE_OK)

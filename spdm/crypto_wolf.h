@@ -82,6 +82,7 @@ void wolf_ecc_discard(ecc_key *key);
 void wolf_burn_record(void);
 void wolf_burn_derivation(void);
 void wolf_burn_public_key(void);
+void wolf_burn_rsa(void);
 
 /*
  * One file a kind of key. The verify and sign functions are called with a scheme that fits the key, a digest that has

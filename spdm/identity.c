@@ -141,7 +141,8 @@ static enum ide_err check_leaf(struct path *p, const struct x509 *leaf, const ch
     if (!purpose_fits(p->trust, leaf->ext_key_usage))
         return ide_fail(p->fault, IDE_E_USAGE, step, "extendedKeyUsage");
     if (!(asym_of_key(leaf->key.type, leaf->key.bits) & p->asym->bit))
-        return ide_fail_value(p->fault, IDE_E_KEY, step, "subjectPublicKeyInfo", leaf->key.bits, p->asym->key_bits);
+        return ide_fail_value(p->fault, IDE_E_KEY, step, "subjectPublicKeyInfo", leaf->key.bits,
+                              p->asym->key_bits);
     p->result.key = leaf->key;
     return check_names(p, leaf, step);
 }
@@ -279,8 +280,9 @@ static enum ide_err walk(struct path *p, struct reader certificates)
     return err;
 }
 
-enum ide_err identity_verify(const uint8_t *chain, size_t chain_len, enum hash_id hash, const struct asym_info *asym,
-                             int64_t now, const struct trust *trust, struct identity *out, struct ide_fault *fault)
+enum ide_err identity_verify(const uint8_t *chain, size_t chain_len, enum hash_id hash,
+                             const struct asym_info *asym, int64_t now, const struct trust *trust,
+                             struct identity *out, struct ide_fault *fault)
 {
     const struct hash_info *info = hash_by_id(hash);
     if (!trust || trust->anchor_count == 0)

@@ -41,8 +41,8 @@ static unsigned aead_strength(uint32_t bit)
 /* The strength of an algorithm; 0 if it is not built in. */
 static unsigned strength(enum spdm_kind kind, uint32_t bit)
 {
-    static unsigned (*const strengths[SPDM_KINDS])(uint32_t bit) = {asym_strength, hash_strength, dhe_strength,
-                                                                    aead_strength};
+    static unsigned (*const strengths[SPDM_KINDS])(uint32_t bit) = {asym_strength, hash_strength,
+                                                                    dhe_strength, aead_strength};
     return strengths[kind](bit);
 }
 

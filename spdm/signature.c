@@ -6,8 +6,8 @@
 #include "spdm/internal.h"
 
 /*
- * combined_spdm_prefix: four times "dmtf-spdm-v1.2.*" with the version's digits, zeros, and the context at its end
- * (DSP0274 1.2 §15).
+ * combined_spdm_prefix: four times "dmtf-spdm-v1.2.*" with the version's digits, zeros, and the context at
+ * its end (DSP0274 1.2 §15).
  */
 #define PREFIX_REPEATS 4u
 #define PREFIX_SIZE    100u
@@ -19,7 +19,8 @@ struct signed_message {
 };
 
 /* M of DSP0274 1.2 §15: combined_spdm_prefix || transcript_hash. */
-static size_t write_message(const struct spdm_signing *s, const uint8_t *transcript_hash, uint8_t *bytes, size_t cap)
+static size_t write_message(const struct spdm_signing *s, const uint8_t *transcript_hash, uint8_t *bytes,
+                            size_t cap)
 {
     const struct spdm_params *p = s->params;
     const uint8_t digits[] = {(uint8_t)('0' + (p->version >> 4)), '.', (uint8_t)('0' + (p->version & 0x0f))};
@@ -37,10 +38,11 @@ static size_t write_message(const struct spdm_signing *s, const uint8_t *transcr
 }
 
 /*
- * Before 1.2 the transcript's hash is the digest; since then M's is. EdDSA, which there is since 1.2, hashes M in its
- * own way, and Ed448 takes spdm_context as its context, too (§15.2).
+ * Before 1.2 the transcript's hash is the digest; since then M's is. EdDSA, which there is since 1.2, hashes
+ * M in its own way, and Ed448 takes spdm_context as its context, too (§15.2).
  */
-static enum ide_err prepare(const struct spdm_signing *s, const uint8_t *transcript_hash, struct signed_message *m)
+static enum ide_err prepare(const struct spdm_signing *s, const uint8_t *transcript_hash,
+                            struct signed_message *m)
 {
     const struct spdm_params *p = s->params;
     if (!p->hash || !s->asym)

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#define RSA_BITS_MIN 2048u
-#define RSA_BITS_MAX 4096u
+#define RSA_BITS_MIN      2048u
+#define RSA_BITS_MAX      4096u
 #define EXPONENT_BITS_MAX 64u
 
 #define OID(...)                                                                                             \
@@ -30,7 +30,8 @@ static const struct signature_algorithm {
     {OID(0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 0x0e), SIGNATURE_RSASSA, HASH_SHA3_256},
     {OID(0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 0x0f), SIGNATURE_RSASSA, HASH_SHA3_384},
     {OID(0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 0x10), SIGNATURE_RSASSA, HASH_SHA3_512},
-    {OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a), SIGNATURE_RSAPSS, HASH_NONE /* its parameters say */},
+    {OID(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a), SIGNATURE_RSAPSS,
+     HASH_NONE /* its parameters say */},
     {OID(0x2b, 0x65, 0x70), SIGNATURE_EDDSA, HASH_NONE},
     {OID(0x2b, 0x65, 0x71), SIGNATURE_EDDSA, HASH_NONE},
 };
@@ -91,25 +92,33 @@ static enum hash_id parse_digest_algorithm(struct reader *r)
     return HASH_NONE;
 }
 
+/* A parameter that, left out, would be what PSS has for SHA-1. */
+static struct reader enter_parameter(struct reader *r, uint8_t tag)
+{
+    if (r->err == IDE_OK && !der_is_next(r, tag))
+        read_fail(r, IDE_E_UNSUPPORTED, signature_algorithm);
+    return der_enter(r, tag, signature_algorithm);
+}
+
 /*
- * RSASSA-PSS-params (RFC 8017 §A.2.3): a hash, MGF1 with the same, a salt of its length, the default trailer. All other
- * choices, SHA-1 as the default among them, nobody makes who has one of these hashes.
+ * RSASSA-PSS-params (RFC 8017 §A.2.3): a hash, MGF1 with the same, a salt of its length, the default trailer.
+ * All other choices, SHA-1 as the default among them, nobody makes who has one of these hashes.
  */
 static enum hash_id parse_pss(struct reader *r)
 {
     struct reader sequence = der_enter(r, DER_SEQUENCE, signature_algorithm);
-    struct reader tagged = der_enter(&sequence, DER_CONTEXT_CONSTRUCTED(0), signature_algorithm);
+    struct reader tagged = enter_parameter(&sequence, DER_CONTEXT_CONSTRUCTED(0));
     enum hash_id hash = parse_digest_algorithm(&tagged);
     der_leave(&sequence, &tagged, signature_algorithm);
 
-    tagged = der_enter(&sequence, DER_CONTEXT_CONSTRUCTED(1), signature_algorithm);
+    tagged = enter_parameter(&sequence, DER_CONTEXT_CONSTRUCTED(1));
     struct reader generator = der_enter(&tagged, DER_SEQUENCE, signature_algorithm);
     bool is_mgf1 = span_equal(der_content(&generator, DER_OID, signature_algorithm), id_mgf1);
     bool same = parse_digest_algorithm(&generator) == hash;
     der_leave(&tagged, &generator, signature_algorithm);
     der_leave(&sequence, &tagged, signature_algorithm);
 
-    tagged = der_enter(&sequence, DER_CONTEXT_CONSTRUCTED(2), signature_algorithm);
+    tagged = enter_parameter(&sequence, DER_CONTEXT_CONSTRUCTED(2));
     uint32_t salt = der_small(&tagged, signature_algorithm);
     der_leave(&sequence, &tagged, signature_algorithm);
     der_leave(r, &sequence, signature_algorithm);

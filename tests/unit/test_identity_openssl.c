@@ -38,7 +38,9 @@ static const char openssl_script[] =
     "'subjectAltName=DNS:a.example,otherName:1.3.6.1.4.1.412.274.1;UTF8:A:B:C,otherName:2.23.147;UTF8:" NAME
     "' -addext extendedKeyUsage=serverAuth,1.3.6.1.4.1.412.274.3\n"
     "$new rsa:1024 $ca -subj /O=x/CN=weak -keyout weak.key -out c3.pem\n"
-    "for n in 0 1 2 3; do openssl x509 -in c$n.pem -outform DER -out c$n.der; done\n";
+    "$new rsa:2048 $ca -sha384 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:20 -subj /O=x/CN=salt -keyout s.key"
+    " -out c4.pem\n"
+    "for n in 0 1 2 3 4; do openssl x509 -in c$n.pem -outform DER -out c$n.der; done\n";
 
 static bool read_certificate(struct cert *c, unsigned n)
 {
@@ -100,6 +102,38 @@ static void a_short_rsa_key_is_refused(void)
     chain.certs[0] = root;
 }
 
+/* Takes another anchor, and says where it is refused. */
+static void expect_anchor_refused(const struct cert *anchor, const char *field)
+{
+    struct cert root = chain.certs[0];
+    struct identity identity;
+    struct ide_fault fault;
+    chain.certs[0] = *anchor;
+    chain_assemble(&chain, HASH_SHA384, false);
+    CU_ASSERT_EQUAL(verify((int64_t)time(NULL), &identity, &fault), IDE_E_UNSUPPORTED);
+    CU_ASSERT_STRING_EQUAL(fault.step, "trust anchor");
+    CU_ASSERT_STRING_EQUAL(fault.field, field);
+    chain.certs[0] = root;
+}
+
+static void a_pss_salt_of_another_length_is_refused(void)
+{
+    struct cert salt;
+    CU_ASSERT_TRUE_FATAL(read_certificate(&salt, 4));
+    expect_anchor_refused(&salt, "signatureAlgorithm");
+}
+
+/* With an exponent of 1, whatever is padded is its own signature. */
+static void an_rsa_exponent_of_one_is_refused(void)
+{
+    static const uint8_t exponent[] = {0x02, 0x03, 0x01, 0x00, 0x01};
+    struct cert root = chain.certs[0];
+    uint8_t *at = memmem(root.der, root.len, exponent, sizeof(exponent));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+    at[2] = 0;
+    expect_anchor_refused(&root, "subjectPublicKeyInfo");
+}
+
 static void its_validity_is_read_right(void)
 {
     struct identity identity;
@@ -151,7 +185,8 @@ int main(void)
     CU_TestInfo tests[] = {
         TEST(what_openssl_makes_is_accepted),      TEST(a_short_rsa_key_is_refused),
         TEST(its_validity_is_read_right),          TEST(what_rsa_did_not_sign_is_refused),
-        TEST(an_altered_rsa_signature_is_refused), CU_TEST_INFO_NULL,
+        TEST(an_altered_rsa_signature_is_refused), TEST(a_pss_salt_of_another_length_is_refused),
+        TEST(an_rsa_exponent_of_one_is_refused),   CU_TEST_INFO_NULL,
     };
     CU_SuiteInfo suites[] = {{.pName = "identity_openssl", .pTests = tests}, CU_SUITE_INFO_NULL};
     if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)

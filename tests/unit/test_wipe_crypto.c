@@ -4,9 +4,11 @@
  * nothing later covers what it leaves. Algorithms that the tables get are covered by being there.
  */
 #include "check.h"
+#include "device_identity.h"
 #include "loopback.h"
 #include "secrets.h"
 #include "session/internal.h"
+#include "spdm/der.h"
 
 #define BITS 16u   /* of an algorithm field */
 
@@ -186,6 +188,52 @@ static void signatures_leave_nothing(void)
     }
 }
 
+/* The six secret numbers of an RSA key (RFC 8017 §A.1.2). */
+static void learn_rsa_key(const struct private_key *k)
+{
+    struct reader r = reader_of(k->der, k->len);
+    struct reader numbers = der_enter(&r, DER_SEQUENCE, NULL);
+    for (int i = 0; i < 9; i++) {
+        struct span number = der_content(&numbers, DER_INTEGER, NULL);
+        if (i > 2)   /* after version, modulus and public exponent */
+            secrets_learn("RSA key", number.data, number.len);
+    }
+    CU_ASSERT_EQUAL(numbers.err, IDE_OK);
+}
+
+static struct signed_data to_sign;
+
+static void sign_other(void)
+{
+    static uint8_t signature[SIGNATURE_SIZE_MAX];
+    const struct asym_info *asym = asym_by_bit(private_key_algorithms(&l.key) & -private_key_algorithms(&l.key));
+    result = private_key_sign(&l.key, &to_sign, &l.requester.rng, signature, asym->signature_size);
+}
+
+static void other_signatures_leave_nothing(void)
+{
+    static const struct {
+        const char *key;
+        enum signature_scheme scheme;
+    } rows[] = {{"RSA-2048", SIGNATURE_RSASSA}, {"RSA-4096", SIGNATURE_RSAPSS}, {"Ed25519", SIGNATURE_EDDSA},
+                {"Ed448", SIGNATURE_EDDSA}};
+    static struct device_identity identity;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        CU_ASSERT_TRUE_FATAL(device_identity_make(&identity, "wipe", rows[i].key, HASH_SHA256));
+        begin(KEY_EC_P256);
+        l.requester.rng = drbg_rng(&l.drbg);
+        l.key = identity.key;
+        if (l.key.type == KEY_RSA)
+            learn_rsa_key(&l.key);
+        else   /* the seed is at the end */
+            secrets_learn("Edwards key", l.key.der + l.key.len - 32, 32);
+        to_sign = (struct signed_data){rows[i].scheme, HASH_SHA384, record, 48, NULL};
+        check_primitive("private_key_sign", rows[i].key, sign_other);
+        check_primitive("private_key_load", rows[i].key, load_key);
+        finish();
+    }
+}
+
 /* --- the steps of a session that have secrets of their own, by themselves too --- */
 
 static struct key_schedule schedule;
@@ -257,6 +305,7 @@ int main(void)
     CU_ADD_TEST(suite, derivations_leave_nothing);
     CU_ADD_TEST(suite, records_leave_nothing);
     CU_ADD_TEST(suite, signatures_leave_nothing);
+    CU_ADD_TEST(suite, other_signatures_leave_nothing);
     CU_ADD_TEST(suite, the_key_schedule_leaves_nothing);
     CU_ADD_TEST(suite, the_exchanges_leave_nothing);
     CU_basic_run_tests();
