@@ -108,6 +108,7 @@ void session_responder_tick(struct session_responder *r)
 
 void session_responder_reset(struct session_responder *r)
 {
+    spdm_responder_session_ended(&r->spdm, NULL);
     spdm_connection_reset(&r->spdm.connection);
 }
 
@@ -161,13 +162,21 @@ static enum ide_err open_record(struct session_responder *r, struct session *s, 
 }
 
 /* While the handshake lasts nothing but what finishes it is in order (DSP0274 1.2 §10.17, §10.19). */
-static bool in_order(const struct session *s, const uint8_t *request, size_t len)
+static bool in_order(const struct session_responder *r, const struct session *s, const uint8_t *request, size_t len)
 {
-    struct reader r = reader_of(request, len);
-    read_u8(&r, "SPDMVersion");
-    uint8_t code = read_u8(&r, "RequestResponseCode");
+    struct reader in = reader_of(request, len);
+    read_u8(&in, "SPDMVersion");
+    uint8_t code = read_u8(&in, "RequestResponseCode");
+    if (code == SPDM_RESPOND_IF_READY && r->spdm.pending.session == s)
+        return true;
     return s->state != SESSION_HANDSHAKE || code == (s->psk ? SPDM_PSK_FINISH : SPDM_FINISH) ||
            session_encapsulated_code(s, code);
+}
+
+/* What a handshake survives. */
+static bool may_go_on(enum ide_err err)
+{
+    return err == IDE_OK || err == IDE_E_BUSY || err == IDE_E_NOT_READY;
 }
 
 /* The answer to a record, in the clear; tells whether the session is over once it is sealed. */
@@ -182,12 +191,12 @@ static enum ide_err answer_record(struct session_responder *r, struct session *s
     if (err != IDE_OK)
         return refuse(r, err, SPDM_ERROR_DECRYPT_ERROR, message, cap, message_len);
     s->last_sent_ms = c->clock.monotonic_ms(c->clock.context);
-    if (!in_order(s, request, request_len)) {
+    if (!in_order(r, s, request, request_len)) {
         ide_fail(&c->fault, IDE_E_UNEXPECTED, STEP, s->psk ? "PSK_FINISH" : "FINISH");
         return refuse(r, IDE_E_UNEXPECTED, SPDM_ERROR_UNEXPECTED_REQUEST, message, cap, message_len);
     }
     err = spdm_respond(&r->spdm, s, request, request_len, message, cap, message_len);
-    *over = s->state == SESSION_ENDING || (s->state == SESSION_HANDSHAKE && err != IDE_OK);
+    *over = s->state == SESSION_ENDING || (s->state == SESSION_HANDSHAKE && !may_go_on(err));
     return err;
 }
 

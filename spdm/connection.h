@@ -83,7 +83,7 @@ struct spdm_config {
     uint32_t measurement_hash;          /* responder: MeasurementHashAlgo, one SPDM_MEASUREMENT_HASH_* */
     uint8_t mel_spec;                   /* 1.3; bit 0: DMTF */
     uint8_t summary_type;               /* requester: the measurement summary hash to ask for, SPDM_SUMMARY_* */
-    uint32_t timeout_ms;                /* requester: the most one exchange may take; 0 means 1000 (DOE, §6.30) */
+    uint32_t timeout_ms;                /* requester: the most one exchange may take, but for the peer's CT; 0: 1000 */
     uint32_t busy_retries;              /* requester: how often BUSY and ResponseNotReady are waited for */
 };
 

@@ -134,6 +134,7 @@ struct writer writer_of(void *data, size_t cap)
 
 uint8_t *write_space(struct writer *w, size_t n)
 {
+    w->wanted = n > SIZE_MAX - w->wanted ? SIZE_MAX : w->wanted + n;
     if (w->overflow || n > w->cap - w->pos) {
         w->overflow = true;
         return NULL;

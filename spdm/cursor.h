@@ -62,6 +62,7 @@ enum ide_err read_done(const struct reader *r, struct ide_fault *fault, const ch
 struct writer {
     uint8_t *data;
     size_t cap, pos;       /* pos <= cap always */
+    size_t wanted;         /* how much was written or would have been */
     bool overflow;
 };
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "spdm/error.h"
 
+#include "spdm/message.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -73,6 +75,7 @@ char *ide_fault_text(const struct ide_fault *fault, char *text, size_t size)
     if (fault->has_values)
         append(text, size, &used, " (0x%" PRIx64 ", expected 0x%" PRIx64 ")", fault->got, fault->want);
     if (fault->peer_code)
-        append(text, size, &used, " (code 0x%02x, data 0x%02x)", fault->peer_code, fault->peer_data);
+        append(text, size, &used, " (code 0x%02x, %s, data 0x%02x)", fault->peer_code,
+               spdm_error_name(fault->peer_code), fault->peer_data);
     return text;
 }

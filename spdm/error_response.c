@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ERROR and RESPOND_IF_READY (DSP0274 1.2 §10.11, §10.12). */
+/* ERROR (DSP0274 1.2 §10.11). */
 #include "spdm/internal.h"
 
 #define EXTENDED_MAX 32u
@@ -36,8 +36,18 @@ static void error_encode(struct writer *w, const struct spdm_params *p, const vo
 
 const struct spdm_message spdm_msg_error = {SPDM_ERROR, SPDM_VERSION_10, "ERROR", error_decode, error_encode};
 
-const struct spdm_message spdm_msg_respond_if_ready = {SPDM_RESPOND_IF_READY, SPDM_VERSION_10,
-                                                       "RESPOND_IF_READY", NULL, NULL};
+const char *spdm_error_name(uint8_t code)
+{
+    switch (code) {
+#define SPDM_ERROR_NAME(constant, value, name)                                                               \
+    case constant:                                                                                           \
+        return name;
+        SPDM_ERROR_CODES(SPDM_ERROR_NAME)
+#undef SPDM_ERROR_NAME
+    default:
+        return "reserved";
+    }
+}
 
 uint8_t spdm_error_for(enum ide_err err)
 {
@@ -60,6 +70,8 @@ uint8_t spdm_error_for(enum ide_err err)
         return SPDM_ERROR_UNSUPPORTED_REQUEST;
     case IDE_E_BUSY:
         return SPDM_ERROR_BUSY;
+    case IDE_E_NOT_READY:
+        return SPDM_ERROR_RESPONSE_NOT_READY;
     case IDE_E_SPACE:
         return SPDM_ERROR_RESPONSE_TOO_LARGE;
     case IDE_E_RECORD:

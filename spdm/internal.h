@@ -55,8 +55,14 @@ enum ide_err spdm_handle_get_measurements(struct spdm_responder *r, struct spdm_
 enum ide_err spdm_handle_get_mel(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
 enum ide_err spdm_handle_vendor_defined(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
 
+enum ide_err spdm_handle_respond_if_ready(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
 enum ide_err spdm_handle_chunk_send(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
 enum ide_err spdm_handle_chunk_get(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
+
+/* Serves a request by its row; keeps one whose response is not ready; forgets it. */
+enum ide_err spdm_serve(struct spdm_responder *r, uint8_t code, struct spdm_request *q, struct writer *w) MUST_USE;
+enum ide_err spdm_put_off(struct spdm_responder *r, uint8_t code, const struct spdm_request *q) MUST_USE;
+void spdm_pending_forget(struct spdm_responder *r);
 
 /* --- messages longer than one transfer (large.c, chunk_send.c, chunk_get.c) --- */
 

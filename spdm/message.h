@@ -21,8 +21,10 @@ enum spdm_code {
     SPDM_VERSION = 0x04,
     SPDM_CHUNK_SEND_ACK = 0x05,
     SPDM_CHUNK_RESPONSE = 0x06,
+    SPDM_ENDPOINT_INFO = 0x07,
     SPDM_MEASUREMENTS = 0x60,
     SPDM_CAPABILITIES = 0x61,
+    SPDM_SUPPORTED_EVENT_TYPES = 0x62,
     SPDM_ALGORITHMS = 0x63,
     SPDM_KEY_EXCHANGE_RSP = 0x64,
     SPDM_FINISH_RSP = 0x65,
@@ -33,7 +35,13 @@ enum spdm_code {
     SPDM_ENCAPSULATED_REQUEST = 0x6a,
     SPDM_ENCAPSULATED_RESPONSE_ACK = 0x6b,
     SPDM_END_SESSION_ACK = 0x6c,
+    SPDM_CSR = 0x6d,
+    SPDM_SET_CERTIFICATE_RSP = 0x6e,
     SPDM_MEASUREMENT_EXTENSION_LOG = 0x6f,
+    SPDM_SUBSCRIBE_EVENT_TYPES_ACK = 0x70,
+    SPDM_EVENT_ACK = 0x71,
+    SPDM_KEY_PAIR_INFO = 0x7c,
+    SPDM_SET_KEY_PAIR_INFO_ACK = 0x7d,
     SPDM_VENDOR_DEFINED_RESPONSE = 0x7e,
     SPDM_ERROR = 0x7f,
     SPDM_GET_DIGESTS = 0x81,
@@ -42,8 +50,10 @@ enum spdm_code {
     SPDM_GET_VERSION = 0x84,
     SPDM_CHUNK_SEND = 0x85,
     SPDM_CHUNK_GET = 0x86,
+    SPDM_GET_ENDPOINT_INFO = 0x87,
     SPDM_GET_MEASUREMENTS = 0xe0,
     SPDM_GET_CAPABILITIES = 0xe1,
+    SPDM_GET_SUPPORTED_EVENT_TYPES = 0xe2,
     SPDM_NEGOTIATE_ALGORITHMS = 0xe3,
     SPDM_KEY_EXCHANGE = 0xe4,
     SPDM_FINISH = 0xe5,
@@ -54,34 +64,53 @@ enum spdm_code {
     SPDM_GET_ENCAPSULATED_REQUEST = 0xea,
     SPDM_DELIVER_ENCAPSULATED_RESPONSE = 0xeb,
     SPDM_END_SESSION = 0xec,
+    SPDM_GET_CSR = 0xed,
+    SPDM_SET_CERTIFICATE = 0xee,
     SPDM_GET_MEASUREMENT_EXTENSION_LOG = 0xef,
+    SPDM_SUBSCRIBE_EVENT_TYPES = 0xf0,
+    SPDM_SEND_EVENT = 0xf1,
+    SPDM_GET_KEY_PAIR_INFO = 0xfc,
+    SPDM_SET_KEY_PAIR_INFO = 0xfd,
     SPDM_VENDOR_DEFINED_REQUEST = 0xfe,
     SPDM_RESPOND_IF_READY = 0xff,
 };
 
 /* Error codes of an ERROR response (DSP0274 1.2 table "Error code and error data"). */
+#define SPDM_ERROR_CODES(X)                                                                                  \
+    X(SPDM_ERROR_INVALID_REQUEST, 0x01, "InvalidRequest")                                                    \
+    X(SPDM_ERROR_BUSY, 0x03, "Busy")                                                                         \
+    X(SPDM_ERROR_UNEXPECTED_REQUEST, 0x04, "UnexpectedRequest")                                              \
+    X(SPDM_ERROR_UNSPECIFIED, 0x05, "Unspecified")                                                           \
+    X(SPDM_ERROR_DECRYPT_ERROR, 0x06, "DecryptError")                                                        \
+    X(SPDM_ERROR_UNSUPPORTED_REQUEST, 0x07, "UnsupportedRequest")                                            \
+    X(SPDM_ERROR_REQUEST_IN_FLIGHT, 0x08, "RequestInFlight")                                                 \
+    X(SPDM_ERROR_INVALID_RESPONSE_CODE, 0x09, "InvalidResponseCode")                                         \
+    X(SPDM_ERROR_SESSION_LIMIT_EXCEEDED, 0x0a, "SessionLimitExceeded")                                       \
+    X(SPDM_ERROR_SESSION_REQUIRED, 0x0b, "SessionRequired")                                                  \
+    X(SPDM_ERROR_RESET_REQUIRED, 0x0c, "ResetRequired")                                                      \
+    X(SPDM_ERROR_RESPONSE_TOO_LARGE, 0x0d, "ResponseTooLarge")                                               \
+    X(SPDM_ERROR_REQUEST_TOO_LARGE, 0x0e, "RequestTooLarge")                                                 \
+    X(SPDM_ERROR_LARGE_RESPONSE, 0x0f, "LargeResponse")                                                      \
+    X(SPDM_ERROR_MESSAGE_LOST, 0x10, "MessageLost")                                                          \
+    X(SPDM_ERROR_INVALID_POLICY, 0x11, "InvalidPolicy")                                                      \
+    X(SPDM_ERROR_DATA_TOO_LARGE, 0x12, "DataTooLarge")                                                       \
+    X(SPDM_ERROR_VERSION_MISMATCH, 0x41, "VersionMismatch")                                                  \
+    X(SPDM_ERROR_RESPONSE_NOT_READY, 0x42, "ResponseNotReady")                                               \
+    X(SPDM_ERROR_REQUEST_RESYNCH, 0x43, "RequestResynch")                                                    \
+    X(SPDM_ERROR_OPERATION_FAILED, 0x44, "OperationFailed")                                                  \
+    X(SPDM_ERROR_NO_PENDING_REQUESTS, 0x45, "NoPendingRequests")                                             \
+    X(SPDM_ERROR_SESSION_TERMINATED, 0x46, "RequestSessionTermination")                                      \
+    X(SPDM_ERROR_INVALID_STATE, 0x47, "InvalidState")                                                        \
+    X(SPDM_ERROR_VENDOR_DEFINED, 0xff, "VendorDefinedError")
+
 enum spdm_error_code {
-    SPDM_ERROR_INVALID_REQUEST = 0x01,
-    SPDM_ERROR_BUSY = 0x03,
-    SPDM_ERROR_UNEXPECTED_REQUEST = 0x04,
-    SPDM_ERROR_UNSPECIFIED = 0x05,
-    SPDM_ERROR_DECRYPT_ERROR = 0x06,
-    SPDM_ERROR_UNSUPPORTED_REQUEST = 0x07,
-    SPDM_ERROR_REQUEST_IN_FLIGHT = 0x08,
-    SPDM_ERROR_INVALID_RESPONSE_CODE = 0x09,
-    SPDM_ERROR_SESSION_LIMIT_EXCEEDED = 0x0a,
-    SPDM_ERROR_SESSION_REQUIRED = 0x0b,
-    SPDM_ERROR_RESET_REQUIRED = 0x0c,
-    SPDM_ERROR_RESPONSE_TOO_LARGE = 0x0d,
-    SPDM_ERROR_REQUEST_TOO_LARGE = 0x0e,
-    SPDM_ERROR_LARGE_RESPONSE = 0x0f,
-    SPDM_ERROR_MESSAGE_LOST = 0x10,
-    SPDM_ERROR_VERSION_MISMATCH = 0x41,
-    SPDM_ERROR_RESPONSE_NOT_READY = 0x42,
-    SPDM_ERROR_REQUEST_RESYNCH = 0x43,
-    SPDM_ERROR_NO_PENDING_REQUESTS = 0x45,   /* 1.3 */
-    SPDM_ERROR_VENDOR_DEFINED = 0xff,
+#define SPDM_ERROR_CONSTANT(constant, code, name) constant = (code),
+    SPDM_ERROR_CODES(SPDM_ERROR_CONSTANT)
+#undef SPDM_ERROR_CONSTANT
 };
+
+/* The code's name in the specification, "reserved" if it has none. Never NULL. */
+const char *spdm_error_name(uint8_t code);
 
 /* The first member of every message struct. version and code are set by the codec when encoding. */
 struct spdm_header {

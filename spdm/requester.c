@@ -5,6 +5,7 @@
 
 #define TIMEOUT_DEFAULT_MS  1000u
 #define BUSY_WAIT_MAX_SHIFT 10u
+#define CT_EXPONENT_CMA     23u /* the most that CMA allows, 8.4 s (PCIe 6.x §6.31.3): what is longer is not waited for */
 
 /* One exchange under way. What it adds to the transcripts is kept here until the exchange has succeeded. */
 struct attempt {
@@ -66,9 +67,38 @@ static enum ide_err publish(struct spdm_connection *c, struct attempt *a, size_t
     return err;
 }
 
-static uint32_t timeout_of(const struct spdm_connection *c)
+/* Requests that the peer has its cryptographic timeout for, CT (DSP0274 1.2 §9.5, table of timing parameters). */
+static bool needs_cryptography(uint8_t code)
 {
-    return c->config->timeout_ms != 0 ? c->config->timeout_ms : TIMEOUT_DEFAULT_MS;
+    switch (code) {
+    case SPDM_CHALLENGE:
+    case SPDM_GET_MEASUREMENTS:
+    case SPDM_KEY_EXCHANGE:
+    case SPDM_FINISH:
+    case SPDM_PSK_EXCHANGE:
+    case SPDM_PSK_FINISH:
+    case SPDM_GET_CSR:
+    case SPDM_SET_CERTIFICATE:
+    case SPDM_GET_ENDPOINT_INFO:
+    case SPDM_SET_KEY_PAIR_INFO:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static uint64_t exponent_ms(uint8_t exponent)
+{
+    return ((UINT64_C(1) << exponent) + 999) / 1000;
+}
+
+static uint32_t timeout_of(const struct spdm_connection *c, const struct attempt *a)
+{
+    uint32_t timeout = c->config->timeout_ms != 0 ? c->config->timeout_ms : TIMEOUT_DEFAULT_MS;
+    uint8_t exponent = c->params.peer_ct_exponent;
+    if (!needs_cryptography(a->exchange->request->code))
+        return timeout;
+    return timeout + (uint32_t)exponent_ms(exponent < CT_EXPONENT_CMA ? exponent : CT_EXPONENT_CMA);
 }
 
 static enum ide_err peer_fault(struct spdm_connection *c, enum ide_err err, const struct spdm_exchange *e,
@@ -84,7 +114,7 @@ static enum ide_err peer_fault(struct spdm_connection *c, enum ide_err err, cons
 static enum ide_err try_again(struct spdm_connection *c, struct attempt *a, uint32_t tries)
 {
     uint32_t wait = 1u << (tries < BUSY_WAIT_MAX_SHIFT ? tries : BUSY_WAIT_MAX_SHIFT);
-    c->clock.sleep_ms(c->clock.context, wait < timeout_of(c) ? wait : timeout_of(c));
+    c->clock.sleep_ms(c->clock.context, wait < timeout_of(c, a) ? wait : timeout_of(c, a));
     return build(c, a, a->exchange->request, a->exchange->in);
 }
 
@@ -99,9 +129,9 @@ static enum ide_err ask_later(struct spdm_connection *c, struct attempt *a, cons
     read_expect(&r, request_code, a->exchange->request->code, "RequestCode");
     if (exponent > SPDM_CT_EXPONENT_MAX)
         read_fail_value(&r, IDE_E_FIELD, "RDTExponent", exponent, SPDM_CT_EXPONENT_MAX);
-    uint64_t wait = r.err == IDE_OK ? ((UINT64_C(1) << exponent) + 999) / 1000 : 0;
-    if (wait > timeout_of(c))
-        read_fail_value(&r, IDE_E_TIMEOUT, "RDTExponent", wait, timeout_of(c));
+    uint64_t wait = r.err == IDE_OK ? exponent_ms(exponent) : 0;
+    if (wait > timeout_of(c, a))
+        read_fail_value(&r, IDE_E_TIMEOUT, "RDTExponent", wait, timeout_of(c, a));
     enum ide_err err = read_done(&r, &c->fault, "ERROR");
     if (err != IDE_OK)
         return err;
@@ -151,8 +181,8 @@ uint8_t spdm_error_code(const uint8_t *response, size_t len)
 static enum ide_err send(struct spdm_connection *c, struct attempt *a)
 {
     if (a->request == c->large.data)
-        return spdm_chunk_send(c, a->channel, a->request_len, timeout_of(c), &a->response, &a->response_len);
-    return a->channel->exchange(a->channel->context, c, a->request_len, &a->response, &a->response_len, timeout_of(c));
+        return spdm_chunk_send(c, a->channel, a->request_len, timeout_of(c, a), &a->response, &a->response_len);
+    return a->channel->exchange(a->channel->context, c, a->request_len, &a->response, &a->response_len, timeout_of(c, a));
 }
 
 /* LargeResponse: the response is fetched in chunks. */
@@ -164,7 +194,7 @@ static enum ide_err fetch(struct spdm_connection *c, struct attempt *a)
         spdm_decode(&spdm_msg_error, &c->params, a->response, a->response_len, &error, &consumed, &c->fault);
     if (err != IDE_OK)
         return err;
-    return spdm_chunk_get(c, a->channel, error.extended[0], timeout_of(c), &a->response, &a->response_len);
+    return spdm_chunk_get(c, a->channel, error.extended[0], timeout_of(c, a), &a->response, &a->response_len);
 }
 
 /* Exchanges until there is a response that is no ERROR. */

@@ -9,6 +9,7 @@
 #define ANY_STATE   0xffu
 #define IN(state)   (1u << (state))
 #define PADDING_MAX 3u
+#define NOT_READY_MULTIPLE 2u /* RDTM: what a requester may wait for at most, in RDTs */
 #define AFTER_CAPABILITIES (IN(SPDM_AFTER_CAPABILITIES) | IN(SPDM_NEGOTIATED))
 
 /* code, first version, name, needs, states, in session, outside, noted, handler */
@@ -29,6 +30,8 @@ static const struct spdm_handler rows[] = {
      true, true, SPDM_NOTED_NOWHERE, spdm_handle_get_measurements},
     {SPDM_GET_MEASUREMENT_EXTENSION_LOG, SPDM_VERSION_13, "GET_MEASUREMENT_EXTENSION_LOG", SPDM_CAP_MEL,
      IN(SPDM_NEGOTIATED), true, true, SPDM_NOTED_NOWHERE, spdm_handle_get_mel},
+    {SPDM_RESPOND_IF_READY, SPDM_VERSION_10, "RESPOND_IF_READY", 0, IN(SPDM_NEGOTIATED), true, true,
+     SPDM_NOTED_NOWHERE, spdm_handle_respond_if_ready},
     {SPDM_CHUNK_SEND, SPDM_VERSION_12, "CHUNK_SEND", SPDM_CAP_CHUNK, AFTER_CAPABILITIES, true, true,
      SPDM_NOTED_NOWHERE, spdm_handle_chunk_send},
     {SPDM_CHUNK_GET, SPDM_VERSION_12, "CHUNK_GET", SPDM_CAP_CHUNK, AFTER_CAPABILITIES, true, true,
@@ -59,11 +62,14 @@ void spdm_responder_session_ended(struct spdm_responder *r, const void *session)
 {
     if (r->connection.large.session == session)
         spdm_large_forget(&r->connection.large);
+    if (r->pending.session == session)
+        spdm_pending_forget(r);
 }
 
 void spdm_responder_forget(struct spdm_responder *r)
 {
     spdm_connection_reset(&r->connection);
+    spdm_pending_forget(r);
     r->last_vca = r->last_vca_request = 0;
     if (r->on_reset)
         r->on_reset(r);
@@ -139,13 +145,43 @@ static bool version_fits(const struct spdm_responder *r, uint8_t code, uint8_t v
     return r->connection.params.version == 0 || r->connection.params.version == version;
 }
 
+/*
+ * A request that only a negotiated connection has, from a requester which believes that there is one: this side has lost
+ * it. The requester reads the ERROR by the version that it believes to be agreed on.
+ */
+static enum ide_err resynch(struct spdm_responder *r, const struct spdm_handler *row, uint8_t version)
+{
+    const struct spdm_config *config = r->connection.config;
+    if (version >= config->version_min && version <= config->version_max)
+        r->error_version = version;
+    return refuse_with(r, IDE_E_STATE, SPDM_ERROR_REQUEST_RESYNCH, 0, row->name, NULL);
+}
+
+/* What was announced, or will be. */
+static bool has_capability(const struct spdm_connection *c, uint32_t needs)
+{
+    uint32_t announced = c->state >= SPDM_AFTER_CAPABILITIES ? c->params.flags_responder : UINT32_MAX;
+    return needs == 0 || c->config->flags & announced & needs;
+}
+
+/* The version that a request is one of: before one is agreed on 1.0, or what the requester believes. */
+static uint8_t version_of(const struct spdm_connection *c, const struct spdm_request *q)
+{
+    if (c->params.version != 0)
+        return c->params.version;
+    return c->state == SPDM_NOT_STARTED ? q->data[0] : SPDM_VERSION_10;
+}
+
 /* Whether the row lets the request in (DSP0274 1.2 §10.11, table of error codes). */
-static enum ide_err check_row(struct spdm_responder *r, const struct spdm_handler *row, bool in_session)
+static enum ide_err check_row(struct spdm_responder *r, const struct spdm_handler *row, const struct spdm_request *q)
 {
     const struct spdm_connection *c = &r->connection;
-    uint8_t version = c->params.version != 0 ? c->params.version : SPDM_VERSION_10;
-    if (version < row->first_version || (row->needs && !(c->config->flags & row->needs)))
+    bool in_session = q->session != NULL;
+    uint8_t version = version_of(c, q);
+    if (version < row->first_version || !has_capability(c, row->needs))
         return refuse_with(r, IDE_E_CAPABILITY, SPDM_ERROR_UNSUPPORTED_REQUEST, row->code, row->name, NULL);
+    if (c->state == SPDM_NOT_STARTED && row->states == IN(SPDM_NEGOTIATED))
+        return resynch(r, row, version);
     if (!(row->states & IN(c->state)))
         return refuse_with(r, IDE_E_STATE, SPDM_ERROR_UNEXPECTED_REQUEST, 0, row->name, NULL);
     if (in_session && !row->in_session)
@@ -221,12 +257,27 @@ static enum ide_err note(struct spdm_responder *r, const struct spdm_handler *ro
     return err;
 }
 
+/* Whether the owner wants a request served now. */
+static enum ide_err ask_ready(struct spdm_responder *r, const struct spdm_handler *row, const struct spdm_request *q)
+{
+    if (!r->ready || row->states != IN(SPDM_NEGOTIATED) || row->code == SPDM_RESPOND_IF_READY)
+        return IDE_OK;
+    enum ide_err err = r->ready(r->ready_context, q, row->code, r->pending.token);
+    return err == IDE_OK ? IDE_OK : ide_fail(&r->connection.fault, err, row->name, NULL);
+}
+
 static enum ide_err serve(struct spdm_responder *r, const struct spdm_handler *row, struct spdm_request *q,
                           struct writer *w)
 {
-    enum ide_err err = row->handle(r, q, w);
+    enum ide_err err = ask_ready(r, row, q);
+    if (err == IDE_OK)
+        err = row->handle(r, q, w);
     if (err == IDE_OK)
         err = write_done(w);
+    if (w->overflow && w->wanted <= UINT32_MAX)
+        r->too_large = (uint32_t)w->wanted;
+    if (err == IDE_E_NOT_READY && row->code != SPDM_RESPOND_IF_READY)
+        return spdm_put_off(r, row->code, q);
     if (err != IDE_OK)
         return err;
     err = note(r, row, q, w);
@@ -235,12 +286,10 @@ static enum ide_err serve(struct spdm_responder *r, const struct spdm_handler *r
     return err;
 }
 
-/* Where the channel that a request came over keeps L1/L2. */
-static struct hash *l1l2_of(struct spdm_responder *r, void *session)
+enum ide_err spdm_serve(struct spdm_responder *r, uint8_t code, struct spdm_request *q, struct writer *w)
 {
-    if (!session)
-        return &r->connection.l1l2;
-    return r->session_l1l2 ? r->session_l1l2(session) : NULL;
+    const struct spdm_handler *row = find(r, code);
+    return row ? serve(r, row, q, w) : IDE_E_INTERNAL;
 }
 
 static enum ide_err answer(struct spdm_responder *r, struct spdm_request *q, struct writer *w)
@@ -252,7 +301,9 @@ static enum ide_err answer(struct spdm_responder *r, struct spdm_request *q, str
     if (err == IDE_OK && repeated(r, row, q, w)) {
         err = write_done(w);
     } else if (err == IDE_OK) {
-        err = check_row(r, row, q->session != NULL);
+        err = check_row(r, row, q);
+        if (err == IDE_OK && row->code != SPDM_RESPOND_IF_READY)
+            spdm_pending_forget(r); /* the requester has given up on it */
         if (err == IDE_OK)
             err = serve(r, row, q, w);
     }
@@ -262,17 +313,18 @@ static enum ide_err answer(struct spdm_responder *r, struct spdm_request *q, str
 }
 
 /*
- * Another request, or an ERROR, makes L1/L2 null (DSP0274 1.2, "MEASUREMENTS signature"). Chunks are no requests of their
- * own: what they carry is.
+ * Another request, or an ERROR, makes L1/L2 null (DSP0274 1.2, "MEASUREMENTS signature"). Chunks and RESPOND_IF_READY are no
+ * requests of their own.
  */
 static void follow_l1l2(const struct spdm_request *q, enum ide_err err)
 {
     struct reader in = reader_of(q->data, q->len);
     read_u8(&in, "SPDMVersion");
     uint8_t code = read_u8(&in, "RequestResponseCode");
-    if (code == SPDM_CHUNK_SEND || code == SPDM_CHUNK_GET)
+    if (code == SPDM_CHUNK_SEND || code == SPDM_CHUNK_GET || err == IDE_E_NOT_READY)
         return;
-    spdm_l1l2_request(q->l1l2, code);
+    if (code != SPDM_RESPOND_IF_READY)
+        spdm_l1l2_request(q->l1l2, code);
     if (err != IDE_OK)
         spdm_l1l2_forget(q->l1l2);
 }
@@ -284,15 +336,48 @@ enum ide_err spdm_answer(struct spdm_responder *r, struct spdm_request *q, struc
     return err;
 }
 
+/* ExtendedErrorData, where the specification gives the code some (§10.11). */
+static void write_extended(const struct spdm_responder *r, uint8_t code, struct writer *w)
+{
+    if (code == SPDM_ERROR_RESPONSE_NOT_READY) {
+        write_u8(w, r->ready_exponent);
+        write_u8(w, r->pending.code);
+        write_u8(w, r->pending.token);
+        write_u8(w, NOT_READY_MULTIPLE);
+    } else if (code == SPDM_ERROR_RESPONSE_TOO_LARGE) {
+        write_u32(w, r->too_large);
+    }
+}
+
+/* Before 1.2 there are no such codes. */
+static uint8_t code_in(uint8_t version, uint8_t code)
+{
+    if (version >= SPDM_VERSION_12 || code < SPDM_ERROR_SESSION_REQUIRED || code > SPDM_ERROR_MESSAGE_LOST)
+        return code;
+    return code == SPDM_ERROR_SESSION_REQUIRED ? SPDM_ERROR_UNEXPECTED_REQUEST : SPDM_ERROR_UNSPECIFIED;
+}
+
 /* The one place where an internal error becomes an SPDM ERROR. */
 size_t spdm_write_error(const struct spdm_responder *r, enum ide_err err, uint8_t *response, size_t cap)
 {
-    struct spdm_error error = {.header = {.param1 = r->error_code, .param2 = r->error_data}};
+    const struct spdm_params p = {.version = r->error_version ? r->error_version : r->connection.params.version};
+    uint8_t extended[8], code = code_in(p.version, r->error_code ? r->error_code : spdm_error_for(err));
+    struct writer w = writer_of(extended, sizeof extended);
+    write_extended(r, code, &w);
+    struct spdm_error error = {
+        .header = {.param1 = code, .param2 = r->error_data}, .extended = extended, .extended_len = w.pos};
+    if (cap < SPDM_HEADER_SIZE + w.pos)
+        error.extended_len = 0;
     size_t len;
-    if (error.header.param1 == 0)
-        error.header.param1 = spdm_error_for(err);
-    return spdm_encode(&spdm_msg_error, &r->connection.params, &error, response, cap, &len) == IDE_OK ? len
-                                                                                                      : 0;
+    return spdm_encode(&spdm_msg_error, &p, &error, response, cap, &len) == IDE_OK ? len : 0;
+}
+
+/* Where the channel that a request came over keeps L1/L2. */
+static struct hash *l1l2_of(struct spdm_responder *r, void *session)
+{
+    if (!session)
+        return &r->connection.l1l2;
+    return r->session_l1l2 ? r->session_l1l2(session) : NULL;
 }
 
 /* Where chunks are agreed on a response is first written where it has room; but a chunk is itself as long as it may be. */
@@ -313,7 +398,8 @@ enum ide_err spdm_respond(struct spdm_responder *r, void *session, const uint8_t
     size_t limit = spdm_transfer_room(&r->connection, cap);
     struct writer w = writer_of(response, limit);
     r->connection.fault = (struct ide_fault){0};
-    r->error_code = r->error_data = 0;
+    r->error_version = r->error_code = r->error_data = 0;
+    r->too_large = 0;
     if (may_grow(r, &q))
         return spdm_answer_large(r, &q, 0, response, limit, response_len);
     enum ide_err err = spdm_answer(r, &q, &w);

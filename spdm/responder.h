@@ -80,6 +80,13 @@ struct spdm_vendor {
     struct spdm_vendor *next;      /* set by spdm_responder_add_vendor() */
 };
 
+/* A request that was answered with ResponseNotReady. It stands in connection.tx, which a responder does not use else. */
+struct spdm_pending {
+    uint16_t len;                           /* 0: there is none */
+    uint8_t code, token;
+    const void *session;                    /* where it came, NULL outside */
+};
+
 struct spdm_responder {
     struct spdm_connection connection;
     struct spdm_slot slots[SPDM_SLOT_PLACES];   /* chain NULL: empty */
@@ -93,6 +100,17 @@ struct spdm_responder {
     void (*on_reset)(struct spdm_responder *r);
     /* of the layer above: where a session keeps L1/L2. NULL: no measurements in sessions */
     struct hash *(*session_l1l2)(void *session);
+    /*
+     * Asked before a request is served that needs a negotiated connection, and again with the same token for each
+     * RESPOND_IF_READY. IDE_OK: go on. IDE_E_BUSY: Busy. IDE_E_NOT_READY: ResponseNotReady, with ready_exponent; a
+     * handler may return it too, if it has changed nothing. May be NULL.
+     */
+    enum ide_err (*ready)(void *context, const struct spdm_request *request, uint8_t code, uint8_t token);
+    void *ready_context;
+    uint8_t ready_exponent;                 /* RDTExponent: the response will be ready in 2^n microseconds */
+    struct spdm_pending pending;
+    uint32_t too_large;                     /* how long a response would have been that has no room */
+    uint8_t error_version;                  /* the ERROR's, where it is not the connection's; 0: it is */
     uint8_t error_code, error_data;         /* a handler may set the ERROR that its failure becomes; 0: by ide_err */
 };
 
@@ -111,7 +129,7 @@ void spdm_responder_init(struct spdm_responder *r, const struct spdm_config *con
 enum ide_err spdm_respond(struct spdm_responder *r, void *session, const uint8_t *request, size_t request_len,
                           uint8_t *response, size_t cap, size_t *response_len);
 
-/* Forgets what is under way in a session that ends. */
+/* Forgets what is under way in a session that ends; NULL: outside all of them. */
 void spdm_responder_session_ended(struct spdm_responder *r, const void *session);
 
 /* Makes r answer v's vendor-defined requests. Borrows v. */

@@ -63,6 +63,17 @@ static enum ide_err echo(void *context, struct spdm_responder *r, const struct s
     return IDE_OK;
 }
 
+/* Sometimes not ready, sometimes busy. */
+static enum ide_err ready(void *context, const struct spdm_request *request, uint8_t code, uint8_t token)
+{
+    struct fuzz_device *d = context;
+    (void)request;
+    (void)code;
+    (void)token;
+    unsigned turn = d->asked++ % 11;
+    return turn == 5 ? IDE_E_NOT_READY : turn == 8 ? IDE_E_BUSY : IDE_OK;
+}
+
 void fuzz_device_open(struct fuzz_device *d, uint8_t version)
 {
     memset(d, 0, sizeof *d);
@@ -73,6 +84,8 @@ void fuzz_device_open(struct fuzz_device *d, uint8_t version)
     struct rng rng = fuzz_rng(&d->random);
     measured_device_configure(&d->config);
     spdm_responder_init(&d->responder, &d->config, &rng, &fuzz_clock, &spdm_handlers, 1);
+    d->responder.ready = ready;
+    d->responder.ready_context = d;
     if (private_key_load(&d->key, key_one, sizeof key_one) != IDE_OK)
         abort();
     d->public_key = (struct public_key){.type = KEY_EC_P256, .bits = 256, .len = sizeof generator};

@@ -15,6 +15,7 @@ struct fuzz_device {
     uint8_t chain[700];
     struct spdm_vendor vendor;
     uint8_t large[9000];
+    unsigned asked;
     uint64_t random;      /* of the generator that is none */
 };
 

@@ -205,6 +205,8 @@ static void the_longest_message_is_respected(void)
     answer_len = 6000 - VENDOR_HEAD + 1;
     CHECK_ERR(exchange_clear(1), IDE_E_PEER_ERROR);
     CU_ASSERT_EQUAL(loop.requester.fault.peer_code, SPDM_ERROR_RESPONSE_TOO_LARGE);
+    const uint8_t how_long[] = {0x12, SPDM_ERROR, SPDM_ERROR_RESPONSE_TOO_LARGE, 0, 0x71, 0x17, 0, 0};
+    CU_ASSERT_EQUAL(memcmp(loop.response + DOE_HEADER_SIZE, how_long, sizeof how_long), 0);
     answer_len--;
     CHECK_OK(exchange_clear(1));
     finish();

@@ -114,7 +114,7 @@ static void a_fault_reads_as_one_line(void)
     ide_fail(&fault, IDE_E_PEER_ERROR, "KEY_EXCHANGE", NULL);
     fault.peer_code = 4;
     CU_ASSERT_STRING_EQUAL(ide_fault_text(&fault, text, sizeof text),
-                           "KEY_EXCHANGE: the peer answered with an SPDM ERROR (code 0x04, data 0x00)");
+                           "KEY_EXCHANGE: the peer answered with an SPDM ERROR (code 0x04, UnexpectedRequest, data 0x00)");
     CU_ASSERT_STRING_EQUAL(ide_fault_text(&fault, text, 8), "KEY_EXC");
 }
 

@@ -36,6 +36,8 @@ static const struct rule rules[] = {
     {SPDM_HEARTBEAT, IN(SPDM_NEGOTIATED), true, false, SPDM_ERROR, SPDM_ERROR_UNEXPECTED_REQUEST},
     {SPDM_KEY_UPDATE, IN(SPDM_NEGOTIATED), true, false, SPDM_ERROR, SPDM_ERROR_INVALID_REQUEST},
     {SPDM_END_SESSION, IN(SPDM_NEGOTIATED), true, false, SPDM_END_SESSION_ACK, 0},
+    /* nothing is pending */
+    {SPDM_RESPOND_IF_READY, IN(SPDM_NEGOTIATED), true, true, SPDM_ERROR, SPDM_ERROR_UNEXPECTED_REQUEST},
 };
 
 static struct loopback l;
@@ -152,10 +154,13 @@ static struct answer wanted(uint8_t code, enum place place)
         return wanted_in_handshake(code);
     if (!row)
         return refusal(SPDM_ERROR_UNSUPPORTED_REQUEST, code);
-    uint8_t version = c->params.version ? c->params.version : SPDM_VERSION_10;
-    if (version < row->first_version || (row->needs && !(row->needs & c->config->flags)))
+    uint8_t version = c->params.version ? c->params.version : place == NOT_STARTED ? SPDM_VERSION_12 : SPDM_VERSION_10;
+    uint32_t flags = c->config->flags & (c->state >= SPDM_AFTER_CAPABILITIES ? c->params.flags_responder : UINT32_MAX);
+    if (version < row->first_version || (row->needs && !(row->needs & flags)))
         return refusal(SPDM_ERROR_UNSUPPORTED_REQUEST, code);
     const struct rule rule = rule_of(row);
+    if (place == NOT_STARTED && rule.states == IN(SPDM_NEGOTIATED))
+        return refusal(SPDM_ERROR_REQUEST_RESYNCH, 0);
     if (!(rule.states & IN(connection_state(place))) || (session_in(place) && !rule.in_session))
         return refusal(SPDM_ERROR_UNEXPECTED_REQUEST, 0);
     if (!session_in(place) && !rule.out_session)
