@@ -161,7 +161,7 @@ static enum ide_err resynch(struct spdm_responder *r, const struct spdm_handler 
 static bool has_capability(const struct spdm_connection *c, uint32_t needs)
 {
     uint32_t announced = c->state >= SPDM_AFTER_CAPABILITIES ? c->params.flags_responder : UINT32_MAX;
-    return needs == 0 || c->config->flags & announced & needs;
+    return needs == 0 || (c->config->flags & needs && announced & needs);
 }
 
 /* The version that a request is one of: before one is agreed on 1.0, or what the requester believes. */

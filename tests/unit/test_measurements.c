@@ -326,7 +326,7 @@ static void what_a_device_refuses(void)
 {
     uint8_t request[4 + 32 + 1] = {SPDM_VERSION_12, SPDM_GET_MEASUREMENTS, 0, 1};
     open_version(SPDM_VERSION_12);
-    CU_ASSERT_EQUAL(answer(request, 4), SPDM_ERROR_UNEXPECTED_REQUEST);
+    CU_ASSERT_EQUAL(answer(request, 4), SPDM_ERROR_REQUEST_RESYNCH);
     CHECK_OK(spdm_authenticate(&pair.requester, 0, &identity.trust));
     CU_ASSERT_EQUAL(answer(request, 4), 0);
     request[3] = 0x42;   /* no such measurement */
