@@ -8,6 +8,7 @@
 #define STEP_RECEIVE "DOE receive"
 
 #define HEADER_DWORDS 2u
+#define HEADER_BYTES ((size_t)4 * HEADER_DWORDS)
 #define CHECK_EVERY   32u /* dwords: between two of them the deadline and the cancel flag are not looked at */
 
 /* One exchange under way. */
@@ -193,8 +194,8 @@ static enum ide_err receive_object(struct transfer *t, struct writer *response)
 /* A request is a whole number of dwords, and its header says how many: the device waits for as many. */
 static enum ide_err check_request(const uint8_t *request, size_t request_len, struct ide_fault *fault)
 {
-    if (request_len % 4 != 0 || request_len < 4 * HEADER_DWORDS || request_len > DOE_OBJECT_MAX)
-        return ide_fail_value(fault, IDE_E_ARGUMENT, STEP_SEND, "length", request_len, 4 * HEADER_DWORDS);
+    if (request_len % 4 != 0 || request_len < HEADER_BYTES || request_len > DOE_OBJECT_MAX)
+        return ide_fail_value(fault, IDE_E_ARGUMENT, STEP_SEND, "length", request_len, HEADER_BYTES);
     struct reader r = reader_of(request, request_len);
     read_u32(&r, "header");
     uint32_t length = read_u32(&r, "Length") & PCIE_DOE_LENGTH;
@@ -214,8 +215,8 @@ enum ide_err doe_mailbox_exchange(void *context, const uint8_t *request, size_t 
     enum ide_err err = check_request(request, request_len, fault);
     if (err != IDE_OK)
         return err;
-    if (response_cap < 4 * HEADER_DWORDS)
-        return ide_fail_value(fault, IDE_E_SPACE, STEP_RECEIVE, "length", response_cap, 4 * HEADER_DWORDS);
+    if (response_cap < HEADER_BYTES)
+        return ide_fail_value(fault, IDE_E_SPACE, STEP_RECEIVE, "length", response_cap, HEADER_BYTES);
     if (mailbox->dead)
         return ide_fail(fault, IDE_E_DOE_ABORT, STEP_SEND, "DOE Abort");
 

@@ -56,7 +56,8 @@ static void add(const char *name, const void *data, size_t n, const uint8_t *par
     }
     struct secret *s = &secrets[count++];
     memset(s, 0, sizeof *s);
-    snprintf(s->name, sizeof s->name, "%s", name);
+    /* no snprintf(): it would save vector registers, in which the crypto layer may have left a piece, on the stack */
+    memcpy(s->name, name, strnlen(name, sizeof s->name - 1));
     memcpy(s->data, data, n);
     s->len = n;
     if (parent)

@@ -8,7 +8,7 @@
 
 #include "spdm/cursor.h"
 
-#define FILE_MAX 8192u
+#define FILE_MAX ((size_t)8192)
 #define CHAIN_MAX (CREDENTIAL_CERTIFICATES * FILE_MAX)
 
 /* -1 for what is no base64 digit. */

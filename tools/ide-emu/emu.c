@@ -78,7 +78,7 @@ bool emu_init(struct emu *emu, const struct platform *platform, char *error, siz
 
 void emu_free(struct emu *emu)
 {
-    for (size_t i = 0; i < emu->count; i++) {
+    for (size_t i = 0; emu->functions && i < emu->count; i++) {
         struct emu_function *f = &emu->functions[i];
         mailbox_free(&f->mailbox);
         stream_port_free(&f->ide);

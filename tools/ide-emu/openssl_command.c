@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -26,7 +27,7 @@ static bool split(char *text, char *argv[static ARGUMENTS_MAX])
 pid_t openssl_start(const char *directory, const char *arguments)
 {
     char text[TEXT_MAX], *argv[ARGUMENTS_MAX];
-    if (strlen(arguments) >= sizeof text || !split(strcpy(text, arguments), argv))
+    if ((size_t)snprintf(text, sizeof text, "%s", arguments) >= sizeof text || !split(text, argv))
         return -1;
 
     posix_spawn_file_actions_t actions;

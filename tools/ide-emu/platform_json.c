@@ -404,7 +404,7 @@ bool platform_parse(struct platform *p, const char *text, size_t len, const char
     return ok;
 }
 
-#define FILE_MAX (1024u * 1024u)
+#define FILE_MAX ((size_t)1 << 20)
 
 bool platform_load(struct platform *p, const char *path, char *error, size_t size)
 {

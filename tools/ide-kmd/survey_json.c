@@ -40,7 +40,7 @@ json_t *version_json(const struct spdm_params *params)
     char text[8];
     if (params->version == 0)
         return json_null();
-    snprintf(text, sizeof text, "%u.%u", params->version >> 4, params->version & 15);
+    snprintf(text, sizeof text, "%d.%d", params->version >> 4, params->version & 15);
     return json_string(text);
 }
 

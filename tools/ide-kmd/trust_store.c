@@ -61,7 +61,7 @@ static bool is_der(const uint8_t *der, size_t len)
 static bool add_anchor(struct trust_store *store, const uint8_t *der, size_t len)
 {
     uint8_t *copy;
-    if (!is_der(der, len) || store->trust.anchor_count == TRUST_ANCHORS_MAX || !(copy = malloc(len)))
+    if (len == 0 || !is_der(der, len) || store->trust.anchor_count == TRUST_ANCHORS_MAX || !(copy = malloc(len)))
         return false;
     memcpy(copy, der, len);
     store->anchors[store->trust.anchor_count++] = (struct trust_anchor){.der = copy, .len = len};
