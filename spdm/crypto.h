@@ -51,6 +51,10 @@ enum ide_err aead_seal(const struct aead_key *k, const uint8_t *iv, const void *
 /* IDE_E_RECORD if the tag is not right; data is then cleared. */
 enum ide_err aead_open(const struct aead_key *k, const uint8_t *iv, const void *aad, size_t aad_len, uint8_t *data,
                        size_t n, const uint8_t *tag) MUST_USE;
+/* The same with a tag of which only the first tag_len bytes came: PCIe's MAC has 12 (NIST SP 800-38D §5.2.1.2). */
+#define AEAD_TAG_SHORT 12u
+enum ide_err aead_open_short(const struct aead_key *k, const uint8_t *iv, const void *aad, size_t aad_len,
+                             uint8_t *data, size_t n, const uint8_t *tag, size_t tag_len) MUST_USE;
 void aead_clear(struct aead_key *k);
 
 /* Ephemeral Diffie-Hellman. The public part is in SPDM's form: X || Y without a leading 04, or the group element. */

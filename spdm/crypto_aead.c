@@ -79,11 +79,11 @@ static int chacha_run(const struct aead_key *k, int encrypt, const uint8_t *iv, 
 }
 
 static int chacha_open(const struct aead_key *k, const uint8_t *iv, const void *aad, word32 aad_len,
-                       uint8_t *data, word32 n, const uint8_t *tag)
+                       uint8_t *data, word32 n, const uint8_t *tag, size_t tag_len)
 {
     uint8_t expected[AEAD_TAG_SIZE];
     int rc = chacha_run(k, CHACHA20_POLY1305_AEAD_DECRYPT, iv, aad, aad_len, data, n, expected);
-    if (rc == 0 && !equal_secret(expected, tag, sizeof(expected)))
+    if (rc == 0 && !equal_secret(expected, tag, tag_len))
         rc = MAC_CMP_FAILED_E;
     wipe(expected, sizeof(expected));
     return rc;
@@ -115,14 +115,22 @@ enum ide_err aead_seal(const struct aead_key *k, const uint8_t *iv, const void *
 enum ide_err aead_open(const struct aead_key *k, const uint8_t *iv, const void *aad, size_t aad_len,
                        uint8_t *data, size_t n, const uint8_t *tag)
 {
+    return aead_open_short(k, iv, aad, aad_len, data, n, tag, AEAD_TAG_SIZE);
+}
+
+enum ide_err aead_open_short(const struct aead_key *k, const uint8_t *iv, const void *aad, size_t aad_len,
+                             uint8_t *data, size_t n, const uint8_t *tag, size_t tag_len)
+{
     enum ide_err err = check(k, aad_len, n);
+    if (err == IDE_OK && (tag_len < AEAD_TAG_SHORT || tag_len > AEAD_TAG_SIZE))
+        err = IDE_E_ARGUMENT;
     if (err != IDE_OK)
         return err;
     int rc;
     if (k->id == AEAD_CHACHA20_POLY1305)
-        rc = chacha_open(k, iv, aad, (word32)aad_len, data, (word32)n, tag);
+        rc = chacha_open(k, iv, aad, (word32)aad_len, data, (word32)n, tag, tag_len);
     else
-        rc = wc_AesGcmDecrypt(aes_of(k), data, data, (word32)n, iv, AEAD_IV_SIZE, tag, AEAD_TAG_SIZE, aad,
+        rc = wc_AesGcmDecrypt(aes_of(k), data, data, (word32)n, iv, AEAD_IV_SIZE, tag, (word32)tag_len, aad,
                               (word32)aad_len);
     wolf_burn_record();
     if (rc == 0)

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define CLIENTS_MAX 16u
-#define LINE_MAX_BYTES 512u
+#define LINE_MAX_BYTES 2048u
 
 /* The descriptors that are polled: what ends the thread, the listener, the clients. */
 #define POLL_END 0u

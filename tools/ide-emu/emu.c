@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/ide-emu/fabric.h"
 #include "tools/ide-emu/function_config.h"
 #include "tools/ide-emu/ide_link.h"
 
@@ -25,8 +26,20 @@ static bool build_function(struct emu_function *f, const struct function_resourc
         return false;
     if (f->desc.ide.present && !stream_port_build(&f->ide, &f->desc.ide, &f->config))
         return false;
+    aer_build(&f->aer, &f->config, f->exp_cap, f->desc.type == PCIE_TYPE_ROOT_PORT);
     mailbox_init(&f->mailbox);
     return true;
+}
+
+/* Below a root port and a downstream port there is a link. */
+static bool build_link(struct emu_function *f)
+{
+    if (f->desc.type != PCIE_TYPE_ROOT_PORT && f->desc.type != PCIE_TYPE_DOWNSTREAM)
+        return true;
+    f->link = calloc(1, sizeof *f->link);
+    if (f->link)
+        f->link->port = f;
+    return f->link != NULL;
 }
 
 /* Waits on it are until a monotonic time. */
@@ -51,7 +64,7 @@ static bool build_all(struct emu *emu, const struct platform *platform, struct f
         pcie_bdf_format(&f->desc.bdf, f->name);
         init_condition(&f->mailbox_changed);
         emu->count = i + 1;
-        if (!build_function(f, &resources[i])) {
+        if (!build_link(f) || !build_function(f, &resources[i])) {
             snprintf(error, size, "%s: its capabilities do not fit into configuration space", f->name);
             return false;
         }
@@ -65,7 +78,8 @@ bool emu_init(struct emu *emu, const struct platform *platform, char *error, siz
     pthread_mutex_init(&emu->lock, NULL);
     emu->functions = calloc(platform->count + 1, sizeof *emu->functions);
     struct function_resources *resources = calloc(platform->count + 1, sizeof *resources);
-    bool ok = emu->functions && resources;
+    emu->fabric = fabric_new();
+    bool ok = emu->functions && resources && emu->fabric;
     if (!ok)
         snprintf(error, size, "out of memory");
     else
@@ -82,9 +96,14 @@ void emu_free(struct emu *emu)
         struct emu_function *f = &emu->functions[i];
         mailbox_free(&f->mailbox);
         stream_port_free(&f->ide);
+        memory_free(&f->bar);
+        for (unsigned way = 0; f->link && way < LINK_WAYS; way++)
+            adversary_clear(&f->link->adversary[way]);
+        free(f->link);
         pthread_cond_destroy(&f->mailbox_changed);
     }
     free(emu->functions);
+    fabric_free(emu->fabric);
     pthread_mutex_destroy(&emu->lock);
     memset(emu, 0, sizeof *emu);
 }
@@ -133,7 +152,7 @@ static void write_device_control(struct emu_function *f, unsigned offset, uint32
 }
 
 /* One naturally aligned access: the dword at offset, and which of its bytes. */
-static void write_dword(struct emu_function *f, unsigned offset, uint32_t value, uint32_t enabled)
+void emu_config_write_dword(struct emu_function *f, unsigned offset, uint32_t value, uint32_t enabled)
 {
     if (f->doe_cap && offset >= f->doe_cap + PCIE_DOE_CAP && offset < f->doe_cap + PCIE_DOE_SIZE) {
         write_mailbox(f, offset - f->doe_cap, value, enabled);
@@ -145,6 +164,18 @@ static void write_dword(struct emu_function *f, unsigned offset, uint32_t value,
     } else {
         config_write(&f->config, offset, value, enabled);
     }
+}
+
+uint64_t emu_bar_base(const struct emu_function *f)
+{
+    uint64_t base = config_get32(&f->config, FUNCTION_BAR0) | (uint64_t)config_get32(&f->config, FUNCTION_BAR0 + 4) << 32;
+    return base & ~(f->desc.bar_size - 1);
+}
+
+bool emu_bar_has(const struct emu_function *f, uint64_t address)
+{
+    return f->desc.bar_size && config_get16(&f->config, FUNCTION_COMMAND) & FUNCTION_COMMAND_MEMORY &&
+           address - emu_bar_base(f) < f->desc.bar_size;
 }
 
 /* How many bytes the host's next access takes: it is naturally aligned and at most a dword. */
@@ -165,7 +196,7 @@ void emu_config_write(struct emu_function *f, unsigned offset, const uint8_t *da
             value |= (uint32_t)data[i] << (8 * i);
             enabled |= UINT32_C(0xff) << (8 * i);
         }
-        write_dword(f, offset & ~3u, value << shift, enabled << shift);
+        emu_config_write_dword(f, offset & ~3u, value << shift, enabled << shift);
         offset += size;
         data += size;
         n -= size;

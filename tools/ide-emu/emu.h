@@ -13,14 +13,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tools/ide-emu/aer.h"
 #include "tools/ide-emu/config_space.h"
 #include "tools/ide-emu/mailbox.h"
 #include "tools/ide-emu/fault.h"
+#include "tools/ide-emu/memory.h"
 #include "tools/ide-emu/stream_port.h"
 #include "tools/ide-emu/platform.h"
 
 struct emu;
 struct device;
+struct fabric;
+struct link;
 
 struct emu_function {
     struct emu *emu;
@@ -33,6 +37,9 @@ struct emu_function {
     pthread_cond_t mailbox_changed;   /* an object waits, or was aborted; with emu->lock */
     struct stream_port ide;              /* ide.cap 0: no IDE */
     struct fault_set faults;
+    struct aer aer;
+    struct memory bar;                /* behind BAR 0 */
+    struct link *link;                /* below a root port or downstream port; NULL for others */
     bool bridged;                     /* its keys are an external responder's, and unknown here */
     bool reset_wanted;                /* the responder behind the mailbox has to follow a reset */
     struct device *device;            /* NULL without a mailbox */
@@ -42,6 +49,7 @@ struct emu {
     pthread_mutex_t lock;
     struct emu_function *functions;
     size_t count;
+    struct fabric *fabric;            /* what the links carry */
 };
 
 /* Builds the functions; on failure says why in error[size]. Devices are added by device.h. */
@@ -59,6 +67,13 @@ void emu_unlock(struct emu *emu);
  */
 void emu_config_read(struct emu_function *f, unsigned offset, uint8_t *data, size_t n);
 void emu_config_write(struct emu_function *f, unsigned offset, const uint8_t *data, size_t n);
+
+/* One access, inside a dword: its offset, value and enabled bytes as a mask. Lock held. */
+void emu_config_write_dword(struct emu_function *f, unsigned offset, uint32_t value, uint32_t enabled);
+
+/* Where BAR 0 is; whether the function decodes the address with it. Lock held. */
+uint64_t emu_bar_base(const struct emu_function *f);
+bool emu_bar_has(const struct emu_function *f, uint64_t address);
 
 /*
  * A function-level reset: mailbox, IDE capability and keys as at the start, and the responder forgets its sessions. The

@@ -4,13 +4,9 @@
 #include <string.h>
 
 /* Header registers that only an emulation writes; the rest is in root_port/pcie_regs.h (PCIe 6.x §7.5.1). */
-#define HDR_COMMAND 0x04u
-#define HDR_COMMAND_MEMORY 0x0002u
-#define HDR_COMMAND_MASTER 0x0004u
 #define HDR_COMMAND_WRITABLE 0x0546u   /* memory, master, parity, SERR#, INTx disable */
 #define HDR_STATUS_CLEARABLE 0xf9000000u
 #define HDR_CACHE_LINE 0x0cu
-#define HDR_BAR0 0x10u
 #define HDR_BAR_64BIT 0x4u
 #define HDR_IO_WINDOW 0x1cu
 #define HDR_SECONDARY_STATUS_CLEARABLE 0xf9000000u
@@ -112,9 +108,9 @@ static void build_header(struct config_space *c, const struct platform_function 
     config_put16(c, PCIE_VENDOR_ID, f->ids.vendor);
     config_put16(c, PCIE_VENDOR_ID + 2, f->ids.device);
     config_put32(c, PCIE_CLASS_REVISION, f->ids.class_code << 8 | f->ids.revision);
-    config_put16(c, HDR_COMMAND, HDR_COMMAND_MEMORY | HDR_COMMAND_MASTER);
-    config_writable(c, HDR_COMMAND, HDR_COMMAND_WRITABLE);
-    config_clearable(c, HDR_COMMAND, HDR_STATUS_CLEARABLE);
+    config_put16(c, FUNCTION_COMMAND, FUNCTION_COMMAND_MEMORY | FUNCTION_COMMAND_MASTER);
+    config_writable(c, FUNCTION_COMMAND, HDR_COMMAND_WRITABLE);
+    config_clearable(c, FUNCTION_COMMAND, HDR_STATUS_CLEARABLE);
     config_writable(c, HDR_CACHE_LINE, 0xff);
     config_writable(c, HDR_INTERRUPT_LINE, 0xff);
 }
@@ -127,10 +123,10 @@ static void build_endpoint_header(struct config_space *c, const struct platform_
     if (!f->bar_size)
         return;
     uint64_t address_bits = ~(f->bar_size - 1);
-    config_put32(c, HDR_BAR0, (uint32_t)r->bar_base | HDR_BAR_64BIT);
-    config_put32(c, HDR_BAR0 + 4, (uint32_t)(r->bar_base >> 32));
-    config_writable(c, HDR_BAR0, (uint32_t)address_bits);
-    config_writable(c, HDR_BAR0 + 4, (uint32_t)(address_bits >> 32));
+    config_put32(c, FUNCTION_BAR0, (uint32_t)r->bar_base | HDR_BAR_64BIT);
+    config_put32(c, FUNCTION_BAR0 + 4, (uint32_t)(r->bar_base >> 32));
+    config_writable(c, FUNCTION_BAR0, (uint32_t)address_bits);
+    config_writable(c, FUNCTION_BAR0 + 4, (uint32_t)(address_bits >> 32));
 }
 
 static void build_bridge_header(struct config_space *c, const struct platform_function *f,

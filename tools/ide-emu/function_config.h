@@ -22,7 +22,14 @@ uint16_t function_config_build(struct config_space *c, const struct platform_fun
 /* Adds a DOE extended capability; 0 if there is no room. */
 uint16_t function_config_add_doe(struct config_space *c);
 
+/* Registers of an endpoint's header that the link looks at (PCIe 6.x §7.5.1). */
+#define FUNCTION_COMMAND 0x04u
+#define FUNCTION_COMMAND_MEMORY 0x0002u
+#define FUNCTION_COMMAND_MASTER 0x0004u
+#define FUNCTION_BAR0 0x10u
+
 #define EXP_DEVCTL 0x08u
+#define EXP_DEVCTL_PAYLOAD 0x00e0u   /* Max_Payload_Size: 128 << value */
 #define EXP_DEVCTL_FLR 0x8000u   /* Initiate Function Level Reset */
 
 #endif

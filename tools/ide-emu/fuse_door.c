@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tools/ide-emu/link_host.h"
 #include "tools/ide-emu/sysfs_text.h"
 
 /* Names and kinds never change while it is mounted. */
@@ -60,7 +61,8 @@ static bool make_tree(struct fuse_door *d, struct emu *emu)
         struct emu_function *f = &emu->functions[i];
         size_t dir = add_node(d, (struct node){.parent = devices, .name = f->name, .function = f});
         for (size_t k = 0; k < sysfs_file_count; k++)
-            add_node(d, (struct node){dir, sysfs_files[k].name, f, &sysfs_files[k]});
+            if (!sysfs_is_bar(&sysfs_files[k]) || f->desc.bar_size)
+                add_node(d, (struct node){dir, sysfs_files[k].name, f, &sysfs_files[k]});
     }
     return true;
 }
@@ -77,7 +79,7 @@ static struct stat attributes(const struct node *n, fuse_ino_t ino)
     if (n->file) {
         st.st_mode = S_IFREG | n->file->mode;
         st.st_nlink = 1;
-        st.st_size = 4096; /* what sysfs says of every text file, and the size of configuration space */
+        st.st_size = sysfs_is_bar(n->file) ? (off_t)n->function->desc.bar_size : 4096; /* what sysfs says of every text file, and the size of configuration space */
     }
     return st;
 }
@@ -164,16 +166,54 @@ static void do_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     fuse_reply_open(req, fi);
 }
 
+static int errno_of(enum link_result result)
+{
+    return result == LINK_DONE ? 0 : result == LINK_NO_TAG ? EBUSY : EIO;
+}
+
+/* How much of an access at off is inside BAR 0. */
+static size_t inside_bar(const struct node *n, size_t size, off_t off)
+{
+    uint64_t bar = n->function->desc.bar_size, at = (uint64_t)off < bar ? (uint64_t)off : bar;
+    return size < bar - at ? size : (size_t)(bar - at);
+}
+
+static void read_bar(fuse_req_t req, const struct node *n, size_t size, off_t off)
+{
+    size_t count = inside_bar(n, size, off);
+    uint8_t *data = malloc(count + 1);
+    int error = data ? errno_of(link_bar_read(n->function, (uint64_t)off, data, count)) : ENOMEM;
+    if (error)
+        fuse_reply_err(req, error);
+    else
+        fuse_reply_buf(req, (const char *)data, count);
+    free(data);
+}
+
+static void write_bar(fuse_req_t req, const struct node *n, const char *data, size_t size, off_t off)
+{
+    size_t count = inside_bar(n, size, off);
+    int error = count < size ? EFBIG : errno_of(link_bar_write(n->function, (uint64_t)off, (const uint8_t *)data, count));
+    if (error)
+        fuse_reply_err(req, error);
+    else
+        fuse_reply_write(req, count);
+}
+
 static void do_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
     (void)fi;
     const struct node *n = node_of(req, ino);
     char data[PCIE_CONFIG_SIZE];
+    if (sysfs_is_bar(n->file)) {
+        read_bar(req, n, size, off);
+        return;
+    }
     size_t len = n->file->text ? n->file->text(n->function, data) : PCIE_CONFIG_SIZE;
     size_t at = (size_t)off < len ? (size_t)off : len;
     size_t count = size < len - at ? size : len - at;
     if (!n->file->text)
-        emu_config_read(n->function, (unsigned)at, (uint8_t *)data + at, count);
+        link_config_read(n->function, (unsigned)at, (uint8_t *)data + at, count);
     fuse_reply_buf(req, data + at, count);
 }
 
@@ -182,13 +222,17 @@ static void do_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t si
 {
     (void)fi;
     const struct node *n = node_of(req, ino);
+    if (sysfs_is_bar(n->file)) {
+        write_bar(req, n, data, size, off);
+        return;
+    }
     if (n->file->text || off >= (off_t)PCIE_CONFIG_SIZE) {
         fuse_reply_err(req, n->file->text ? EACCES : EFBIG);
         return;
     }
     if (size > PCIE_CONFIG_SIZE - (size_t)off)
         size = PCIE_CONFIG_SIZE - (size_t)off;
-    emu_config_write(n->function, (unsigned)off, (const uint8_t *)data, size);
+    link_config_write(n->function, (unsigned)off, (const uint8_t *)data, size);
     fuse_reply_write(req, size);
 }
 

@@ -10,7 +10,8 @@ _ide_emu_faults() {
 }
 
 _ide_emu() {
-    local options="--mount --spdm --bridge --platform --identity --make-identities --control --misbehave --verbose --help
+    local options="--mount --spdm --bridge --platform --identity --make-identities --control --pcap --link-log
+        --misbehave --verbose --help
         --version"
     local cur prev line
     # Without bash-completion's splitting a BDF would be several words, because of its colons.
@@ -24,7 +25,7 @@ _ide_emu() {
         mapfile -t COMPREPLY < <(compgen -d -- "$cur")
         return
         ;;
-    --platform | --control)
+    --platform | --control | --pcap | --link-log)
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
         ;;

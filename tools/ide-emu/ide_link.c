@@ -124,6 +124,12 @@ static bool is_secure(struct link_end end)
     return other.stream && port_stream_enabled(other.stream, &other.function->config) && keys_agree(end, other);
 }
 
+static bool is_bridged(struct link_end end)
+{
+    struct link_end other = ide_link_partner(end);
+    return end.function->bridged || (other.function && other.function->bridged);
+}
+
 void ide_link_settle(struct emu *emu)
 {
     for (size_t i = 0; i < emu->count; i++) {
@@ -131,6 +137,8 @@ void ide_link_settle(struct emu *emu)
         for (size_t k = 0; k < f->ide.count; k++) {
             struct port_stream *s = &f->ide.streams[k];
             s->secure = is_secure((struct link_end){f, s});
+            struct link_end end = {f, s};
+            s->guarded = port_stream_enabled(s, &f->config) && (s->guarded || (s->secure && !is_bridged(end)));
             port_stream_report(s, &f->config, !fault_is_on(&f->faults, FAULT_STAYS_INSECURE));
         }
     }

@@ -9,6 +9,7 @@
 #include "tools/ide-emu/control_door.h"
 #include "tools/ide-emu/device.h"
 #include "tools/ide-emu/fuse_door.h"
+#include "tools/ide-emu/link_log.h"
 #include "tools/ide-emu/options.h"
 #include "tools/ide-emu/spdm_door.h"
 
@@ -152,7 +153,8 @@ static bool start(struct program *p)
 {
     return load_platform(p) &&
            identities_open(&p->identities, &p->platform, p->options->identity, p->error, sizeof p->error) &&
-           emu_init(&p->emu, &p->platform, p->error, sizeof p->error) && open_devices(p) && apply_faults(p) &&
+           emu_init(&p->emu, &p->platform, p->error, sizeof p->error) &&
+           link_log_open(&p->emu, p->options->pcap, p->options->link_log, p->error, sizeof p->error) && open_devices(p) && apply_faults(p) &&
            open_doors(p);
 }
 
@@ -165,8 +167,10 @@ static void stop(struct program *p)
         spdm_door_close(p->spdm[i]);
     for (size_t i = 0; i < p->emu.count; i++)
         device_close(p->emu.functions[i].device);
-    if (p->emu.functions)
+    if (p->emu.functions) {
+        link_log_close(&p->emu);
         emu_free(&p->emu);
+    }
     identities_close(&p->identities);
 }
 

@@ -17,6 +17,8 @@ enum option_code {
     OPTION_IDENTITY,
     OPTION_MAKE_IDENTITIES,
     OPTION_CONTROL,
+    OPTION_PCAP,
+    OPTION_LINK_LOG,
     OPTION_SPDM,
     OPTION_BRIDGE,
     OPTION_MISBEHAVE,
@@ -31,6 +33,8 @@ static const struct option long_options[] = {
     {"identity", required_argument, NULL, OPTION_IDENTITY},
     {"make-identities", required_argument, NULL, OPTION_MAKE_IDENTITIES},
     {"control", required_argument, NULL, OPTION_CONTROL},
+    {"pcap", required_argument, NULL, OPTION_PCAP},
+    {"link-log", required_argument, NULL, OPTION_LINK_LOG},
     {"spdm", required_argument, NULL, OPTION_SPDM},
     {"bridge", required_argument, NULL, OPTION_BRIDGE},
     {"misbehave", required_argument, NULL, OPTION_MISBEHAVE},
@@ -55,6 +59,8 @@ static void print_help(void)
           "                           trust is DIR/trust/root.pem\n"
           "  --make-identities DIR    only make them\n"
           "  --control SOCKET         take orders on a UNIX socket\n"
+          "  --pcap FILE              write what goes over the links there\n"
+          "  --link-log FILE          the same as text\n"
           "  --misbehave BDF=FAULT[=VALUE][:COUNT]\n"
           "                           see below\n"
           "  -v, --verbose            tell on stderr what devices refuse\n"
@@ -118,6 +124,12 @@ static bool take(struct options *o, int code)
         return true;
     case OPTION_CONTROL:
         o->control = optarg;
+        return true;
+    case OPTION_PCAP:
+        o->pcap = optarg;
+        return true;
+    case OPTION_LINK_LOG:
+        o->link_log = optarg;
         return true;
     case OPTION_SPDM:
         return add_binding(&o->spdm, optarg, "spdm");

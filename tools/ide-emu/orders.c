@@ -7,9 +7,10 @@
 
 #include "tools/ide-emu/device.h"
 #include "tools/ide-emu/ide_link.h"
+#include "tools/ide-emu/link_orders.h"
 #include "tools/ide-emu/state_json.h"
 
-#define WORDS_MAX 5u
+#define WORDS_MAX LINK_ORDER_WORDS
 #define TEXT_MAX 512u
 
 /* One order with its words, the order's own name first. */
@@ -149,8 +150,10 @@ char *orders_obey(const struct orders *orders, char *line)
         return strdup("error: an empty line");
     if (strcmp(o.words[0], "state") == 0 && o.count == 1)
         return state_json(orders->emu);
+    char *answer;
+    if (link_orders_obey(orders->emu, o.words, o.count, &answer))
+        return answer;
     if (obey(&o))
         return strdup("ok");
-    char *answer;
     return asprintf(&answer, "error: %s", o.error) < 0 ? NULL : answer;
 }

@@ -8,6 +8,8 @@
  *   reset BDF              a function-level reset
  *   fail BDF STREAM_ID     the function gets a TLP on the stream that does not authenticate
  *   state                  all functions and streams as one line of JSON, without keys
+ *
+ * and those of link_orders.h.
  */
 #ifndef IDE_EMU_ORDERS_H
 #define IDE_EMU_ORDERS_H

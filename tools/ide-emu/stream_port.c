@@ -22,6 +22,32 @@ static const struct {
     {PCIE_IDE_CAP_TEE_LIMITED, PCIE_IDE_SEL_CTL_TEE_LIMITED, true},
 };
 
+static void key_slot_clear(struct ide_key_slot *slot)
+{
+    if (slot->schedule)
+        aead_clear(slot->schedule);
+    free(slot->schedule);
+    wipe(slot, sizeof *slot);
+}
+
+const struct aead_key *key_slot_schedule(struct ide_key_slot *slot)
+{
+    if (slot->schedule || !slot->programmed)
+        return slot->schedule;
+    slot->schedule = malloc(sizeof *slot->schedule);
+    if (slot->schedule && aead_set_key(slot->schedule, AEAD_AES_256_GCM, slot->key.key) != IDE_OK) {
+        free(slot->schedule);
+        slot->schedule = NULL;
+    }
+    return slot->schedule;
+}
+
+static void flow_clear(struct stream_flow *flow)
+{
+    free(flow->pending);
+    *flow = (struct stream_flow){0};
+}
+
 static uint32_t control_mask(uint32_t abilities, bool selective)
 {
     uint32_t mask = CONTROL_ALWAYS | (selective ? PCIE_IDE_SEL_CTL_DEFAULT : 0);
@@ -201,7 +227,7 @@ static void end_last_round(struct port_stream *s, int key_set)
     for (unsigned d = 0; d < IDE_DIRECTIONS; d++)
         for (unsigned sub = 0; sub < IDE_SUBSTREAMS; sub++)
             if (s->key[key_set][d][sub].started)
-                wipe(&s->key[key_set][d][sub], sizeof s->key[key_set][d][sub]);
+                key_slot_clear(&s->key[key_set][d][sub]);
     for (unsigned sub = 0; sub < IDE_SUBSTREAMS; sub++)
         if (s->transmit_set[sub] == key_set)
             s->transmit_set[sub] = IDE_TX_NONE;
@@ -217,8 +243,9 @@ enum kp_ack_status port_stream_key_prog(struct port_stream *s, uint32_t session,
         return KP_ACK_UNSPECIFIED_FAILURE;
     end_last_round(s, target->key_set);
     s->session = session;
-    s->key[target->key_set][target->direction][target->substream] =
-        (struct ide_key_slot){.programmed = true, .key = *key};
+    struct ide_key_slot *slot = &s->key[target->key_set][target->direction][target->substream];
+    key_slot_clear(slot);
+    *slot = (struct ide_key_slot){.programmed = true, .key = *key, .generation = ++s->flow.generation};
     return KP_ACK_SUCCESS;
 }
 
@@ -246,7 +273,7 @@ bool port_stream_set_stop(struct port_stream *s, uint32_t session, const struct 
     if (!target_exists(target) || !session_owns(s, session))
         return false;
     struct ide_key_slot *slot = &s->key[target->key_set][target->direction][target->substream];
-    wipe(slot, sizeof *slot);
+    key_slot_clear(slot);
     if (target->direction == IDE_TX && s->transmit_set[target->substream] == target->key_set)
         s->transmit_set[target->substream] = IDE_TX_NONE;
     return true;
@@ -264,7 +291,11 @@ bool port_stream_has_keys(const struct port_stream *s)
 
 void port_stream_wipe(struct port_stream *s)
 {
-    wipe(s->key, sizeof s->key);
+    for (unsigned set = 0; set < IDE_KEY_SETS; set++)
+        for (unsigned d = 0; d < IDE_DIRECTIONS; d++)
+            for (unsigned sub = 0; sub < IDE_SUBSTREAMS; sub++)
+                key_slot_clear(&s->key[set][d][sub]);
+    flow_clear(&s->flow);
     for (unsigned sub = 0; sub < IDE_SUBSTREAMS; sub++)
         s->transmit_set[sub] = IDE_TX_NONE;
     s->session = 0;

@@ -13,6 +13,7 @@
 
 #include "ide_km/ide_km.h"
 #include "root_port/ide_cap.h"
+#include "spdm/crypto.h"
 #include "tools/ide-emu/config_space.h"
 #include "tools/ide-emu/platform.h"
 
@@ -21,7 +22,25 @@
 
 struct ide_key_slot {
     bool programmed, started;
+    bool retired;                          /* a receive key that the transmitter has left: no TLP may come under it */
+    uint64_t generation;                   /* the greater, the later it was programmed */
     struct ide_key key;
+    uint64_t used;                         /* how many MACs were made or checked with it */
+    struct aead_key *schedule;             /* made when it is first used */
+};
+
+/* The sub-streams whose TLPs must not pass posted requests: index into what is counted for them (ide_flow.h). */
+enum { COUNT_NPR, COUNT_CPL, COUNTERS };
+
+/* What a port remembers of a stream's TLPs, to find the order violated that is between sub-streams (§6.33.5). */
+struct stream_flow {
+    uint8_t sent[COUNTERS];                /* PR_Sent_Counter-NPR, -CPL */
+    bool escort[COUNTERS];                 /* an IDE Sync took what the next TLP of the kind would have said */
+    bool fresh_sync;                       /* no posted request was sent since the last IDE Sync */
+    uint64_t syncs_sent, syncs_received;
+    uint32_t received[COUNTERS];           /* PR_Received_Counter-NPR, -CPL */
+    uint64_t generation;                   /* of the last key */
+    struct ide_pending *pending;           /* units whose MAC has not come yet; NULL: none ever */
 };
 
 /* One link or selective stream block. */
@@ -31,6 +50,8 @@ struct port_stream {
     uint16_t control, status, rid;         /* register offsets in config space; rid 0 for a link stream */
     struct ide_key_slot key[IDE_KEY_SETS][IDE_DIRECTIONS][IDE_SUBSTREAMS];
     int transmit_set[IDE_SUBSTREAMS];      /* which key set the transmitter of a sub-stream uses, or IDE_TX_NONE */
+    struct stream_flow flow;
+    bool guarded;                          /* was Secure since it was enabled: nothing it covers goes in the clear */
     uint32_t session;                      /* whose keys these are, if any is programmed */
     bool secure;                           /* decided by ide_link_settle() */
     bool reported;                         /* what the status register says: a misbehaving port differs */
@@ -73,6 +94,9 @@ bool port_stream_set_go(struct port_stream *s, uint32_t session, const struct id
 bool port_stream_set_stop(struct port_stream *s, uint32_t session, const struct ide_km_target *target);
 bool port_stream_has_keys(const struct port_stream *s);
 void port_stream_wipe(struct port_stream *s);
+
+/* The key's schedule, made now if need be. NULL if there is none to make or no memory. */
+const struct aead_key *key_slot_schedule(struct ide_key_slot *slot);
 
 /* Every sub-stream has a transmit key and a started receive key: all that can be said of an end alone. */
 bool port_stream_ready(const struct port_stream *s);

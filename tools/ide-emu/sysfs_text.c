@@ -120,6 +120,7 @@ static size_t text_resource(struct emu_function *f, char text[static SYSFS_TEXT_
 
 const struct sysfs_file sysfs_files[] = {
     {"config", 0644, NULL},
+    {"resource0", 0600, NULL},
     {"resource", 0444, text_resource},
     {"irq", 0444, text_irq},
     {"vendor", 0444, text_vendor},
@@ -131,3 +132,8 @@ const struct sysfs_file sysfs_files[] = {
     {"numa_node", 0444, text_numa_node},
 };
 const size_t sysfs_file_count = sizeof sysfs_files / sizeof sysfs_files[0];
+
+bool sysfs_is_bar(const struct sysfs_file *file)
+{
+    return file == &sysfs_files[1];
+}
