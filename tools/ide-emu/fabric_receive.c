@@ -303,11 +303,10 @@ void fabric_receive(struct link *link, enum link_way way, struct frame *frame)
     struct tlp tlp;
     if (!port)
         return;
-    if (!frame_split(frame->data, frame->len, &p))
-        fabric_error(port, AER_MALFORMED, AER_NO_STREAM, "malformed", frame);
-    else if (p.ide)
+    bool split = frame_split(frame->data, frame->len, &p);
+    if (split && p.ide)
         receive_ide(port, &p, frame);
-    else if (tlp_decode(frame, &tlp))
+    else if (split && tlp_decode(frame, &tlp))
         receive_clear(port, &tlp, frame);
     else
         fabric_error(port, AER_MALFORMED, AER_NO_STREAM, "malformed", frame);

@@ -284,8 +284,9 @@ void fabric_request(struct emu_function *from, const struct tlp *tlps, size_t n,
         /* a stream limited to trusted TLPs takes no others (§6.33.4) */
         if (s && !trusted && config_get32(&from->config, s->control) & PCIE_IDE_SEL_CTL_TEE_LIMITED)
             s = NULL;
-        for (; some < n && some < BATCH && fabric_covers(from, &tlps[some]) == fabric_covers(from, &tlps[0]); some++)
+        do
             tlp_encode(&tlps[some], &frames[some]);
+        while (++some < n && some < BATCH && fabric_covers(from, &tlps[some]) == fabric_covers(from, &tlps[0]));
         if (used) {
             enum link_way way;
             struct emu_function *egress = egress_of(from, &way);

@@ -27,7 +27,7 @@ static bool right_stream(struct emu_function *f, const struct request *r, struct
     if (via.stream == r->stream && via.trusted == r->trusted)
         return true;
     struct port_stream *s = r->stream ? r->stream : via.stream;
-    if (s->secure)
+    if (s && s->secure)
         fabric_check_failed(f, s, "a completion did not come on its request's stream", frame);
     return false;
 }
@@ -104,7 +104,7 @@ static void take_config(struct emu_function *port, const struct tlp *t, struct v
 
 static void store(struct memory *m, uint64_t at, const struct tlp *t)
 {
-    for (unsigned i = 0; i < t->length; i++) {
+    for (size_t i = 0; i < t->length; i++) {
         unsigned be = i == 0 ? t->first_be : i == t->length - 1u ? t->last_be : 15;
         for (unsigned b = 0; b < 4; b++)
             if (be >> b & 1)
@@ -116,7 +116,7 @@ static void store(struct memory *m, uint64_t at, const struct tlp *t)
 static void store_all(struct memory *m, uint64_t at, const struct tlp *t)
 {
     if (t->first_be == 15 && (t->length == 1 || t->last_be == 15))
-        memory_write(m, at, t->data, t->length * 4u);
+        memory_write(m, at, t->data, tlp_bytes(t));
     else
         store(m, at, t);
 }
@@ -128,8 +128,8 @@ static void access_memory(struct emu_function *f, struct memory *m, uint64_t at,
         store_all(m, at, t);
         return;
     }
-    memory_read(m, at, data, t->length * 4u);
-    complete(f, t, via, TLP_STATUS_SUCCESS, data, t->length * 4u);
+    memory_read(m, at, data, tlp_bytes(t));
+    complete(f, t, via, TLP_STATUS_SUCCESS, data, tlp_bytes(t));
 }
 
 static bool is_function_memory(struct emu_function *root, uint64_t address)
@@ -155,12 +155,11 @@ static bool requester_fits(const struct emu_function *f, const struct tlp *t, st
 
 static void take_memory(struct emu_function *f, const struct tlp *t, struct via via, const struct frame *frame)
 {
-    if (t->length > TLP_PAYLOAD_MAX / 4 || !requester_fits(f, t, via))
-        refuse(f, t, via, frame);
-    else if (f->desc.type == PCIE_TYPE_ROOT_PORT && !is_function_memory(f, t->address))
+    bool fits = t->length <= TLP_PAYLOAD_MAX / 4 && requester_fits(f, t, via);
+    if (fits && f->desc.type == PCIE_TYPE_ROOT_PORT && !is_function_memory(f, t->address))
         access_memory(f, &f->emu->fabric->host, t->address, t, via);
-    else if (f->desc.type == PCIE_TYPE_ENDPOINT && emu_bar_has(f, t->address) &&
-             emu_bar_has(f, t->address + 4u * t->length - 1))
+    else if (fits && f->desc.type == PCIE_TYPE_ENDPOINT && emu_bar_has(f, t->address) &&
+             emu_bar_has(f, t->address + tlp_bytes(t) - 1))
         access_memory(f, &f->bar, t->address - emu_bar_base(f), t, via);
     else
         refuse(f, t, via, frame);

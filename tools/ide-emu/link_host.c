@@ -170,7 +170,7 @@ static enum link_result read_memory(struct emu_function *by, uint64_t address, b
     while (n > 0) {
         size_t some = request_bytes(address, n, most);
         struct tlp t = memory_request(address, some, false);
-        enum link_result result = transact(by, &t, trusted, dwords, t.length * 4u);
+        enum link_result result = transact(by, &t, trusted, dwords, tlp_bytes(&t));
         if (result != LINK_DONE)
             return result;
         memcpy(data, dwords + address % 4, some);

@@ -66,6 +66,12 @@ struct tlp {
     uint8_t data[TLP_PAYLOAD_MAX];
 };
 
+/* The payload's length, or what is asked for, in bytes. */
+static inline size_t tlp_bytes(const struct tlp *t)
+{
+    return (size_t)t->length * 4;
+}
+
 enum tlp_class tlp_class_of(uint8_t code);
 bool tlp_is_memory(uint8_t code);
 bool tlp_is_config(uint8_t code);
