@@ -39,6 +39,7 @@ static enum ide_err drbg_random(void *context, uint8_t *out, size_t n)
         }
         done += piece;
     }
+    wolf_burn_derivation();   /* the generator's last digest is what it gave, and may be a key */
     return IDE_OK;
 }
 
