@@ -3,6 +3,7 @@
 
 #include "session/internal.h"
 #include "session/opaque.h"
+#include "spdm/chain.h"
 #include "spdm/cursor.h"
 
 #define STEP "session"
@@ -44,6 +45,8 @@ enum ide_err session_start_th(struct session *s, const uint8_t *chain_hash)
     enum ide_err err = hash_init(&s->th, c->params.hash->id);
     if (err == IDE_OK)
         err = hash_update(&s->th, c->vca, c->vca_len);
+    if (err == IDE_OK && chain_hash && c->params.multi_key)
+        err = spdm_digests_hash(c, &s->th);
     if (err == IDE_OK && chain_hash)
         err = hash_update(&s->th, chain_hash, c->params.hash->size);
     return err;

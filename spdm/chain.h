@@ -37,6 +37,9 @@ enum ide_err spdm_chain_verify(struct spdm_connection *c, const struct spdm_chai
 /* What DIGESTS said becomes the connection's. */
 void spdm_digests_take(struct spdm_connection *c, const struct spdm_digests *m);
 
+/* DIGESTS as it came, which is part of TH where the responder has several keys (1.3: MULTI_KEY_CONN_RSP). */
+enum ide_err spdm_digests_hash(const struct spdm_connection *c, struct hash *hash) MUST_USE;
+
 /* DIGESTS of slots; buffer has SPDM_SLOTS * HASH_SIZE_MAX bytes, and out borrows from it. */
 enum ide_err spdm_digests_make(const struct spdm_params *p, const struct spdm_slot *slots, uint8_t *buffer,
                                struct spdm_digests *out) MUST_USE;

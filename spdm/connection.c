@@ -79,7 +79,8 @@ void spdm_connection_reset(struct spdm_connection *c)
     wipe(c->summary, sizeof c->summary);
     spdm_large_forget(&c->large);
     c->challenged = false;
-    c->digest_mask = 0;
+    c->digest_mask = c->digest_param1 = 0;
+    wipe(c->digest_keys, sizeof c->digest_keys);
     wipe(c->digests, sizeof c->digests);
     c->chain_len = 0;
     c->chain_slot = 0;

@@ -175,6 +175,7 @@ struct spdm_connection {
     /* requester: what DIGESTS said; digests of the slots in digest_mask are valid */
     uint8_t digest_mask;
     uint8_t digests[SPDM_SLOTS][HASH_SIZE_MAX];
+    uint8_t digest_param1, digest_keys[SPDM_SLOTS * 4];   /* and what it said of several keys, for TH */
 
     /* requester: who it is itself, for mutual authentication. SPDM_SLOT_PLACES slots, borrowed; NULL: nobody */
     const struct spdm_slot *own;

@@ -51,6 +51,23 @@ void spdm_digests_take(struct spdm_connection *c, const struct spdm_digests *m)
             read_copy(&all, c->digests[slot], c->params.hash->size, "Digest");
     }
     c->digest_mask = m->header.param2;
+    c->digest_param1 = m->header.param1;
+    memcpy(c->digest_keys, m->keys, keys_size(&c->params, m));
+}
+
+enum ide_err spdm_digests_hash(const struct spdm_connection *c, struct hash *hash)
+{
+    uint8_t digests[SPDM_SLOTS * HASH_SIZE_MAX], message[4 + sizeof digests + sizeof c->digest_keys];
+    struct writer w = writer_of(digests, sizeof digests);
+    struct spdm_digests m = {.header = {.param1 = c->digest_param1, .param2 = c->digest_mask},
+                             .digests = digests, .keys = c->digest_keys};
+    size_t len;
+    for (unsigned slot = 0; slot < SPDM_SLOTS; slot++) {
+        if (c->digest_mask >> slot & 1)
+            write_bytes(&w, c->digests[slot], c->params.hash->size);
+    }
+    enum ide_err err = spdm_encode(&spdm_msg_digests, &c->params, &m, message, sizeof message, &len);
+    return err == IDE_OK ? hash_update(hash, message, len) : err;
 }
 
 enum ide_err spdm_get_digests(struct spdm_connection *c, uint8_t *slot_mask,
