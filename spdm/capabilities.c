@@ -88,6 +88,8 @@ static bool flags_reserved(uint32_t flags, bool responder)
         return true;
     if (responder && (flags & SPDM_CAP_MEAS_MASK) == SPDM_CAP_MEAS_MASK)
         return true;
+    if ((flags & SPDM_CAP_EP_INFO_MASK) == SPDM_CAP_EP_INFO_MASK)
+        return true;
     return (flags & PUBLIC_KEYS) == PUBLIC_KEYS;
 }
 
@@ -115,6 +117,10 @@ static uint32_t flags_of(uint8_t version, bool responder)
                    : 0;
     case SPDM_VERSION_11:
         return SPDM_CAP_CHUNK - 1;
+    case SPDM_VERSION_12:
+        return SPDM_CAP_EP_INFO_NO_SIG - 1;
+    case SPDM_VERSION_13:
+        return 2 * SPDM_CAP_SET_KEY_PAIR - 1;
     default:
         return UINT32_MAX;
     }

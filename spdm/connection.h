@@ -55,6 +55,15 @@
 #define SPDM_CAP_HANDSHAKE_CLEAR (1u << 15)
 #define SPDM_CAP_PUB_KEY_ID (1u << 16)
 #define SPDM_CAP_CHUNK (1u << 17)
+#define SPDM_CAP_SET_CERT (1u << 19)         /* 1.2, responder only */
+#define SPDM_CAP_CSR (1u << 20)              /* 1.2, responder only */
+#define SPDM_CAP_CERT_INSTALL_RESET (1u << 21)   /* 1.2, responder only */
+#define SPDM_CAP_EP_INFO_NO_SIG (1u << 22)   /* 1.3, 2 bits */
+#define SPDM_CAP_EP_INFO_SIG (2u << 22)
+#define SPDM_CAP_EP_INFO_MASK (3u << 22)
+#define SPDM_CAP_EVENT (1u << 25)            /* 1.3 */
+#define SPDM_CAP_GET_KEY_PAIR (1u << 28)     /* 1.3, responder only */
+#define SPDM_CAP_SET_KEY_PAIR (1u << 29)     /* 1.3, responder only */
 #define SPDM_CAP_MEL (1u << 24)              /* 1.3, responder only */
 #define SPDM_CAP_MULTI_KEY_MASK (3u << 26)   /* 1.3, 2 bits */
 #define SPDM_CAP_MULTI_KEY_ONLY (1u << 26)

@@ -38,6 +38,7 @@
     X(IDE_E_CAPABILITY, "capability", "the peer lacks the capability")                                       \
     X(IDE_E_PEER_ERROR, "peer_error", "the peer answered with an SPDM ERROR")                                \
     X(IDE_E_BUSY, "busy", "the peer stays busy")                                                             \
+    X(IDE_E_RESET, "reset", "a reset is needed to finish it")                                                \
     X(IDE_E_NOT_READY, "not_ready", "the response is not ready yet")                                         \
     /* cryptography */                                                                                       \
     X(IDE_E_CRYPTO, "crypto", "a cryptographic operation failed")                                            \

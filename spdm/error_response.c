@@ -70,6 +70,8 @@ uint8_t spdm_error_for(enum ide_err err)
         return SPDM_ERROR_UNSUPPORTED_REQUEST;
     case IDE_E_BUSY:
         return SPDM_ERROR_BUSY;
+    case IDE_E_RESET:
+        return SPDM_ERROR_RESET_REQUIRED;
     case IDE_E_NOT_READY:
         return SPDM_ERROR_RESPONSE_NOT_READY;
     case IDE_E_SPACE:

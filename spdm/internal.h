@@ -55,6 +55,16 @@ enum ide_err spdm_handle_get_measurements(struct spdm_responder *r, struct spdm_
 enum ide_err spdm_handle_get_mel(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
 enum ide_err spdm_handle_vendor_defined(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
 
+enum ide_err spdm_handle_get_csr(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
+enum ide_err spdm_handle_set_certificate(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
+enum ide_err spdm_handle_get_key_pair_info(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
+enum ide_err spdm_handle_set_key_pair_info(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
+enum ide_err spdm_handle_get_endpoint_info(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
+enum ide_err spdm_handle_get_supported_event_types(struct spdm_responder *r, struct spdm_request *request,
+                                                   struct writer *w);
+enum ide_err spdm_handle_subscribe_event_types(struct spdm_responder *r, struct spdm_request *request,
+                                               struct writer *w);
+enum ide_err spdm_handle_send_event(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
 enum ide_err spdm_handle_respond_if_ready(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
 enum ide_err spdm_handle_chunk_send(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
 enum ide_err spdm_handle_chunk_get(struct spdm_responder *r, struct spdm_request *request, struct writer *w);
@@ -63,6 +73,30 @@ enum ide_err spdm_handle_chunk_get(struct spdm_responder *r, struct spdm_request
 enum ide_err spdm_serve(struct spdm_responder *r, uint8_t code, struct spdm_request *q, struct writer *w) MUST_USE;
 enum ide_err spdm_put_off(struct spdm_responder *r, uint8_t code, const struct spdm_request *q) MUST_USE;
 void spdm_pending_forget(struct spdm_responder *r);
+
+/* --- the owner's services --- */
+
+/* Never NULL. */
+const struct spdm_services *spdm_services_of(const struct spdm_responder *r);
+/* UnsupportedRequest: the device has not what the request needs. */
+enum ide_err spdm_no_service(struct spdm_responder *r, const struct spdm_message *m) MUST_USE;
+/* What an op that changes something gave back; a failure is OperationFailed, which 1.3 brought. */
+enum ide_err spdm_service_result(struct spdm_responder *r, enum ide_err err) MUST_USE;
+
+/* Which key a request is about, and for which kind of certificate (1.3): both only where there are several keys. */
+struct spdm_key_choice {
+    const char *step;
+    uint8_t key_pair, model;
+    bool erase;
+};
+
+enum ide_err spdm_check_key_choice(struct spdm_responder *r, const struct spdm_key_choice *choice) MUST_USE;
+/* The owner's key pair of an id, or IDE_E_FIELD at KeyPairID. */
+enum ide_err spdm_find_key_pair(struct spdm_responder *r, uint8_t id, const char *step,
+                                struct spdm_key_pair_info *out) MUST_USE;
+/* A bit field behind its own length (1.4). */
+uint32_t pqc_decode(struct reader *r, const char *field);
+void pqc_encode(struct writer *w, uint32_t value);
 
 /* --- messages longer than one transfer (large.c, chunk_send.c, chunk_get.c) --- */
 

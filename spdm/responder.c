@@ -30,6 +30,23 @@ static const struct spdm_handler rows[] = {
      true, true, SPDM_NOTED_NOWHERE, spdm_handle_get_measurements},
     {SPDM_GET_MEASUREMENT_EXTENSION_LOG, SPDM_VERSION_13, "GET_MEASUREMENT_EXTENSION_LOG", SPDM_CAP_MEL,
      IN(SPDM_NEGOTIATED), true, true, SPDM_NOTED_NOWHERE, spdm_handle_get_mel},
+    {SPDM_GET_CSR, SPDM_VERSION_12, "GET_CSR", SPDM_CAP_CSR, IN(SPDM_NEGOTIATED), true, true, SPDM_NOTED_NOWHERE,
+     spdm_handle_get_csr},
+    {SPDM_SET_CERTIFICATE, SPDM_VERSION_12, "SET_CERTIFICATE", SPDM_CAP_SET_CERT, IN(SPDM_NEGOTIATED), true, true,
+     SPDM_NOTED_NOWHERE, spdm_handle_set_certificate},
+    {SPDM_GET_KEY_PAIR_INFO, SPDM_VERSION_13, "GET_KEY_PAIR_INFO", SPDM_CAP_GET_KEY_PAIR, IN(SPDM_NEGOTIATED), true,
+     true, SPDM_NOTED_NOWHERE, spdm_handle_get_key_pair_info},
+    {SPDM_SET_KEY_PAIR_INFO, SPDM_VERSION_13, "SET_KEY_PAIR_INFO", SPDM_CAP_SET_KEY_PAIR, IN(SPDM_NEGOTIATED), true,
+     true, SPDM_NOTED_NOWHERE, spdm_handle_set_key_pair_info},
+    {SPDM_GET_ENDPOINT_INFO, SPDM_VERSION_13, "GET_ENDPOINT_INFO", SPDM_CAP_EP_INFO_MASK, IN(SPDM_NEGOTIATED), true,
+     true, SPDM_NOTED_NOWHERE, spdm_handle_get_endpoint_info},
+    {SPDM_GET_SUPPORTED_EVENT_TYPES, SPDM_VERSION_13, "GET_SUPPORTED_EVENT_TYPES", SPDM_CAP_EVENT,
+     IN(SPDM_NEGOTIATED), true, false, SPDM_NOTED_NOWHERE, spdm_handle_get_supported_event_types},
+    {SPDM_SUBSCRIBE_EVENT_TYPES, SPDM_VERSION_13, "SUBSCRIBE_EVENT_TYPES", SPDM_CAP_EVENT, IN(SPDM_NEGOTIATED), true,
+     false, SPDM_NOTED_NOWHERE, spdm_handle_subscribe_event_types},
+    /* the events are the requester's here, and so is the capability */
+    {SPDM_SEND_EVENT, SPDM_VERSION_13, "SEND_EVENT", 0, IN(SPDM_NEGOTIATED), true, false, SPDM_NOTED_NOWHERE,
+     spdm_handle_send_event},
     {SPDM_RESPOND_IF_READY, SPDM_VERSION_10, "RESPOND_IF_READY", 0, IN(SPDM_NEGOTIATED), true, true,
      SPDM_NOTED_NOWHERE, spdm_handle_respond_if_ready},
     {SPDM_CHUNK_SEND, SPDM_VERSION_12, "CHUNK_SEND", SPDM_CAP_CHUNK, AFTER_CAPABILITIES, true, true,
@@ -78,8 +95,13 @@ void spdm_responder_forget(struct spdm_responder *r)
 enum ide_err spdm_request_decode(struct spdm_responder *r, const struct spdm_message *m,
                                  struct spdm_request *request, void *message)
 {
-    return spdm_decode(m, &r->connection.params, request->data, request->len, message, &request->consumed,
-                       &r->connection.fault);
+    struct ide_fault *fault = &r->connection.fault;
+    enum ide_err err =
+        spdm_decode(m, &r->connection.params, request->data, request->len, message, &request->consumed, fault);
+    /* only what comes outside sessions is padded */
+    if (err == IDE_OK && request->session && request->consumed != request->len)
+        return ide_fail_value(fault, IDE_E_LONG, m->name, "length", request->len, request->consumed);
+    return err;
 }
 
 enum ide_err spdm_reply(const struct spdm_message *m, const struct spdm_params *p, const void *message,

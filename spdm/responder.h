@@ -9,6 +9,7 @@
 #include "spdm/connection.h"
 #include "spdm/measurements.h"
 #include "spdm/message.h"
+#include "spdm/services.h"
 
 struct spdm_responder;
 
@@ -93,6 +94,7 @@ struct spdm_responder {
     const struct device_measurements *measurements;   /* borrowed; NULL: nothing is measured */
     const struct spdm_handler_table *tables;
     size_t table_count;
+    const struct spdm_services *services;   /* borrowed; NULL: none */
     struct spdm_vendor *vendors;            /* see spdm_responder_add_vendor() */
     uint16_t last_vca, last_vca_request;    /* the last exchange in vca: where, and how long its request is */
     void *layer;                            /* of session/: its struct session_responder */

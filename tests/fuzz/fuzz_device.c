@@ -63,6 +63,70 @@ static enum ide_err echo(void *context, struct spdm_responder *r, const struct s
     return IDE_OK;
 }
 
+/* The owner: what it is told it takes, but for what begins with a byte that is not even. */
+static enum ide_err make_csr(void *context, const struct spdm_get_csr *request, struct writer *w)
+{
+    (void)context;
+    write_bytes(w, request->info, request->info_len);
+    write_bytes(w, request->opaque, request->opaque_len);
+    return request->info_len == 0 ? IDE_E_RESET : IDE_OK;
+}
+
+static enum ide_err set_certificate(void *context, const void *session, const struct spdm_set_certificate *request)
+{
+    (void)context;
+    (void)session;
+    return request->chain_len % 2 ? IDE_E_CHAIN : IDE_OK;
+}
+
+static enum ide_err key_pair(void *context, uint8_t id, struct spdm_key_pair_info *out)
+{
+    (void)context;
+    out->total = 2;
+    out->capabilities = out->usage_capabilities = 0x3f;
+    out->asym_capabilities = out->pqc_capabilities = 0xff;
+    out->slots = id == 1;
+    return IDE_OK;
+}
+
+static enum ide_err set_key_pair(void *context, const void *session, const struct spdm_set_key_pair_info *request)
+{
+    (void)context;
+    (void)session;
+    return request->usage % 2 ? IDE_E_IO : IDE_OK;
+}
+
+static enum ide_err endpoint_info(void *context, uint8_t sub_code, struct writer *w)
+{
+    (void)context;
+    write_u32(w, 0);
+    return sub_code == SPDM_ENDPOINT_DEVICE_CLASS ? IDE_OK : IDE_E_UNSUPPORTED;
+}
+
+static enum ide_err event_types(void *context, const void *session, struct writer *w, uint8_t *groups)
+{
+    (void)context;
+    (void)session;
+    *groups = 1;
+    write_u32(w, 7);
+    return IDE_OK;
+}
+
+static enum ide_err subscribe(void *context, const void *session, const struct spdm_event_groups *request)
+{
+    (void)context;
+    (void)session;
+    return request->len > 0 && request->list[0] % 2 ? IDE_E_FIELD : IDE_OK;
+}
+
+static void on_event(void *context, const void *session, const struct spdm_event *event)
+{
+    struct fuzz_device *d = context;
+    (void)session;
+    for (unsigned i = 0; i < event->detail_len; i++)
+        d->random += event->detail[i];
+}
+
 /* Sometimes not ready, sometimes busy. */
 static enum ide_err ready(void *context, const struct spdm_request *request, uint8_t code, uint8_t token)
 {
@@ -84,6 +148,11 @@ void fuzz_device_open(struct fuzz_device *d, uint8_t version)
     struct rng rng = fuzz_rng(&d->random);
     measured_device_configure(&d->config);
     spdm_responder_init(&d->responder, &d->config, &rng, &fuzz_clock, &spdm_handlers, 1);
+    d->services = (struct spdm_services){d, make_csr, set_certificate, key_pair, set_key_pair, endpoint_info,
+                                         event_types, subscribe, on_event};
+    d->responder.services = &d->services;
+    d->config.flags |= SPDM_CAP_SET_CERT | SPDM_CAP_CSR | SPDM_CAP_EP_INFO_SIG | SPDM_CAP_EVENT | SPDM_CAP_GET_KEY_PAIR |
+                       SPDM_CAP_SET_KEY_PAIR | SPDM_CAP_CERT_INSTALL_RESET;
     d->responder.ready = ready;
     d->responder.ready_context = d;
     if (private_key_load(&d->key, key_one, sizeof key_one) != IDE_OK)

@@ -14,6 +14,7 @@ struct fuzz_device {
     struct public_key public_key;
     uint8_t chain[700];
     struct spdm_vendor vendor;
+    struct spdm_services services;
     uint8_t large[9000];
     unsigned asked;
     uint64_t random;      /* of the generator that is none */

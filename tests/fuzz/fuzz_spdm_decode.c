@@ -11,6 +11,7 @@
 
 #include "spdm/measurements.h"
 #include "spdm/messages.h"
+#include "spdm/services.h"
 
 union any_message {
     struct spdm_header header;
@@ -31,6 +32,16 @@ union any_message {
     struct spdm_chunk chunk;
     struct spdm_chunk_send_ack chunk_send_ack;
     struct spdm_chunk_get chunk_get;
+    struct spdm_get_csr get_csr;
+    struct spdm_csr csr;
+    struct spdm_set_certificate set_certificate;
+    struct spdm_get_key_pair_info get_key_pair_info;
+    struct spdm_key_pair_info key_pair_info;
+    struct spdm_set_key_pair_info set_key_pair_info;
+    struct spdm_get_endpoint_info get_endpoint_info;
+    struct spdm_endpoint_info endpoint_info;
+    struct spdm_event_groups event_groups;
+    struct spdm_send_event send_event;
 };
 
 static const struct spdm_message *const descriptors[] = {
@@ -58,6 +69,22 @@ static const struct spdm_message *const descriptors[] = {
     &spdm_msg_chunk_send_ack,
     &spdm_msg_chunk_get,
     &spdm_msg_chunk_response,
+    &spdm_msg_get_csr,
+    &spdm_msg_csr,
+    &spdm_msg_set_certificate,
+    &spdm_msg_set_certificate_rsp,
+    &spdm_msg_get_key_pair_info,
+    &spdm_msg_key_pair_info,
+    &spdm_msg_set_key_pair_info,
+    &spdm_msg_set_key_pair_info_ack,
+    &spdm_msg_get_endpoint_info,
+    &spdm_msg_endpoint_info,
+    &spdm_msg_get_supported_event_types,
+    &spdm_msg_supported_event_types,
+    &spdm_msg_subscribe_event_types,
+    &spdm_msg_subscribe_event_types_ack,
+    &spdm_msg_send_event,
+    &spdm_msg_event_ack,
 };
 
 #define DESCRIPTORS (sizeof descriptors / sizeof descriptors[0])
@@ -89,6 +116,8 @@ static enum ide_err decode(const struct spdm_message *m, const struct spdm_param
         message->challenge_auth.summary_len = summary & 1 ? p->hash->size : 0;
     if (m->code == SPDM_MEASUREMENTS)
         message->measurements.has_signature = summary & 1;
+    if (m->code == SPDM_ENDPOINT_INFO)
+        message->endpoint_info.is_signed = summary & 1;
     enum ide_err err = spdm_decode(m, p, data, len, message, consumed, &fault);
     require(*consumed <= len);
     require(fault.err == err);

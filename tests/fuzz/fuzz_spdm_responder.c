@@ -74,6 +74,8 @@ static void negotiate(uint8_t version, unsigned steps, bool chunks)
         requests[1][10] = SPDM_CAP_CHUNK >> 16;
         requests[1][17] = 0xff;
     }
+    if (version >= SPDM_VERSION_13)
+        requests[1][11] = SPDM_CAP_EVENT >> 24;
     for (unsigned i = 0; i < steps; i++)
         send(NULL, requests[i], lens[i]);
 }

@@ -10,7 +10,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 # The order of fuzz_spdm_decode.c's descriptors, by request response code.
 CODES = [0x84, 0x04, 0xE1, 0x61, 0xE3, 0x63, 0x81, 0x01, 0x82, 0x02, 0x83, 0x03, 0x7F, 0xFF, 0xFE, 0x7E,
          0xE0, 0x60, 0xEF, 0x6F,
-         0x85, 0x05, 0x86, 0x06]
+         0x85, 0x05, 0x86, 0x06,
+         0xED, 0x6D, 0xEE, 0x6E, 0xFC, 0x7C, 0xFD, 0x7D, 0x87, 0x07, 0xE2, 0x62, 0xF0, 0x70, 0xF1, 0x71]
 FILES = {  # algorithms byte of fuzz_spdm_decode.c; their measurements are digests of 64 bytes
     "v11-p256-sha256-aes128.vec": 8,
     "v12-p384-sha384-aes256.vec": 11,
@@ -54,6 +55,24 @@ def chunks(version, message, size, handle=1):
         yield head + struct.pack("<II", number, len(piece)) + total + piece
 
 
+SERVICES = [  # requests and responses that no recording has, from their code on
+    "ed000003000000616263", "6d000003000000616263", "ee010025000000" + "00" * 33, "6e0100", "fc000001",
+    "7c00000301 3f001f0001001800000008000000070000 30050603 2b6570", "fd000001000000000000000000", "fd010001", "7d0000",
+    "870100000000", "8701000100000000" + "11" * 32, "070000000000000500000001020304", "e20000", "6202000600000067726f757073",
+    "f0010003000000616263", "f00000", "700000", "f10000010000000100000000000000000002000200aabb", "710000"]
+
+
+def seed_services(decode, requests):
+    for version in (0x12, 0x13, 0x14):
+        sent = [bytes([version]) + bytes.fromhex(text) for text in SERVICES]
+        for message in sent:
+            write(decode, bytes([CODES.index(message[1]), version & 0x0F, 7, 0]) + message)
+        start = bytes([(version & 0xF) - 1 | 3 << 4 | 0x40])
+        asked = [m for m in sent if m[1] & 0x80]
+        write(requests, start + script([(0, m) for m in asked]))
+        write(requests, start + script([(0x8000, m) for m in asked]))
+
+
 def seed_chunks(decode, requests):
     for _, _, message in messages(CHUNKED):
         if message[1] in (0x86, 0x06):
@@ -94,6 +113,7 @@ def seed_conversations(requests, responses):
 def main():
     out = pathlib.Path(sys.argv[1])
     seed_decode(out / "fuzz_spdm_decode")
+    seed_services(out / "fuzz_spdm_decode", out / "fuzz_spdm_responder")
     seed_chunks(out / "fuzz_spdm_decode", out / "fuzz_spdm_responder")
     seed_conversations(out / "fuzz_spdm_responder", out / "fuzz_spdm_requester")
 
