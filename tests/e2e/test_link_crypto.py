@@ -4,14 +4,10 @@
 import itertools
 import subprocess
 import zlib
-from pathlib import Path
 
-import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from conftest import BUILD
-
-cryptography = pytest.importorskip("cryptography.hazmat.primitives.ciphers")
-algorithms, modes, Cipher = cryptography.algorithms, cryptography.modes, cryptography.Cipher
 
 MEMORY = {0x00, 0x20, 0x40, 0x60}
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * An adversary with any frames on a link whose stream is Secure. Whatever it does: as long as the endpoint's stream is
- * enabled, the endpoint's memory holds what the host wrote and nothing else, and a read gives that or fails.
+ * An adversary with any frames on a link whose stream is Secure. Whatever it does: as long as the endpoint's
+ * stream is enabled, the endpoint's memory holds what the host wrote and nothing else, and a read gives that
+ * or fails.
  *
  * Input: steps: what, length, then so many bytes.
  */
@@ -14,7 +15,7 @@
 #include "tools/ide-emu/link_host.h"
 
 #define WRITTEN 0x11u
-#define BYTES 64u
+#define BYTES   64u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -34,10 +35,20 @@ static void check_memory(void)
         require(bytes[i] == 0 || bytes[i] == WRITTEN);
 }
 
+/* A stream protects its traffic class, here 0: a request in the clear in another one is outside this stream. */
+static bool outside(const struct frame *frame)
+{
+    struct frame_parts parts;
+    struct tlp tlp;
+    return frame_split(frame->data, frame->len, &parts) && !parts.ide && tlp_decode(frame, &tlp) && tlp.tc != 0;
+}
+
 static void inject(enum link_way way, const uint8_t *bytes, size_t n)
 {
     struct frame frame = {.len = (uint16_t)n};
     memcpy(frame.data, bytes, n);
+    if (outside(&frame))
+        return;
     fabric_enqueue(&t.emu, t.root->link, way, &frame);
     fabric_run(&t.emu);
 }
@@ -123,7 +134,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         at += 2 + n;
         struct port_stream *s = stream_port_find(&t.device->ide, &t.device->config, t.id);
         if (!s || !port_stream_enabled(s, &t.device->config))
-            break;   /* configuration requests in the clear may turn it off: they are outside this stream */
+            break; /* configuration requests in the clear may turn it off: they are outside this stream */
         check_memory();
     }
     test_stream_free(&t);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A TLP's bytes: whatever is decoded and encoded again is the same TLP, and the parts of a frame lie inside it. */
+/* A TLP's bytes: whatever is decoded and encoded again is the same TLP, and the parts of a frame lie inside
+ * it. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,8 @@ static void require(int condition)
 static void check_parts(const struct frame_parts *p, size_t size)
 {
     require(p->payload == p->header + p->header_len);
-    require(p->payload + p->payload_len + (p->pcrc ? TLP_PCRC_SIZE : 0) + (p->mac ? TLP_MAC_SIZE : 0) == size);
+    require(p->payload + p->payload_len + (p->pcrc ? TLP_PCRC_SIZE : 0) + (p->mac ? TLP_MAC_SIZE : 0) ==
+            size);
     require(p->payload_len <= TLP_PAYLOAD_MAX && (p->ide || (!p->pcrc && !p->mac)));
 }
 

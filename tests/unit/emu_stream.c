@@ -78,7 +78,8 @@ void test_stream_stop(struct test_stream *t, unsigned set)
     }
 }
 
-static struct ide_stream_settings settings_of(const struct test_stream *t, const struct test_stream_options *o)
+static struct ide_stream_settings settings_of(const struct test_stream *t,
+                                              const struct test_stream_options *o)
 {
     return (struct ide_stream_settings){.block = {o->kind, 0},
                                         .stream_id = t->id,
@@ -139,8 +140,8 @@ static struct port_stream *stream_of(const struct test_stream *t, const struct e
 
 bool test_stream_is_secure(const struct test_stream *t, const struct emu_function *f)
 {
-    return stream_of(t, f)->secure &&
-           (config_get32(&f->config, stream_of(t, f)->status) & PCIE_IDE_STREAM_STS_STATE) == PCIE_IDE_STATE_SECURE;
+    return stream_of(t, f)->secure && (config_get32(&f->config, stream_of(t, f)->status) &
+                                       PCIE_IDE_STREAM_STS_STATE) == PCIE_IDE_STATE_SECURE;
 }
 
 bool test_stream_fail_message(struct test_stream *t, struct emu_function *f)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A Secure stream on the default platform, keyed without any session, for tests of what goes over the links. */
+/* A Secure stream on the default platform, keyed without any session, for tests of what goes over the links.
+ */
 #ifndef TESTS_EMU_STREAM_H
 #define TESTS_EMU_STREAM_H
 
@@ -17,18 +18,20 @@ struct test_stream {
 /* How the stream differs from a selective one with nothing special. */
 struct test_stream_options {
     enum ide_kind kind;
-    bool clear_dma;                /* the endpoint has no default stream */
+    bool clear_dma; /* the endpoint has no default stream */
     bool pcrc, config_requests, tee_limited;
     enum ide_aggregation aggregation;
     enum ide_partial_header header;
 };
 
-/* Builds the platform, prepares both ends, keys set 0 and enables. ROOT_PORT_A and ENDPOINT_A, or through the switch. */
+/* Builds the platform, prepares both ends, keys set 0 and enables. ROOT_PORT_A and ENDPOINT_A, or through the
+ * switch. */
 void test_stream_up(struct test_stream *t, const char *root, const char *device,
                     const struct test_stream_options *options);
 void test_stream_free(struct test_stream *t);
 
-/* New keys into a set, receivers started first, then the transmitters go over to it. round makes them differ. */
+/* New keys into a set, receivers started first, then the transmitters go over to it. round makes them differ.
+ */
 void test_stream_key(struct test_stream *t, unsigned set, unsigned round);
 void test_stream_stop(struct test_stream *t, unsigned set);
 /* One sub-stream's transmitter of an end. */

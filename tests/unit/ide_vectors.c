@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Seals TLPs with known keys and prints what goes in and what comes out, for an AES-GCM that nobody here wrote to check
- * (tests/e2e/test_link_crypto.py). One line a TLP: unit, key, sub-stream, counter, header mode, escort, TLP, frame.
+ * Seals TLPs with known keys and prints what goes in and what comes out, for an AES-GCM that nobody here
+ * wrote to check (tests/e2e/test_link_crypto.py). One line a TLP: unit, key, sub-stream, counter, header
+ * mode, escort, TLP, frame.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,7 +20,8 @@ static void print_hex(const uint8_t *bytes, size_t n)
 /* A TLP of some kind with some payload, all from one number. */
 static struct tlp make(unsigned seed)
 {
-    static const uint8_t codes[] = {TLP_MWR32, TLP_MWR64, TLP_MRD32, TLP_MRD64, TLP_CFGWR0, TLP_CPLD, TLP_CPL};
+    static const uint8_t codes[] = {TLP_MWR32,  TLP_MWR64, TLP_MRD32, TLP_MRD64,
+                                    TLP_CFGWR0, TLP_CPLD,  TLP_CPL};
     struct tlp t = {.code = codes[seed % sizeof codes],
                     .length = (uint16_t)(seed % 5 * 13 + 1),
                     .requester = (uint16_t)(seed * 257),

@@ -16,8 +16,14 @@ static struct frame frame_of(const struct tlp *t)
 
 static struct tlp write_tlp(void)
 {
-    return (struct tlp){.code = TLP_MWR32, .length = 2, .requester = 0x0018, .tag = 5, .first_be = 15, .last_be = 7,
-                        .address = 0xe0000104, .data = {1, 2, 3, 4, 5, 6, 7, 8}};
+    return (struct tlp){.code = TLP_MWR32,
+                        .length = 2,
+                        .requester = 0x0018,
+                        .tag = 5,
+                        .first_be = 15,
+                        .last_be = 7,
+                        .address = 0xe0000104,
+                        .data = {1, 2, 3, 4, 5, 6, 7, 8}};
 }
 
 static void a_write_has_the_bytes_that_pcie_says(void)
@@ -32,8 +38,16 @@ static void a_write_has_the_bytes_that_pcie_says(void)
 static void a_completion_has_the_bytes_that_pcie_says(void)
 {
     static const uint8_t bytes[] = {0x4a, 0x30, 0, 1, 1, 0, 0x20, 4, 0, 0x18, 9, 0x44, 9, 8, 7, 6};
-    struct tlp t = {.code = TLP_CPLD, .tc = 3, .length = 1, .completer = 0x100, .status = 1, .byte_count = 4,
-                    .requester = 0x18, .tag = 9, .lower_address = 0x44, .data = {9, 8, 7, 6}};
+    struct tlp t = {.code = TLP_CPLD,
+                    .tc = 3,
+                    .length = 1,
+                    .completer = 0x100,
+                    .status = 1,
+                    .byte_count = 4,
+                    .requester = 0x18,
+                    .tag = 9,
+                    .lower_address = 0x44,
+                    .data = {9, 8, 7, 6}};
     struct frame frame = frame_of(&t);
     CU_ASSERT_EQUAL(frame.len, sizeof bytes);
     CU_ASSERT_EQUAL(memcmp(frame.data, bytes, sizeof bytes), 0);
@@ -41,12 +55,25 @@ static void a_completion_has_the_bytes_that_pcie_says(void)
 
 static void what_is_encoded_is_decoded(void)
 {
-    static const uint8_t codes[] = {TLP_MRD32, TLP_MRD64, TLP_MWR32, TLP_MWR64, TLP_CFGRD0, TLP_CFGRD1,
-                                    TLP_CFGWR0, TLP_CFGWR1, TLP_CPL, TLP_CPLD, TLP_MSG_BY_ID, TLP_MSG_LOCAL};
+    static const uint8_t codes[] = {TLP_MRD32,  TLP_MRD64,  TLP_MWR32,     TLP_MWR64,
+                                    TLP_CFGRD0, TLP_CFGRD1, TLP_CFGWR0,    TLP_CFGWR1,
+                                    TLP_CPL,    TLP_CPLD,   TLP_MSG_BY_ID, TLP_MSG_LOCAL};
     for (size_t i = 0; i < sizeof codes; i++) {
-        struct tlp in = {.code = codes[i], .tc = 5, .length = 1, .requester = 0x1234, .tag = 77, .first_be = 3,
-                         .address = 0x80000010, .target = 0x0501, .reg = 0xffc, .completer = 0x0400, .status = 1,
-                         .byte_count = 4, .message = TLP_MESSAGE_IDE_FAIL, .info = {1, 2, 3, 4}, .data = {1, 2, 3, 4}};
+        struct tlp in = {.code = codes[i],
+                         .tc = 5,
+                         .length = 1,
+                         .requester = 0x1234,
+                         .tag = 77,
+                         .first_be = 3,
+                         .address = 0x80000010,
+                         .target = 0x0501,
+                         .reg = 0xffc,
+                         .completer = 0x0400,
+                         .status = 1,
+                         .byte_count = 4,
+                         .message = TLP_MESSAGE_IDE_FAIL,
+                         .info = {1, 2, 3, 4},
+                         .data = {1, 2, 3, 4}};
         struct tlp out;
         struct frame a = frame_of(&in);
         CU_ASSERT_TRUE(tlp_decode(&a, &out));
@@ -66,13 +93,13 @@ static void what_has_another_length_is_malformed(void)
     CU_ASSERT_TRUE(frame_split(frame.data, frame.len, &p));
     for (size_t len = 0; len < frame.len + 8u; len++)
         CU_ASSERT_EQUAL(frame_split(frame.data, len, &p), len == frame.len);
-    frame.data[3] = 0;   /* 1024 dwords */
+    frame.data[3] = 0; /* 1024 dwords */
     CU_ASSERT_FALSE(frame_split(frame.data, frame.len, &p));
     frame = frame_of(&t);
-    frame.data[2] |= 0x80;   /* a digest that is not there */
+    frame.data[2] |= 0x80; /* a digest that is not there */
     CU_ASSERT_FALSE(frame_split(frame.data, frame.len, &p));
     frame = frame_of(&t);
-    frame.data[0] = 0x42;   /* I/O */
+    frame.data[0] = 0x42; /* I/O */
     CU_ASSERT_FALSE(frame_split(frame.data, frame.len, &p));
 }
 
@@ -82,7 +109,8 @@ static void the_prefix_says_what_is_behind_the_payload(void)
     struct frame_parts p;
     for (unsigned bits = 0; bits < 4; bits++) {
         struct frame frame = frame_of(&t);
-        struct ide_prefix prefix = {.mac = bits & 1, .pcrc = bits & 2, .stream_id = 200, .substream = TLP_POSTED};
+        struct ide_prefix prefix = {
+            .mac = bits & 1, .pcrc = bits & 2, .stream_id = 200, .substream = TLP_POSTED};
         ide_add_prefix(&frame, &prefix);
         frame.len = (uint16_t)(frame.len + (bits & 1 ? TLP_MAC_SIZE : 0) + (bits & 2 ? TLP_PCRC_SIZE : 0));
         CU_ASSERT_TRUE(frame_split(frame.data, frame.len, &p));
@@ -96,7 +124,8 @@ static void the_prefix_says_what_is_behind_the_payload(void)
 static void the_iv_is_sub_stream_and_counter(void)
 {
     uint8_t iv[IDE_IV_SIZE];
-    static const uint8_t first[IDE_IV_SIZE] = {[11] = 1}, other[IDE_IV_SIZE] = {0x20, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8};
+    static const uint8_t first[IDE_IV_SIZE] = {[11] = 1},
+                         other[IDE_IV_SIZE] = {0x20, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8};
     ide_iv(TLP_POSTED, 1, iv);
     CU_ASSERT_EQUAL(memcmp(iv, first, sizeof iv), 0);
     ide_iv(TLP_COMPLETION, UINT64_C(0x0102030405060708), iv);
@@ -105,10 +134,11 @@ static void the_iv_is_sub_stream_and_counter(void)
 
 static void the_pcrc_is_the_well_known_crc(void)
 {
-    CU_ASSERT_EQUAL(ide_pcrc((const uint8_t *)"123456789", 9), 0xcbf43926);   /* CRC-32's check value */
+    CU_ASSERT_EQUAL(ide_pcrc((const uint8_t *)"123456789", 9), 0xcbf43926); /* CRC-32's check value */
 }
 
-/* --- Sealing -------------------------------------------------------------------------------------------------------- */
+/* --- Sealing
+ * -------------------------------------------------------------------------------------------------------- */
 
 static struct aead_key key;
 
@@ -184,14 +214,16 @@ static void a_wrong_pcrc_is_told_from_a_wrong_mac(void)
     uint8_t iv[IDE_IV_SIZE], mac[AEAD_TAG_SIZE];
     frame.data[p.payload] ^= 1;
     ide_iv(TLP_POSTED, 1, iv);
-    CHECK_OK(aead_seal(&key, iv, frame.data, p.payload, frame.data + p.payload, p.payload_len + TLP_PCRC_SIZE, mac));
+    CHECK_OK(aead_seal(&key, iv, frame.data, p.payload, frame.data + p.payload, p.payload_len + TLP_PCRC_SIZE,
+                       mac));
     memcpy(frame.data + p.mac, mac, TLP_MAC_SIZE);
     CU_ASSERT_EQUAL(ide_open(&c, &frame, 1, &bad), IDE_OPEN_PCRC_FAILED);
     CU_ASSERT_EQUAL(bad, 1);
     (void)t;
 }
 
-/* --- The adversary -------------------------------------------------------------------------------------------------- */
+/* --- The adversary
+ * -------------------------------------------------------------------------------------------------- */
 
 static struct frame numbered(uint8_t number)
 {
@@ -243,7 +275,7 @@ static void it_tells_its_victims_apart(void)
     static const struct {
         const char *name;
         bool clear, ide;
-    } cases[] = {{"all", true, true}, {"ide", false, true}, {"pr", false, true},
+    } cases[] = {{"all", true, true},   {"ide", false, true},  {"pr", false, true},
                  {"npr", false, false}, {"cpl", false, false}, {"clear", true, false}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct adversary a = {.attack = ATTACK_DROP, .left = ADVERSARY_FOREVER};
@@ -257,7 +289,8 @@ static void it_tells_its_victims_apart(void)
 
 static void what_is_no_attack_is_not_taken_for_one(void)
 {
-    static const char *const wrong[] = {"", "dro", "dropp", "flip", "flip=", "flip=x", "delay=99999999999", "hold=1"};
+    static const char *const wrong[] = {
+        "", "dro", "dropp", "flip", "flip=", "flip=x", "delay=99999999999", "hold=1"};
     struct adversary a = {0};
     enum victim victim;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
@@ -280,7 +313,10 @@ static void it_holds_only_so_many(void)
     adversary_clear(&a);
 }
 
-#define TEST(name) {#name, name}
+#define TEST(name)                                                                                           \
+    {                                                                                                        \
+#name, name                                                                                          \
+    }
 static const struct {
     const char *name;
     CU_TestFunc run;

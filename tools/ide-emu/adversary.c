@@ -38,7 +38,8 @@ bool adversary_parse_attack(const char *text, struct adversary *a)
             continue;
         a->attack = attacks[i].attack;
         a->value = 0;
-        return attacks[i].takes_value ? text[len] == '=' && parse_number(text + len + 1, &a->value) : !text[len];
+        return attacks[i].takes_value ? text[len] == '=' && parse_number(text + len + 1, &a->value)
+                                      : !text[len];
     }
     return false;
 }

@@ -5,44 +5,45 @@
 
 #include "root_port/pcie_config.h"
 
-#define EXT_CAP_ID_AER 0x0001u
-#define AER_VERSION 2u
-#define AER_UNCOR_STATUS 0x04u
-#define AER_UNCOR_MASK 0x08u
-#define AER_UNCOR_SEVERITY 0x0cu
-#define AER_COR_STATUS 0x10u
-#define AER_COR_MASK 0x14u
-#define AER_CAP 0x18u
-#define AER_CAP_FIRST 0x0000001fu
-#define AER_CAP_PREFIX_PRESENT 0x00000800u
-#define AER_HEADER_LOG 0x1cu
-#define AER_ROOT_COMMAND 0x2cu
+#define EXT_CAP_ID_AER            0x0001u
+#define AER_VERSION               2u
+#define AER_UNCOR_STATUS          0x04u
+#define AER_UNCOR_MASK            0x08u
+#define AER_UNCOR_SEVERITY        0x0cu
+#define AER_COR_STATUS            0x10u
+#define AER_COR_MASK              0x14u
+#define AER_CAP                   0x18u
+#define AER_CAP_FIRST             0x0000001fu
+#define AER_CAP_PREFIX_PRESENT    0x00000800u
+#define AER_HEADER_LOG            0x1cu
+#define AER_ROOT_COMMAND          0x2cu
 #define AER_ROOT_COMMAND_WRITABLE 0x00000007u
-#define AER_ROOT_STATUS 0x30u
+#define AER_ROOT_STATUS           0x30u
 #define AER_ROOT_STATUS_CLEARABLE 0x0000007fu
-#define AER_ROOT_UNCOR 0x00000004u
-#define AER_ROOT_MULTI_UNCOR 0x00000008u
-#define AER_ROOT_FIRST_FATAL 0x00000010u
-#define AER_ROOT_NONFATAL 0x00000020u
-#define AER_ROOT_FATAL 0x00000040u
-#define AER_SOURCE 0x34u
-#define AER_PREFIX_LOG 0x38u
-#define AER_SIZE 0x48u
+#define AER_ROOT_UNCOR            0x00000004u
+#define AER_ROOT_MULTI_UNCOR      0x00000008u
+#define AER_ROOT_FIRST_FATAL      0x00000010u
+#define AER_ROOT_NONFATAL         0x00000020u
+#define AER_ROOT_FATAL            0x00000040u
+#define AER_SOURCE                0x34u
+#define AER_PREFIX_LOG            0x38u
+#define AER_SIZE                  0x48u
 
-#define UNCOR_ALL                                                                                               \
-    (AER_COMPLETION_TIMEOUT | AER_UNEXPECTED_COMPLETION | AER_MALFORMED | AER_UNSUPPORTED | AER_IDE_CHECK_FAILED | \
-     AER_MISROUTED_IDE | AER_PCRC_CHECK_FAILED)
-/* Which are fatal after a reset: data link protocol, surprise down, flow control, overflow, malformed; IDE Check Failed. */
-#define SEVERITY_RESET (0x00062030u | AER_IDE_CHECK_FAILED)
+#define UNCOR_ALL                                                                                            \
+    (AER_COMPLETION_TIMEOUT | AER_UNEXPECTED_COMPLETION | AER_MALFORMED | AER_UNSUPPORTED |                  \
+     AER_IDE_CHECK_FAILED | AER_MISROUTED_IDE | AER_PCRC_CHECK_FAILED)
+/* Which are fatal after a reset: data link protocol, surprise down, flow control, overflow, malformed; IDE
+ * Check Failed. */
+#define SEVERITY_RESET    (0x00062030u | AER_IDE_CHECK_FAILED)
 #define SEVERITY_WRITABLE (0x00062030u | UNCOR_ALL)
 
 /* Device Control enables the messages, Device Status says that there was something (§7.5.3.4). */
-#define EXP_DEVCTL 0x08u
-#define EXP_DEVCTL_NONFATAL 0x0002u
-#define EXP_DEVCTL_FATAL 0x0004u
-#define EXP_DEVSTA 0x0au
-#define EXP_DEVSTA_NONFATAL 0x0002u
-#define EXP_DEVSTA_FATAL 0x0004u
+#define EXP_DEVCTL             0x08u
+#define EXP_DEVCTL_NONFATAL    0x0002u
+#define EXP_DEVCTL_FATAL       0x0004u
+#define EXP_DEVSTA             0x0au
+#define EXP_DEVSTA_NONFATAL    0x0002u
+#define EXP_DEVSTA_FATAL       0x0004u
 #define EXP_DEVSTA_UNSUPPORTED 0x0008u
 
 const char *aer_error_name(enum aer_error error)
@@ -94,7 +95,8 @@ static void log_dwords(struct config_space *config, unsigned at, const uint8_t *
     /* a log's first byte is the most significant of its first dword (§7.8.4.8) */
     for (size_t i = 0; i + 4 <= n; i += 4)
         config_put32(config, at + (unsigned)i,
-                     (uint32_t)bytes[i] << 24 | (uint32_t)bytes[i + 1] << 16 | (uint32_t)bytes[i + 2] << 8 | bytes[i + 3]);
+                     (uint32_t)bytes[i] << 24 | (uint32_t)bytes[i + 1] << 16 | (uint32_t)bytes[i + 2] << 8 |
+                         bytes[i + 3]);
 }
 
 static void log_frame(const struct aer *aer, struct config_space *config, const struct frame *frame)
@@ -134,7 +136,8 @@ static void set_status(const struct aer *aer, struct config_space *config, const
         log_frame(aer, config, frame);
 }
 
-void aer_report(struct aer *aer, struct config_space *config, const struct aer_entry *entry, const struct frame *frame)
+void aer_report(struct aer *aer, struct config_space *config, const struct aer_entry *entry,
+                const struct frame *frame)
 {
     aer->log.last[aer->log.count++ % AER_TOLD] = *entry;
     uint16_t status = config_get16(config, aer->exp_cap + EXP_DEVSTA);
@@ -145,7 +148,8 @@ void aer_report(struct aer *aer, struct config_space *config, const struct aer_e
         set_status(aer, config, entry, frame);
 }
 
-bool aer_sends_message(const struct aer *aer, const struct config_space *config, enum aer_error error, bool *fatal)
+bool aer_sends_message(const struct aer *aer, const struct config_space *config, enum aer_error error,
+                       bool *fatal)
 {
     uint32_t mask = aer->cap ? config_get32(config, aer->cap + AER_UNCOR_MASK) : 0;
     *fatal = is_fatal(aer, config, error);

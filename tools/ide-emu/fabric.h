@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The links between the functions of a platform, and the TLPs on them. Sending puts frames into one queue, fabric_run()
- * delivers them one after the other until none is left; what that makes happen at a port may send more. No I/O and no
- * time: who waits for a completion, and how long, is link_host.h's. All is under the model's lock.
+ * The links between the functions of a platform, and the TLPs on them. Sending puts frames into one queue,
+ * fabric_run() delivers them one after the other until none is left; what that makes happen at a port may
+ * send more. No I/O and no time: who waits for a completion, and how long, is link_host.h's. All is under the
+ * model's lock.
  *
  *   fabric_send.c      which stream covers a TLP, sealing, the wire and who sits on it
  *   fabric_receive.c   what a port does with a frame: open it, refuse it, pass it on, take it
@@ -39,13 +40,13 @@ struct link_tap {
 /* A non-posted request that waits for its completion. */
 struct request {
     bool used, done;
-    bool late;                       /* nobody waits any more, and its tag is not to be used again */
+    bool late; /* nobody waits any more, and its tag is not to be used again */
     struct emu_function *by;
-    struct port_stream *stream;      /* that it was sent on; NULL: in the clear */
-    uint32_t session;                /* whose keys the stream had then */
+    struct port_stream *stream; /* that it was sent on; NULL: in the clear */
+    uint32_t session;           /* whose keys the stream had then */
     uint8_t tag, status;
-    bool trusted;                    /* its T bit */
-    uint16_t want;                   /* bytes of payload */
+    bool trusted;  /* its T bit */
+    uint16_t want; /* bytes of payload */
     uint8_t data[TLP_PAYLOAD_MAX];
 };
 #define REQUESTS_MAX 64u
@@ -57,14 +58,14 @@ struct flight {
 };
 
 struct fabric {
-    struct memory host;              /* the host's memory, where it is no function's */
+    struct memory host; /* the host's memory, where it is no function's */
     struct request requests[REQUESTS_MAX];
     uint8_t next_tag;
-    struct flight *queue;            /* a ring */
+    struct flight *queue; /* a ring */
     size_t first, waiting, room;
     struct link_tap taps[2];
-    pthread_cond_t completed;        /* a request is done; with the model's lock */
-    uint64_t lost;                   /* TLPs that a port did not send, because their stream is not Secure any more */
+    pthread_cond_t completed; /* a request is done; with the model's lock */
+    uint64_t lost;            /* TLPs that a port did not send, because their stream is not Secure any more */
 };
 
 /* Made by emu_init(). */
@@ -73,14 +74,14 @@ void fabric_free(struct fabric *fabric);
 
 /* The stream on which a TLP came, or is to go: of the port where it is opened or sealed. */
 struct via {
-    struct port_stream *stream;      /* NULL: in the clear */
+    struct port_stream *stream; /* NULL: in the clear */
     bool trusted;
 };
 
 /*
- * Sends n TLPs of one class from a function, towards the host or away from it. Requests and messages go on the stream
- * that covers them; completions on their request's, via, where memory says that it was a memory request. *used, if asked for, is the
- * stream that protects the last one.
+ * Sends n TLPs of one class from a function, towards the host or away from it. Requests and messages go on
+ * the stream that covers them; completions on their request's, via, where memory says that it was a memory
+ * request. *used, if asked for, is the stream that protects the last one.
  */
 void fabric_request(struct emu_function *from, const struct tlp *tlps, size_t n, bool trusted,
                     struct port_stream **used);
@@ -90,13 +91,15 @@ void fabric_message(struct emu_function *from, const struct tlp *tlp);
 /* Delivers all that is on the links. */
 void fabric_run(struct emu *emu);
 
-/* --- Between the files of the fabric -------------------------------------------------------------------------------- */
+/* --- Between the files of the fabric
+ * -------------------------------------------------------------------------------- */
 
 /* The selective stream that covers a request or message that f would send; NULL: none. */
 struct port_stream *fabric_covers(struct emu_function *f, const struct tlp *tlp);
 /* The link stream of a traffic class at a port. */
 struct port_stream *fabric_link_stream(struct emu_function *port, uint8_t tc);
-/* The stream's TLPs are IDE TLPs now. A bridged end has keys that are not known here: its TLPs stay in the clear. */
+/* The stream's TLPs are IDE TLPs now. A bridged end has keys that are not known here: its TLPs stay in the
+ * clear. */
 bool fabric_protects(struct emu_function *f, struct port_stream *s);
 /* A frame leaves through a port: sealed for the link if a link stream is on and it is no IDE TLP yet. */
 void fabric_leave(struct emu_function *egress, enum link_way way, const struct frame *frame);
@@ -111,8 +114,10 @@ void fabric_take(struct emu_function *f, const struct tlp *tlp, struct via via, 
 /* Logs an error at a port, and tells the root port. */
 void fabric_error(struct emu_function *f, enum aer_error error, int stream_id, const char *why,
                   const struct frame *frame);
-/* IDE Check Failed: the stream is Insecure without keys, and its other end gets an IDE Fail message (§6.33.8). */
-void fabric_check_failed(struct emu_function *f, struct port_stream *s, const char *why, const struct frame *frame);
+/* IDE Check Failed: the stream is Insecure without keys, and its other end gets an IDE Fail message
+ * (§6.33.8). */
+void fabric_check_failed(struct emu_function *f, struct port_stream *s, const char *why,
+                         const struct frame *frame);
 
 bool fabric_is_switch(const struct emu_function *f);
 struct emu_function *fabric_root_port(struct emu_function *f);

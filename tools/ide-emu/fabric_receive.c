@@ -34,7 +34,8 @@ bool fabric_window_has(const struct emu_function *port, uint64_t address)
     return base <= address && address <= limit;
 }
 
-/* --- Errors ------------------------------------------------------------------------------------------------------- */
+/* --- Errors
+ * ------------------------------------------------------------------------------------------------------- */
 
 void fabric_error(struct emu_function *f, enum aer_error error, int stream_id, const char *why,
                   const struct frame *frame)
@@ -47,7 +48,8 @@ void fabric_error(struct emu_function *f, enum aer_error error, int stream_id, c
         aer_root_received(&root->aer, &root->config, pcie_bdf_rid(&f->desc.bdf), fatal);
 }
 
-void fabric_check_failed(struct emu_function *f, struct port_stream *s, const char *why, const struct frame *frame)
+void fabric_check_failed(struct emu_function *f, struct port_stream *s, const char *why,
+                         const struct frame *frame)
 {
     uint8_t id = port_stream_id(s, &f->config);
     struct link_end other = ide_link_partner((struct link_end){f, s});
@@ -65,16 +67,19 @@ void fabric_check_failed(struct emu_function *f, struct port_stream *s, const ch
     fabric_message(f, &message);
 }
 
-static void misrouted(struct emu_function *f, const struct frame_parts *p, const char *why, const struct frame *frame)
+static void misrouted(struct emu_function *f, const struct frame_parts *p, const char *why,
+                      const struct frame *frame)
 {
     fabric_error(f, AER_MISROUTED_IDE, p->prefix.stream_id, why, frame);
 }
 
-/* --- Through a switch --------------------------------------------------------------------------------------------- */
+/* --- Through a switch
+ * --------------------------------------------------------------------------------------------- */
 
 static bool flow_through(const struct emu_function *port)
 {
-    return port->ide.cap && config_get32(&port->config, port->ide.cap + PCIE_IDE_CTL) & PCIE_IDE_CTL_FLOWTHROUGH;
+    return port->ide.cap &&
+           config_get32(&port->config, port->ide.cap + PCIE_IDE_CTL) & PCIE_IDE_CTL_FLOWTHROUGH;
 }
 
 static bool bus_below(const struct emu_function *port, uint16_t rid)
@@ -100,7 +105,8 @@ static struct emu_function *port_towards(struct emu_function *upstream, const st
     return NULL;
 }
 
-static void forward_down(struct emu_function *upstream, const struct tlp *tlp, const struct frame *frame, bool ide)
+static void forward_down(struct emu_function *upstream, const struct tlp *tlp, const struct frame *frame,
+                         bool ide)
 {
     struct emu_function *egress = port_towards(upstream, tlp);
     struct via clear = {NULL, false};
@@ -125,8 +131,8 @@ static void forward_down(struct emu_function *upstream, const struct tlp *tlp, c
     }
 }
 
-static void pass_on(struct emu_function *port, const struct tlp *tlp, struct via via, const struct frame *frame,
-                    bool ide)
+static void pass_on(struct emu_function *port, const struct tlp *tlp, struct via via,
+                    const struct frame *frame, bool ide)
 {
     struct frame_parts p;
     if (port->desc.type == PCIE_TYPE_DOWNSTREAM) {
@@ -147,9 +153,11 @@ static void pass_on(struct emu_function *port, const struct tlp *tlp, struct via
         forward_down(port, tlp, frame, ide);
 }
 
-/* --- What came as an IDE TLP ---------------------------------------------------------------------------------------- */
+/* --- What came as an IDE TLP
+ * ---------------------------------------------------------------------------------------- */
 
-static void take_or_pass(struct emu_function *port, const struct tlp *tlp, struct via via, const struct frame *frame)
+static void take_or_pass(struct emu_function *port, const struct tlp *tlp, struct via via,
+                         const struct frame *frame)
 {
     if (tlp->code == TLP_MSG_LOCAL || !fabric_is_switch(port))
         fabric_take(port, tlp, via, frame);
@@ -190,7 +198,8 @@ static struct port_stream *find_stream(struct emu_function *f, uint8_t id, bool 
 {
     for (size_t i = 0; i < f->ide.count; i++) {
         struct port_stream *s = &f->ide.streams[i];
-        if (s->selective == selective && port_stream_enabled(s, &f->config) && port_stream_id(s, &f->config) == id)
+        if (s->selective == selective && port_stream_enabled(s, &f->config) &&
+            port_stream_id(s, &f->config) == id)
             return s;
     }
     return NULL;
@@ -231,7 +240,8 @@ static void receive_ide(struct emu_function *port, const struct frame_parts *p, 
     }
 }
 
-/* --- What came in the clear ----------------------------------------------------------------------------------------- */
+/* --- What came in the clear
+ * ----------------------------------------------------------------------------------------- */
 
 /* Where a request in the clear is for, of the functions at the end of the link. */
 static struct emu_function *request_end(struct emu_function *port, const struct tlp *tlp)
@@ -251,8 +261,8 @@ static struct emu_function *request_end(struct emu_function *port, const struct 
 }
 
 /*
- * The stream of `to` that a request in the clear should have come on: the one that its sender's registers name. The
- * receiver of real hardware knows less; docs/ide.md says what it goes by.
+ * The stream of `to` that a request in the clear should have come on: the one that its sender's registers
+ * name. The receiver of real hardware knows less; docs/ide.md says what it goes by.
  */
 static struct port_stream *should_have_come_on(struct emu_function *to, const struct tlp *tlp)
 {

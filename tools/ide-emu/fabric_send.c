@@ -8,7 +8,8 @@
 
 #define BATCH 32u
 
-/* --- Which stream ------------------------------------------------------------------------------------------------- */
+/* --- Which stream
+ * ------------------------------------------------------------------------------------------------- */
 
 static uint64_t association_address(uint32_t high, uint32_t low, uint32_t rest)
 {
@@ -61,8 +62,8 @@ static bool associated(const struct emu_function *f, const struct port_stream *s
 static bool is_default(const struct emu_function *f, const struct port_stream *s, const struct tlp *tlp)
 {
     uint32_t control = config_get32(&f->config, s->control);
-    return f->desc.type == PCIE_TYPE_ENDPOINT && tlp_is_memory(tlp->code) && (control & PCIE_IDE_SEL_CTL_DEFAULT) &&
-           field_get(PCIE_IDE_STREAM_CTL_TC, control) == tlp->tc;
+    return f->desc.type == PCIE_TYPE_ENDPOINT && tlp_is_memory(tlp->code) &&
+           (control & PCIE_IDE_SEL_CTL_DEFAULT) && field_get(PCIE_IDE_STREAM_CTL_TC, control) == tlp->tc;
 }
 
 struct port_stream *fabric_covers(struct emu_function *f, const struct tlp *tlp)
@@ -99,13 +100,19 @@ bool fabric_protects(struct emu_function *f, struct port_stream *s)
     return other.function && !other.function->bridged;
 }
 
-/* --- The wire ----------------------------------------------------------------------------------------------------- */
+/* --- The wire
+ * ----------------------------------------------------------------------------------------------------- */
 
 struct fabric *fabric_new(void)
 {
     struct fabric *fabric = calloc(1, sizeof *fabric);
-    if (fabric)
-        pthread_cond_init(&fabric->completed, NULL);
+    if (!fabric)
+        return NULL;
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&fabric->completed, &attributes);
+    pthread_condattr_destroy(&attributes);
     return fabric;
 }
 
@@ -173,7 +180,8 @@ void fabric_run(struct emu *emu)
     }
 }
 
-/* --- Sealing ------------------------------------------------------------------------------------------------------ */
+/* --- Sealing
+ * ------------------------------------------------------------------------------------------------------ */
 
 static struct link *link_of(struct emu_function *egress, enum link_way way)
 {
@@ -184,9 +192,10 @@ static void send_sync(struct emu_function *f, struct port_stream *s, const struc
                       struct emu_function *egress, enum link_way way)
 {
     struct frame frame;
-    struct tlp message = {.code = s->selective ? TLP_MSG_BY_ID : TLP_MSG_LOCAL,
-                          .tc = (uint8_t)field_get(PCIE_IDE_STREAM_CTL_TC, config_get32(&f->config, s->control)),
-                          .requester = pcie_bdf_rid(&f->desc.bdf)};
+    struct tlp message = {
+        .code = s->selective ? TLP_MSG_BY_ID : TLP_MSG_LOCAL,
+        .tc = (uint8_t)field_get(PCIE_IDE_STREAM_CTL_TC, config_get32(&f->config, s->control)),
+        .requester = pcie_bdf_rid(&f->desc.bdf)};
     struct link_end other = ide_link_partner((struct link_end){f, s});
     if (other.function)
         message.target = pcie_bdf_rid(&other.function->desc.bdf);
@@ -197,8 +206,8 @@ static void send_sync(struct emu_function *f, struct port_stream *s, const struc
 }
 
 /* Seals with a stream of f and sends through egress, which is f but for what comes from a switch's inside. */
-static void seal_and_send(struct emu_function *f, struct port_stream *s, bool trusted, struct emu_function *egress,
-                          enum link_way way, struct frame *frames, size_t n)
+static void seal_and_send(struct emu_function *f, struct port_stream *s, bool trusted,
+                          struct emu_function *egress, enum link_way way, struct frame *frames, size_t n)
 {
     struct flow_options o = flow_options_of(s, &f->config);
     enum tlp_class class = tlp_class_of(frames[0].data[0]);
@@ -222,8 +231,9 @@ static void seal_and_send(struct emu_function *f, struct port_stream *s, bool tr
 }
 
 /*
- * Once a stream was Secure, nothing that it covers goes in the clear until software disables it; or who makes a stream
- * fail would read what follows. Configuration requests, their completions and messages are what software repairs with.
+ * Once a stream was Secure, nothing that it covers goes in the clear until software disables it; or who makes
+ * a stream fail would read what follows. Configuration requests, their completions and messages are what
+ * software repairs with.
  */
 static bool must_not_leave(const struct port_stream *s, const struct frame *frame, bool memory)
 {
@@ -254,14 +264,16 @@ void fabric_leave(struct emu_function *egress, enum link_way way, const struct f
         leave(egress, way, &copy, 1, false);
 }
 
-/* The port through which what a function sends goes to a link: a downstream port's own goes through the switch. */
+/* The port through which what a function sends goes to a link: a downstream port's own goes through the
+ * switch. */
 static struct emu_function *egress_of(struct emu_function *f, enum link_way *way)
 {
     *way = f->desc.type == PCIE_TYPE_ROOT_PORT ? LINK_DOWN : LINK_UP;
     return f->desc.type == PCIE_TYPE_DOWNSTREAM ? f->parent : f;
 }
 
-static void send_frames(struct emu_function *from, struct via via, struct frame *frames, size_t n, bool memory)
+static void send_frames(struct emu_function *from, struct via via, struct frame *frames, size_t n,
+                        bool memory)
 {
     enum link_way way;
     struct emu_function *egress = egress_of(from, &way);
@@ -314,9 +326,9 @@ void fabric_message(struct emu_function *from, const struct tlp *tlp)
     tlp_encode(tlp, &frame);
     if (tlp->code == TLP_MSG_LOCAL) {
         /* to the other end of this link, whatever its streams are: they have just failed */
-        enum link_way local = from->desc.type == PCIE_TYPE_ROOT_PORT || from->desc.type == PCIE_TYPE_DOWNSTREAM
-                                  ? LINK_DOWN
-                                  : LINK_UP;
+        enum link_way local =
+            from->desc.type == PCIE_TYPE_ROOT_PORT || from->desc.type == PCIE_TYPE_DOWNSTREAM ? LINK_DOWN
+                                                                                              : LINK_UP;
         fabric_wire(from->emu, link_of(from, local), local, &frame);
     } else {
         leave(egress, way, &frame, 1, false);

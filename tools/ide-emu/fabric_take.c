@@ -4,7 +4,8 @@
 #include "tools/ide-emu/fabric.h"
 #include "tools/ide-emu/ide_link.h"
 
-/* --- Completions -------------------------------------------------------------------------------------------------- */
+/* --- Completions
+ * -------------------------------------------------------------------------------------------------- */
 
 static struct request *find_request(struct emu_function *f, uint8_t tag)
 {
@@ -22,7 +23,8 @@ static struct emu_function *requester_of(struct emu_function *port, uint16_t rid
 }
 
 /* A completion comes on its request's stream (§6.33.8). */
-static bool right_stream(struct emu_function *f, const struct request *r, struct via via, const struct frame *frame)
+static bool right_stream(struct emu_function *f, const struct request *r, struct via via,
+                         const struct frame *frame)
 {
     if (via.stream == r->stream && via.trusted == r->trusted)
         return true;
@@ -32,7 +34,8 @@ static bool right_stream(struct emu_function *f, const struct request *r, struct
     return false;
 }
 
-static void take_completion(struct emu_function *port, const struct tlp *t, struct via via, const struct frame *frame)
+static void take_completion(struct emu_function *port, const struct tlp *t, struct via via,
+                            const struct frame *frame)
 {
     struct emu_function *f = requester_of(port, t->requester);
     struct request *r = find_request(f, t->tag);
@@ -54,7 +57,8 @@ static void take_completion(struct emu_function *port, const struct tlp *t, stru
     pthread_cond_broadcast(&f->emu->fabric->completed);
 }
 
-/* --- Requests ----------------------------------------------------------------------------------------------------- */
+/* --- Requests
+ * ----------------------------------------------------------------------------------------------------- */
 
 static void complete(struct emu_function *f, const struct tlp *request, struct via via, uint8_t status,
                      const uint8_t *data, size_t len)
@@ -80,7 +84,8 @@ static void refuse(struct emu_function *f, const struct tlp *t, struct via via, 
         complete(f, t, via, TLP_STATUS_UNSUPPORTED, NULL, 0);
 }
 
-static void take_config(struct emu_function *port, const struct tlp *t, struct via via, const struct frame *frame)
+static void take_config(struct emu_function *port, const struct tlp *t, struct via via,
+                        const struct frame *frame)
 {
     struct emu_function *f = fabric_by_id(fabric_root_port(port), t->target);
     if (!f || (f != port && f->parent != port->parent && f->parent != port)) {
@@ -121,7 +126,8 @@ static void store_all(struct memory *m, uint64_t at, const struct tlp *t)
         store(m, at, t);
 }
 
-static void access_memory(struct emu_function *f, struct memory *m, uint64_t at, const struct tlp *t, struct via via)
+static void access_memory(struct emu_function *f, struct memory *m, uint64_t at, const struct tlp *t,
+                          struct via via)
 {
     uint8_t data[TLP_PAYLOAD_MAX];
     if (tlp_has_data(t->code)) {
@@ -153,7 +159,8 @@ static bool requester_fits(const struct emu_function *f, const struct tlp *t, st
            t->requester <= field_get(PCIE_IDE_SEL_RID_1_LIMIT, limit);
 }
 
-static void take_memory(struct emu_function *f, const struct tlp *t, struct via via, const struct frame *frame)
+static void take_memory(struct emu_function *f, const struct tlp *t, struct via via,
+                        const struct frame *frame)
 {
     bool fits = t->length <= TLP_PAYLOAD_MAX / 4 && requester_fits(f, t, via);
     if (fits && f->desc.type == PCIE_TYPE_ROOT_PORT && !is_function_memory(f, t->address))
@@ -165,7 +172,8 @@ static void take_memory(struct emu_function *f, const struct tlp *t, struct via 
         refuse(f, t, via, frame);
 }
 
-/* --- Messages ----------------------------------------------------------------------------------------------------- */
+/* --- Messages
+ * ----------------------------------------------------------------------------------------------------- */
 
 static void take_fail_message(struct emu_function *f, uint8_t stream_id)
 {
@@ -179,7 +187,8 @@ static void take_fail_message(struct emu_function *f, uint8_t stream_id)
 
 static void take_message(struct emu_function *port, const struct tlp *t)
 {
-    struct emu_function *f = t->code == TLP_MSG_BY_ID ? fabric_by_id(fabric_root_port(port), t->target) : port;
+    struct emu_function *f =
+        t->code == TLP_MSG_BY_ID ? fabric_by_id(fabric_root_port(port), t->target) : port;
     if (f && t->message == TLP_MESSAGE_IDE_FAIL)
         take_fail_message(f, t->info[3]);
 }

@@ -29,7 +29,8 @@ static unsigned counter_of(unsigned substream)
     return substream == IDE_NPR ? COUNT_NPR : COUNT_CPL;
 }
 
-/* --- Sending ------------------------------------------------------------------------------------------------------ */
+/* --- Sending
+ * ------------------------------------------------------------------------------------------------------ */
 
 size_t flow_room(const struct port_stream *s, enum tlp_class class)
 {
@@ -38,7 +39,8 @@ size_t flow_room(const struct port_stream *s, enum tlp_class class)
         return SENT_MAX - (f->sent[COUNT_NPR] > f->sent[COUNT_CPL] ? f->sent[COUNT_NPR] : f->sent[COUNT_CPL]);
     /* an escorted TLP stands right behind its Sync: nothing was counted since */
     unsigned i = counter_of(class);
-    return f->escort[i] && !(f->sent[COUNT_NPR] == 0 && f->sent[COUNT_CPL] == 0 && f->fresh_sync) ? 0 : SIZE_MAX;
+    return f->escort[i] && !(f->sent[COUNT_NPR] == 0 && f->sent[COUNT_CPL] == 0 && f->fresh_sync) ? 0
+                                                                                                  : SIZE_MAX;
 }
 
 void flow_make_sync(struct port_stream *s, struct tlp *message)
@@ -74,8 +76,8 @@ static bool is_sync(const struct frame *frame)
     return tlp_is_message(frame->data[0]) && frame->data[7] == TLP_MESSAGE_IDE_SYNC;
 }
 
-static bool seal_unit(struct port_stream *s, const struct flow_options *o, unsigned substream, struct frame *frames,
-                      size_t n)
+static bool seal_unit(struct port_stream *s, const struct flow_options *o, unsigned substream,
+                      struct frame *frames, size_t n)
 {
     int set = s->transmit_set[substream];
     struct ide_key_slot *slot = set == IDE_TX_NONE ? NULL : &s->key[set][IDE_TX][substream];
@@ -83,7 +85,8 @@ static bool seal_unit(struct port_stream *s, const struct flow_options *o, unsig
     /* The invocation field must not come round under one key (NIST SP 800-38D §8.3). */
     if (!key || slot->used == UINT64_MAX - slot->key.ifv)
         return false;
-    struct ide_crypt c = {key, (uint8_t)substream, slot->key.ifv + slot->used, o->header_mode, s->flow.syncs_sent};
+    struct ide_crypt c = {key, (uint8_t)substream, slot->key.ifv + slot->used, o->header_mode,
+                          s->flow.syncs_sent};
     for (size_t i = 0; i < n; i++) {
         struct ide_prefix prefix = {.mac = i == n - 1,
                                     .key_set = set == 1,
@@ -98,8 +101,8 @@ static bool seal_unit(struct port_stream *s, const struct flow_options *o, unsig
     return ide_seal(&c, frames, n);
 }
 
-bool flow_seal(struct port_stream *s, const struct flow_options *o, enum tlp_class class, struct frame *frames,
-               size_t n)
+bool flow_seal(struct port_stream *s, const struct flow_options *o, enum tlp_class class,
+               struct frame *frames, size_t n)
 {
     while (n > 0) {
         size_t unit = n < o->unit[class] ? n : o->unit[class];
@@ -111,7 +114,8 @@ bool flow_seal(struct port_stream *s, const struct flow_options *o, enum tlp_cla
     return true;
 }
 
-/* --- Receiving ---------------------------------------------------------------------------------------------------- */
+/* --- Receiving
+ * ---------------------------------------------------------------------------------------------------- */
 
 const char *flow_result_text(enum flow_result result)
 {
@@ -139,10 +143,12 @@ const char *flow_result_text(enum flow_result result)
 }
 
 /*
- * The key of a TLP's K bit. A transmitter goes over to another key set once and does not come back until the receiver
- * has a new key there: a TLP under the set that was left is one that somebody held back (CVE-2025-9614).
+ * The key of a TLP's K bit. A transmitter goes over to another key set once and does not come back until the
+ * receiver has a new key there: a TLP under the set that was left is one that somebody held back
+ * (CVE-2025-9614).
  */
-static enum flow_result find_key(struct port_stream *s, const struct ide_prefix *p, struct ide_key_slot **slot)
+static enum flow_result find_key(struct port_stream *s, const struct ide_prefix *p,
+                                 struct ide_key_slot **slot)
 {
     *slot = &s->key[p->key_set][IDE_RX][p->substream];
     if ((*slot)->retired)
@@ -194,14 +200,15 @@ static bool count_received(struct stream_flow *flow, const struct ide_prefix *p,
     return true;
 }
 
-/* The Sync's whole number from its last byte: the greatest that has come. Another one fails the MAC, which covers it. */
+/* The Sync's whole number from its last byte: the greatest that has come. Another one fails the MAC, which
+ * covers it. */
 static uint64_t escort_number(const struct stream_flow *flow, uint8_t low)
 {
     return flow->syncs_received - (uint8_t)((uint8_t)flow->syncs_received - low);
 }
 
-static enum flow_result open_unit(struct port_stream *s, const struct flow_options *o, struct frame *frames, size_t n,
-                                  struct flow_opened *out)
+static enum flow_result open_unit(struct port_stream *s, const struct flow_options *o, struct frame *frames,
+                                  size_t n, struct flow_opened *out)
 {
     struct frame_parts p;
     struct ide_key_slot *slot;
@@ -213,7 +220,8 @@ static enum flow_result open_unit(struct port_stream *s, const struct flow_optio
     for (size_t i = 0; i < n; i++)
         if (frame_split(frames[i].data, frames[i].len, &p) && p.prefix.escort)
             sync = escort_number(&s->flow, p.prefix.pr_sent);
-    struct ide_crypt c = {slot->schedule, p.prefix.substream, slot->key.ifv + slot->used, o->header_mode, sync};
+    struct ide_crypt c = {slot->schedule, p.prefix.substream, slot->key.ifv + slot->used, o->header_mode,
+                          sync};
     if (ide_open(&c, frames, n, &out->bad) == IDE_OPEN_FAILED)
         return FLOW_MAC;
     key_was_used(s, &p.prefix, slot);

@@ -5,10 +5,10 @@
 
 #include "spdm/cursor.h"
 
-#define CRC_POLYNOMIAL_REVERSED 0xedb88320u   /* 04C11DB7h (§2.7.1), least significant bit first */
-#define HEADER_BITS_MAX 5u                    /* bytes of a header that can be encrypted */
-#define AAD_MAX (TLP_PREFIX_SIZE + TLP_HEADER_MAX + 8u)
-#define TEXT_MAX (HEADER_BITS_MAX + TLP_PAYLOAD_MAX + TLP_PCRC_SIZE)
+#define CRC_POLYNOMIAL_REVERSED 0xedb88320u /* 04C11DB7h (§2.7.1), least significant bit first */
+#define HEADER_BITS_MAX         5u          /* bytes of a header that can be encrypted */
+#define AAD_MAX                 (TLP_PREFIX_SIZE + TLP_HEADER_MAX + 8u)
+#define TEXT_MAX                (HEADER_BITS_MAX + TLP_PAYLOAD_MAX + TLP_PCRC_SIZE)
 
 /* A unit's additional data and text, put together for one call of the cipher. */
 struct unit {
@@ -58,8 +58,8 @@ void ide_remove_prefix(struct frame *frame)
 }
 
 /*
- * How many bytes of address bits are encrypted: bits 17:2, 25:2, 33:2 and 41:2 are 2 to 5 whole bytes. A header with a
- * 32-bit address has no bits above 31, so that 25:2 is the most there.
+ * How many bytes of address bits are encrypted: bits 17:2, 25:2, 33:2 and 41:2 are 2 to 5 whole bytes. A
+ * header with a 32-bit address has no bits above 31, so that 25:2 is the most there.
  */
 static unsigned hidden_bytes(const struct ide_crypt *c, const uint8_t *header)
 {
@@ -92,7 +92,8 @@ static uint64_t hidden_mask(unsigned bytes)
     return ((UINT64_C(1) << (8 * bytes)) - 1) << 2;
 }
 
-static void gather_aad(struct unit *u, const struct ide_crypt *c, const uint8_t *frame, const struct frame_parts *p)
+static void gather_aad(struct unit *u, const struct ide_crypt *c, const uint8_t *frame,
+                       const struct frame_parts *p)
 {
     uint8_t *aad = u->aad + u->aad_len;
     memcpy(aad, frame, TLP_PREFIX_SIZE);
@@ -106,7 +107,8 @@ static void gather_aad(struct unit *u, const struct ide_crypt *c, const uint8_t 
         u->aad[u->aad_len++] = (uint8_t)(c->escort >> (56 - 8 * i));
 }
 
-static void gather_text(struct unit *u, const struct ide_crypt *c, const uint8_t *frame, const struct frame_parts *p)
+static void gather_text(struct unit *u, const struct ide_crypt *c, const uint8_t *frame,
+                        const struct frame_parts *p)
 {
     unsigned hidden = hidden_bytes(c, frame + p->header);
     uint64_t bits = hidden ? get_address(frame + p->header, p->header_len) >> 2 : 0;

@@ -8,8 +8,8 @@
 #include "tools/ide-emu/fabric.h"
 #include "tools/ide-emu/function_config.h"
 
-#define PAGE 4096u        /* no memory request crosses one (§2.2.7) */
-#define BATCH 32u
+#define PAGE     4096u /* no memory request crosses one (§2.2.7) */
+#define BATCH    32u
 #define FOUR_GIB (UINT64_C(1) << 32)
 
 const char *link_result_text(enum link_result result)
@@ -29,9 +29,11 @@ const char *link_result_text(enum link_result result)
     return "unknown";
 }
 
-/* --- One request -------------------------------------------------------------------------------------------------- */
+/* --- One request
+ * -------------------------------------------------------------------------------------------------- */
 
-/* What nobody waits for any more keeps its tag as long as its completion could still authenticate (CVE-2025-9613). */
+/* What nobody waits for any more keeps its tag as long as its completion could still authenticate
+ * (CVE-2025-9613). */
 static void sweep(struct fabric *fabric)
 {
     for (size_t i = 0; i < REQUESTS_MAX; i++) {
@@ -69,7 +71,7 @@ static struct request *new_request(struct emu_function *by)
 static struct timespec deadline(void)
 {
     struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
+    clock_gettime(CLOCK_MONOTONIC, &t);
     t.tv_nsec += (long)LINK_TIMEOUT_MS * 1000000;
     t.tv_sec += t.tv_nsec / 1000000000;
     t.tv_nsec %= 1000000000;
@@ -84,7 +86,8 @@ static void give_up(struct request *r)
 }
 
 /* Lock held. Sends the request and waits; want: bytes of data that the completion must bring. */
-static enum link_result transact(struct emu_function *by, struct tlp *tlp, bool trusted, uint8_t *data, size_t want)
+static enum link_result transact(struct emu_function *by, struct tlp *tlp, bool trusted, uint8_t *data,
+                                 size_t want)
 {
     struct emu *emu = by->emu;
     struct request *r = new_request(by);
@@ -112,11 +115,13 @@ static enum link_result transact(struct emu_function *by, struct tlp *tlp, bool 
     return result;
 }
 
-/* --- Memory ------------------------------------------------------------------------------------------------------- */
+/* --- Memory
+ * ------------------------------------------------------------------------------------------------------- */
 
 static size_t max_payload(const struct emu_function *f)
 {
-    size_t size = (size_t)128 << field_get(EXP_DEVCTL_PAYLOAD, config_get16(&f->config, f->exp_cap + EXP_DEVCTL));
+    size_t size =
+        (size_t)128 << field_get(EXP_DEVCTL_PAYLOAD, config_get16(&f->config, f->exp_cap + EXP_DEVCTL));
     return size < TLP_PAYLOAD_MAX ? size : TLP_PAYLOAD_MAX;
 }
 
@@ -143,8 +148,8 @@ static struct tlp memory_request(uint64_t address, size_t n, bool write)
     return t;
 }
 
-static void write_memory(struct emu_function *by, uint64_t address, bool trusted, const uint8_t *data, size_t n,
-                         size_t most)
+static void write_memory(struct emu_function *by, uint64_t address, bool trusted, const uint8_t *data,
+                         size_t n, size_t most)
 {
     struct tlp batch[BATCH];
     while (n > 0) {
@@ -163,8 +168,8 @@ static void write_memory(struct emu_function *by, uint64_t address, bool trusted
     }
 }
 
-static enum link_result read_memory(struct emu_function *by, uint64_t address, bool trusted, uint8_t *data, size_t n,
-                                    size_t most)
+static enum link_result read_memory(struct emu_function *by, uint64_t address, bool trusted, uint8_t *data,
+                                    size_t n, size_t most)
 {
     uint8_t dwords[TLP_PAYLOAD_MAX];
     while (n > 0) {
@@ -186,8 +191,8 @@ static struct emu_function *port_for(struct emu_function *f, uint64_t address)
 {
     for (size_t i = 0; i < f->emu->count; i++) {
         struct emu_function *port = &f->emu->functions[i];
-        if (!port->parent && port->desc.type == PCIE_TYPE_ROOT_PORT && port->desc.bdf.domain == f->desc.bdf.domain &&
-            fabric_window_has(port, address))
+        if (!port->parent && port->desc.type == PCIE_TYPE_ROOT_PORT &&
+            port->desc.bdf.domain == f->desc.bdf.domain && fabric_window_has(port, address))
             return port;
     }
     return NULL;
@@ -221,7 +226,8 @@ static bool is_master(const struct emu_function *f)
            config_get16(&f->config, FUNCTION_COMMAND) & FUNCTION_COMMAND_MASTER;
 }
 
-enum link_result link_dma_read(struct emu_function *f, uint64_t address, bool trusted, uint8_t *data, size_t n)
+enum link_result link_dma_read(struct emu_function *f, uint64_t address, bool trusted, uint8_t *data,
+                               size_t n)
 {
     emu_lock(f->emu);
     enum link_result result =
@@ -230,7 +236,8 @@ enum link_result link_dma_read(struct emu_function *f, uint64_t address, bool tr
     return result;
 }
 
-enum link_result link_dma_write(struct emu_function *f, uint64_t address, bool trusted, const uint8_t *data, size_t n)
+enum link_result link_dma_write(struct emu_function *f, uint64_t address, bool trusted, const uint8_t *data,
+                                size_t n)
 {
     emu_lock(f->emu);
     bool on = is_master(f);
@@ -240,10 +247,11 @@ enum link_result link_dma_write(struct emu_function *f, uint64_t address, bool t
     return on ? LINK_DONE : LINK_OFF;
 }
 
-/* --- Configuration space ------------------------------------------------------------------------------------------ */
+/* --- Configuration space
+ * ------------------------------------------------------------------------------------------ */
 
-static struct tlp config_request(const struct emu_function *root, const struct emu_function *f, unsigned offset,
-                                 bool write)
+static struct tlp config_request(const struct emu_function *root, const struct emu_function *f,
+                                 unsigned offset, bool write)
 {
     bool type0 = f->desc.bdf.bus == root->desc.secondary;
     return (struct tlp){.code = write ? (type0 ? TLP_CFGWR0 : TLP_CFGWR1) : (type0 ? TLP_CFGRD0 : TLP_CFGRD1),

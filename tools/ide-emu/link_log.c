@@ -9,9 +9,9 @@
 
 #include "tools/ide-emu/fabric.h"
 
-#define PCAP_MAGIC 0xa1b2c3d4u   /* microseconds, in the writer's byte order */
+#define PCAP_MAGIC     0xa1b2c3d4u /* microseconds, in the writer's byte order */
 #define LINKTYPE_USER0 147u
-#define PSEUDO_HEADER 8u
+#define PSEUDO_HEADER  8u
 #define PSEUDO_VERSION 1u
 
 struct pcap_file_header {
@@ -43,7 +43,8 @@ static void put16(uint8_t *p, unsigned value)
 static void write_pcap(void *context, const struct link *link, enum link_way way, enum link_event event,
                        const struct frame *frame)
 {
-    uint8_t pseudo[PSEUDO_HEADER] = {PSEUDO_VERSION, (uint8_t)way, (uint8_t)event, (uint8_t)link->port->desc.bdf.domain};
+    uint8_t pseudo[PSEUDO_HEADER] = {PSEUDO_VERSION, (uint8_t)way, (uint8_t)event,
+                                     (uint8_t)link->port->desc.bdf.domain};
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     put16(pseudo + 4, pcie_bdf_rid(&link->port->desc.bdf));
@@ -72,12 +73,14 @@ static void print_where(FILE *out, const struct tlp *t)
 static void write_text(void *context, const struct link *link, enum link_way way, enum link_event event,
                        const struct frame *frame)
 {
-    static const char *const events[] = {[LINK_PASSED] = "", [LINK_KEPT] = " kept", [LINK_TOUCHED] = " touched"};
+    static const char *const events[] = {
+        [LINK_PASSED] = "", [LINK_KEPT] = " kept", [LINK_TOUCHED] = " touched"};
     static const char *const substreams[] = {"PR", "NPR", "CPL"};
     struct frame_parts p;
     struct tlp t;
     FILE *out = context;
-    fprintf(out, "%s %s %s%s:", link->port->name, way == LINK_DOWN ? ">" : "<", lower(link)->name, events[event]);
+    fprintf(out, "%s %s %s%s:", link->port->name, way == LINK_DOWN ? ">" : "<", lower(link)->name,
+            events[event]);
     if (!tlp_decode(frame, &t) || !frame_split(frame->data, frame->len, &p)) {
         fputs(" malformed", out);
     } else {
@@ -108,7 +111,8 @@ bool link_log_open(struct emu *emu, const char *pcap, const char *text, char *er
 {
     struct link_tap *taps = emu->fabric->taps;
     if (pcap) {
-        struct pcap_file_header header = {PCAP_MAGIC, 2, 4, 0, 0, PSEUDO_HEADER + TLP_FRAME_MAX, LINKTYPE_USER0};
+        struct pcap_file_header header = {PCAP_MAGIC,    2, 4, 0, 0, PSEUDO_HEADER + TLP_FRAME_MAX,
+                                          LINKTYPE_USER0};
         FILE *f = create(pcap, error, size);
         if (!f)
             return false;

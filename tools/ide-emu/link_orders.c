@@ -9,7 +9,7 @@
 #include "tools/ide-emu/fabric.h"
 #include "tools/ide-emu/link_host.h"
 
-#define BYTES_MAX 4096u   /* that one order reads */
+#define BYTES_MAX 4096u /* that one order reads */
 
 static char *say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -66,7 +66,8 @@ static struct emu_function *function_of(struct emu *emu, const char *text)
     return pcie_bdf_parse(text, &bdf) == IDE_OK ? emu_find(emu, &bdf) : NULL;
 }
 
-/* --- Memory ------------------------------------------------------------------------------------------------------- */
+/* --- Memory
+ * ------------------------------------------------------------------------------------------------------- */
 
 struct transfer {
     bool write;
@@ -80,7 +81,8 @@ static bool parse_transfer(char *const *words, struct transfer *t)
 {
     uint64_t len;
     t->write = strcmp(words[0], "write") == 0;
-    if ((!t->write && strcmp(words[0], "read") != 0) || !parse_number(words[1], UINT64_MAX - BYTES_MAX, &t->address))
+    if ((!t->write && strcmp(words[0], "read") != 0) ||
+        !parse_number(words[1], UINT64_MAX - BYTES_MAX, &t->address))
         return false;
     if (t->write)
         return parse_hex(words[2], t->bytes, sizeof t->bytes, &t->len);
@@ -118,7 +120,8 @@ static char *do_host(struct emu *emu, char *const *words, size_t count)
     return t.write ? say("ok") : hex_of(t.bytes, t.len);
 }
 
-/* --- The adversary ------------------------------------------------------------------------------------------------ */
+/* --- The adversary
+ * ------------------------------------------------------------------------------------------------ */
 
 struct seat {
     struct emu *emu;
@@ -242,7 +245,8 @@ static char *do_adversary(struct emu *emu, char *const *words, size_t count)
     return answer;
 }
 
-/* --- Errors ------------------------------------------------------------------------------------------------------- */
+/* --- Errors
+ * ------------------------------------------------------------------------------------------------------- */
 
 static char *do_errors(struct emu *emu, char *const *words, size_t count)
 {
@@ -256,8 +260,8 @@ static char *do_errors(struct emu *emu, char *const *words, size_t count)
     for (uint64_t i = log->count > AER_TOLD ? log->count - AER_TOLD : 0; i < log->count; i++) {
         const struct aer_entry *e = &log->last[i % AER_TOLD];
         json_t *stream = e->stream_id == AER_NO_STREAM ? json_null() : json_integer(e->stream_id);
-        json_array_append_new(list, json_pack("{s:s, s:o, s:s}", "error", aer_error_name(e->error), "stream", stream,
-                                              "why", e->why));
+        json_array_append_new(list, json_pack("{s:s, s:o, s:s}", "error", aer_error_name(e->error), "stream",
+                                              stream, "why", e->why));
     }
     emu_unlock(emu);
     char *text = json_dumps(list, JSON_COMPACT);

@@ -7,8 +7,8 @@
  *   host read ADDRESS LENGTH                       the host's memory, without any link
  *   host write ADDRESS HEX
  *   adversary BDF down|up ATTACK[=VALUE] VICTIM [COUNT [SKIP]]
- *   adversary BDF down|up release|off|recorded     lets go of what it holds; forgets all; tells what it recorded, in hex
- *   adversary BDF down|up send INDEX               puts what it recorded on the link again
+ *   adversary BDF down|up release|off|recorded     lets go of what it holds; forgets all; tells what it
+ * recorded, in hex adversary BDF down|up send INDEX               puts what it recorded on the link again
  *   adversary BDF down|up inject HEX
  *   errors BDF                                     the last errors that the function found, as JSON
  *

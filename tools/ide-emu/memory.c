@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE 4096u
+#define PAGE    4096u
 #define BUCKETS 1024u
 
 struct memory_page {

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MEMORY_PAGES_MAX 16384u   /* 64 MiB; what is written beyond is lost */
+#define MEMORY_PAGES_MAX 16384u /* 64 MiB; what is written beyond is lost */
 
 /* Zeroed: all zeros. */
 struct memory {

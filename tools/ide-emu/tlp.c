@@ -4,21 +4,21 @@
 #include <string.h>
 
 /* Bits of the first byte: Fmt (§2.2.1). */
-#define FMT_DATA 0x40u
-#define FMT_4DW 0x20u
+#define FMT_DATA   0x40u
+#define FMT_4DW    0x20u
 #define FMT_PREFIX 0x80u
 
-#define PREFIX_IDE 0x92u   /* an end-end TLP prefix: Fmt 100b, Type 1 0010b */
+#define PREFIX_IDE 0x92u /* an end-end TLP prefix: Fmt 100b, Type 1 0010b */
 
 /* The prefix's second byte. */
-#define PREFIX_M 0x80u
-#define PREFIX_K 0x40u
-#define PREFIX_T 0x20u
-#define PREFIX_P 0x10u
-#define PREFIX_ESCORT 0x08u
+#define PREFIX_M         0x80u
+#define PREFIX_K         0x40u
+#define PREFIX_T         0x20u
+#define PREFIX_P         0x10u
+#define PREFIX_ESCORT    0x08u
 #define PREFIX_SUBSTREAM 0x07u
 
-#define DIGEST_OR_POISONED 0xc0u   /* TD, EP in the header's third byte: nobody here sends them */
+#define DIGEST_OR_POISONED 0xc0u /* TD, EP in the header's third byte: nobody here sends them */
 
 static const struct {
     uint8_t code;
@@ -216,7 +216,8 @@ bool tlp_decode(const struct frame *frame, struct tlp *tlp)
     else
         decode_request(h, tlp);
     memcpy(tlp->data, frame->data + parts.payload, parts.payload_len);
-    /* Configuration requests are of one dword (§2.2.7); a read of 1024 dwords is more than anybody here asks for. */
+    /* Configuration requests are of one dword (§2.2.7); a read of 1024 dwords is more than anybody here asks
+     * for. */
     return !tlp_is_config(tlp->code) ? tlp->length != 0 || !tlp_is_memory(tlp->code) : tlp->length == 1;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Transaction layer packets as they are on the emulated link, without Flit Mode (PCIe 6.x §2.2): an optional IDE prefix,
- * a header of 3 or 4 dwords, whole dwords of payload, then what IDE puts behind it. docs/link.md shows the bytes.
+ * Transaction layer packets as they are on the emulated link, without Flit Mode (PCIe 6.x §2.2): an optional
+ * IDE prefix, a header of 3 or 4 dwords, whole dwords of payload, then what IDE puts behind it. docs/link.md
+ * shows the bytes.
  */
 #ifndef IDE_EMU_TLP_H
 #define IDE_EMU_TLP_H
@@ -11,11 +12,11 @@
 #include <stdint.h>
 
 #define TLP_PREFIX_SIZE 4u
-#define TLP_HEADER_MAX 16u
-#define TLP_PAYLOAD_MAX 256u   /* the Max_Payload_Size that functions here support */
-#define TLP_PCRC_SIZE 4u
-#define TLP_MAC_SIZE 12u
-#define TLP_FRAME_MAX (TLP_PREFIX_SIZE + TLP_HEADER_MAX + TLP_PAYLOAD_MAX + TLP_PCRC_SIZE + TLP_MAC_SIZE)
+#define TLP_HEADER_MAX  16u
+#define TLP_PAYLOAD_MAX 256u /* the Max_Payload_Size that functions here support */
+#define TLP_PCRC_SIZE   4u
+#define TLP_MAC_SIZE    12u
+#define TLP_FRAME_MAX   (TLP_PREFIX_SIZE + TLP_HEADER_MAX + TLP_PAYLOAD_MAX + TLP_PCRC_SIZE + TLP_MAC_SIZE)
 
 /* Fmt and Type: the first byte of a header (§2.2.1). */
 enum tlp_code {
@@ -30,12 +31,12 @@ enum tlp_code {
     TLP_CPL = 0x0a,
     TLP_CPLD = 0x4a,
     TLP_MSG_BY_ID = 0x32,
-    TLP_MSG_LOCAL = 0x34,   /* ends at the receiver */
+    TLP_MSG_LOCAL = 0x34, /* ends at the receiver */
 };
-const char *tlp_code_name(uint8_t code);   /* "MWr32"; NULL for what no port here knows */
+const char *tlp_code_name(uint8_t code); /* "MWr32"; NULL for what no port here knows */
 
 /* Completion Status (§2.2.9) */
-#define TLP_STATUS_SUCCESS 0u
+#define TLP_STATUS_SUCCESS     0u
 #define TLP_STATUS_UNSUPPORTED 1u
 
 /* Message codes: chosen here, docs/link.md says why. */
@@ -49,20 +50,20 @@ enum tlp_class { TLP_POSTED, TLP_NON_POSTED, TLP_COMPLETION };
 /* A decoded TLP. Only the fields of its kind mean something. */
 struct tlp {
     uint8_t code;
-    uint8_t tc;              /* traffic class */
-    uint16_t length;         /* dwords: of payload, or asked for by a read */
+    uint8_t tc;      /* traffic class */
+    uint16_t length; /* dwords: of payload, or asked for by a read */
     uint16_t requester;
     uint8_t tag;
     uint8_t first_be, last_be;
-    uint64_t address;        /* memory requests: of the first dword */
-    uint16_t target;         /* configuration requests and messages by ID: whom it is for */
-    uint16_t reg;            /* configuration requests: offset of the dword */
+    uint64_t address; /* memory requests: of the first dword */
+    uint16_t target;  /* configuration requests and messages by ID: whom it is for */
+    uint16_t reg;     /* configuration requests: offset of the dword */
     uint16_t completer;
     uint8_t status;
     uint16_t byte_count;
     uint8_t lower_address;
     uint8_t message;
-    uint8_t info[4];         /* a message's last dword */
+    uint8_t info[4]; /* a message's last dword */
     uint8_t data[TLP_PAYLOAD_MAX];
 };
 
@@ -81,14 +82,14 @@ unsigned tlp_header_len(uint8_t code);
 
 /* Fields of the IDE TLP prefix (§6.33.4). */
 struct ide_prefix {
-    bool mac;            /* M: a MAC ends this TLP */
-    bool key_set;        /* K */
-    bool trusted;        /* T */
-    bool pcrc;           /* P */
-    bool escort;         /* pr_sent is the number of an IDE Sync message (ide_flow.h) */
-    uint8_t substream;   /* an enum tlp_class if it is valid */
+    bool mac;          /* M: a MAC ends this TLP */
+    bool key_set;      /* K */
+    bool trusted;      /* T */
+    bool pcrc;         /* P */
+    bool escort;       /* pr_sent is the number of an IDE Sync message (ide_flow.h) */
+    uint8_t substream; /* an enum tlp_class if it is valid */
     uint8_t stream_id;
-    uint8_t pr_sent;     /* PR_Sent_Counter */
+    uint8_t pr_sent; /* PR_Sent_Counter */
 };
 
 /* A TLP's bytes. */
