@@ -20,10 +20,25 @@ static struct ide_fault *fault_or(enum ide_err first, struct ide_fault *fault, s
     return first == IDE_OK ? fault : later;
 }
 
+static enum ide_err key_unit_enable(struct ide_pair *pair, bool on, struct ide_fault *fault)
+{
+    const struct ide_key_unit *unit = &pair->key_unit;
+    if (!unit->enable || (!on && !pair->key_unit_on))
+        return IDE_OK;
+    pair->key_unit_on = true; /* also if it fails: it is to be undone */
+    uint8_t id = (uint8_t)field_get(PCIE_IDE_STREAM_CTL_ID, pair->root_port.regs.control);
+    enum ide_err err = unit->enable(unit->context, id, on, fault);
+    if (err == IDE_OK)
+        pair->key_unit_on = on;
+    return err;
+}
+
 enum ide_err ide_pair_enable(struct ide_pair *pair, struct ide_fault *fault)
 {
     pair->failed = IDE_END_NONE;
     enum ide_err err = keep_first(pair, IDE_OK, ide_stream_enable(&pair->endpoint, fault), IDE_END_ENDPOINT);
+    if (err == IDE_OK)
+        err = keep_first(pair, IDE_OK, key_unit_enable(pair, true, fault), IDE_END_KEY_UNIT);
     if (err == IDE_OK)
         err = keep_first(pair, IDE_OK, ide_stream_enable(&pair->root_port, fault), IDE_END_ROOT_PORT);
     if (err != IDE_OK) {
@@ -59,23 +74,36 @@ static enum ide_err check_both_off(struct ide_pair *pair, struct ide_fault *faul
 
 enum ide_err ide_pair_disable(struct ide_pair *pair, struct ide_fault *fault)
 {
-    struct ide_fault later;
+    struct ide_fault later, unit_fault;
     pair->failed = IDE_END_NONE;
     enum ide_err root = ide_stream_disable(&pair->root_port, fault);
+    enum ide_err unit = key_unit_enable(pair, false, &unit_fault);
     enum ide_err endpoint = ide_stream_disable(&pair->endpoint, fault_or(root, fault, &later));
     enum ide_err err = keep_first(pair, IDE_OK, root, IDE_END_ROOT_PORT);
     err = keep_first(pair, err, endpoint, IDE_END_ENDPOINT);
-    return err == IDE_OK ? check_both_off(pair, fault) : err;
+    if (err == IDE_OK)
+        err = check_both_off(pair, fault);
+    if (err == IDE_OK && unit != IDE_OK)
+        *fault = unit_fault;
+    return keep_first(pair, err, unit, IDE_END_KEY_UNIT);
 }
 
 enum ide_err ide_pair_release(struct ide_pair *pair, struct ide_fault *fault)
 {
-    struct ide_fault later;
-    enum ide_err err = ide_pair_disable(pair, fault);
+    struct ide_fault later, unit_fault;
+    enum ide_err err = ide_pair_disable(pair, fault), unit = IDE_OK;
+    if (pair->failed == IDE_END_KEY_UNIT) { /* the ports are off */
+        unit = err;
+        unit_fault = *fault;
+        err = IDE_OK;
+    }
     err = keep_first(pair, err, ide_stream_release(&pair->root_port, fault_or(err, fault, &later)),
                      IDE_END_ROOT_PORT);
-    return keep_first(pair, err, ide_stream_release(&pair->endpoint, fault_or(err, fault, &later)),
-                      IDE_END_ENDPOINT);
+    err = keep_first(pair, err, ide_stream_release(&pair->endpoint, fault_or(err, fault, &later)),
+                     IDE_END_ENDPOINT);
+    if (err == IDE_OK && unit != IDE_OK)
+        *fault = unit_fault;
+    return keep_first(pair, err, unit, IDE_END_KEY_UNIT);
 }
 
 /* Waits for one end within what is left of the time. */

@@ -123,25 +123,34 @@ enum ide_err ide_stream_status(const struct ide_stream *stream, struct ide_block
 /* Clears "IDE fail message received". IDE_E_IO. */
 enum ide_err ide_stream_clear_fail(const struct ide_stream *stream, struct ide_fault *fault) MUST_USE;
 
-enum ide_end { IDE_END_NONE, IDE_END_ROOT_PORT, IDE_END_ENDPOINT };
+/* The last one is the key unit of the root port: an error of its own says that both ports did as they were told. */
+enum ide_end { IDE_END_NONE, IDE_END_ROOT_PORT, IDE_END_ENDPOINT, IDE_END_KEY_UNIT };
+
+/* What holds the root port's keys and has an enable bit of its own. */
+struct ide_key_unit {
+    enum ide_err (*enable)(void *context, uint8_t stream_id, bool on, struct ide_fault *fault); /* may be NULL */
+    void *context;
+};
 
 /* Both ends of a stream, for what has an order between them. */
 struct ide_pair {
     struct ide_stream root_port, endpoint;
+    struct ide_key_unit key_unit; /* set by the caller before any function below */
+    bool key_unit_on;             /* what is to be undone */
     enum ide_end failed; /* set by each function below: the end that its error is about */
 };
 
 /*
- * Enables the endpoint, then the root port; what is between them, a key unit, is the caller's, who then calls
- * ide_stream_enable() twice. On failure both are disabled. IDE_E_STATE, IDE_E_IO.
+ * Enables the endpoint, then the key unit, then the root port. On failure all are disabled. IDE_E_STATE, IDE_E_IO,
+ * and the key unit's.
  */
 enum ide_err ide_pair_enable(struct ide_pair *pair, struct ide_fault *fault) MUST_USE;
 
 /*
- * Disables the root port, then the endpoint, with nothing in between: once one end is off, a configuration
- * request to the endpoint may never be answered and hang the host. Then reads back that both are off, the
- * endpoint only once the root port is. Both are tried even after a failure. IDE_E_IO; IDE_E_REGISTER if one
- * stays enabled.
+ * Disables the root port, the key unit, then the endpoint, with no access to the endpoint in between: once one
+ * end is off, a configuration request to the endpoint may never be answered and hang the host. Then reads back
+ * that both are off, the endpoint only once the root port is. All are tried even after a failure. IDE_E_IO;
+ * IDE_E_REGISTER if one stays enabled; the key unit's errors only if both ports are off.
  */
 enum ide_err ide_pair_disable(struct ide_pair *pair, struct ide_fault *fault) MUST_USE;
 

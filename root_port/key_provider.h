@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What gives a port its IDE keys. One ops struct with several implementations:
- * IDE_KM through the port's own DOE mailbox (provider_doe.c), and later a
- * platform root of trust and the Intel Key Configuration Unit. An endpoint's
- * keys come the same way, so both ends of a stream look alike from above, and
- * nothing above asks which implementation it is.
+ * IDE_KM through the port's own DOE mailbox (provider_doe.c), and an Intel Key
+ * Configuration Unit (provider_kcu.c). An endpoint's keys come the same way as
+ * a root port's, so both ends of a stream look alike from above, and nothing
+ * above asks which implementation it is.
  */
 #ifndef ROOT_PORT_KEY_PROVIDER_H
 #define ROOT_PORT_KEY_PROVIDER_H
@@ -40,10 +40,15 @@ struct key_provider_ops {
     enum ide_err (*query)(void *context, struct ide_km_query_resp *out, struct ide_fault *fault);
     enum ide_err (*program_key)(void *context, const struct ide_km_target *target, const struct ide_key *key,
                                 struct ide_fault *fault);
+    /* All six keys of a key set have been programmed, and none of it is in use yet: gets them ready. */
+    enum ide_err (*prime)(void *context, uint8_t stream_id, uint8_t key_set, struct ide_fault *fault);
     /* The sub-stream uses the key that was programmed; other key sets stay as they are. */
     enum ide_err (*go)(void *context, const struct ide_km_target *target, struct ide_fault *fault);
     /* The key is forgotten. A port may be unable to: IDE_E_PEER_ERROR or IDE_E_KM_REFUSED. */
     enum ide_err (*stop)(void *context, const struct ide_km_target *target, struct ide_fault *fault);
+    /* On: between the endpoint's enable bit and the port's own. Off: after the port's own, before the
+     * endpoint's; nothing then talks to the endpoint. Off for a stream that is not there is no error. */
+    enum ide_err (*enable)(void *context, uint8_t stream_id, bool on, struct ide_fault *fault);
     void (*status)(void *context, struct key_provider_status *out);
     /* In how many ms keep_alive has to be called, or what is open ends and the port forgets its keys;
      * UINT64_MAX: never. */
@@ -60,5 +65,9 @@ struct key_provider {
 
 /* IDE_KM in the session of a port's own mailbox; for endpoints and root ports. Borrows port. */
 struct key_provider key_provider_doe(struct spdm_port *port);
+
+/* A key configuration unit; for the root ports that it serves. Borrows port. */
+struct kcu_port;
+struct key_provider key_provider_kcu(struct kcu_port *port);
 
 #endif

@@ -49,6 +49,26 @@ static enum ide_err program_key(void *context, const struct ide_km_target *targe
     return spdm_port_settle(port, ide_km_key_prog(&port->session, &own, key), fault);
 }
 
+/* A port of IDE_KM has its keys as soon as it has acknowledged them, */
+static enum ide_err prime(void *context, uint8_t stream_id, uint8_t key_set, struct ide_fault *fault)
+{
+    (void)context;
+    (void)stream_id;
+    (void)key_set;
+    (void)fault;
+    return IDE_OK;
+}
+
+/* and no enable bit but its own. */
+static enum ide_err enable(void *context, uint8_t stream_id, bool on, struct ide_fault *fault)
+{
+    (void)context;
+    (void)stream_id;
+    (void)on;
+    (void)fault;
+    return IDE_OK;
+}
+
 /* K_SET_GO and K_SET_STOP are alike but for what they do. */
 static enum ide_err go_or_stop(struct spdm_port *port, const struct ide_km_target *target,
                                enum ide_err (*act)(struct session *s, const struct ide_km_target *target),
@@ -115,8 +135,10 @@ struct key_provider key_provider_doe(struct spdm_port *port)
         .open = open_session,
         .query = query,
         .program_key = program_key,
+        .prime = prime,
         .go = go,
         .stop = stop,
+        .enable = enable,
         .status = status,
         .due_ms = due_ms,
         .keep_alive = keep_alive,

@@ -87,6 +87,8 @@ static void bus_numbers_follow_the_tree(void)
 #define ONE(members) "{\"functions\": [{\"bdf\": \"0000:00:01.0\", \"secondary\": 1, " members "}]}"
 #define BELOW(members) "{\"functions\": [{\"bdf\": \"0000:00:01.0\", \"below\": [{" members "}]}]}"
 
+#define KCU(list) "{\"functions\": [{\"bdf\": \"0000:00:01.0\", \"secondary\": 1}], \"kcu\": " list "}"
+
 static void what_is_wrong_is_said_with_its_place(void)
 {
     static const struct {
@@ -138,6 +140,22 @@ static void what_is_wrong_is_said_with_its_place(void)
         {"{\"functions\": [{\"bdf\": \"0000:00:01.0\", \"secondary\": 1},"
          "{\"bdf\": \"0000:00:02.0\", \"secondary\": 1}]}",
          "f: 0000:00:02.0: another port leads to its bus 01 too"},
+        {KCU("1"), "f: kcu: is no array"},
+        {KCU("[1]"), "f: kcu[0]: is no object"},
+        {KCU("[{\"bse\": 1}]"), "f: kcu[0].bse: there is no such key"},
+        {KCU("[{}]"), "f: kcu[0].base: is no address that is a multiple of 4"},
+        {KCU("[{\"base\": 4098}]"), "f: kcu[0].base: is no address that is a multiple of 4"},
+        {KCU("[{\"base\": 4096, \"streams\": 0}]"), "f: kcu[0]: streams and slots are at least 1"},
+        {KCU("[{\"base\": 4096, \"tx_slots\": 1025}]"), "f: kcu[0].tx_slots: 1025 is not 0 to 1024"},
+        {KCU("[{\"base\": 4096}]"), "f: kcu[0].root_ports: is no array of 1 to 64"},
+        {KCU("[{\"base\": 4096, \"root_ports\": [1]}]"),
+         "f: kcu[0].root_ports: has what is no string like \"0000:00:03.0\""},
+        {KCU("[{\"base\": 4096, \"root_ports\": [\"0000:01:00.0\"]}]"),
+         "f: kcu[0].root_ports: 0000:01:00.0 is no root port"},
+        {KCU("[{\"base\": 4096, \"root_ports\": [\"0000:00:01.0\", \"0000:00:01.0\"]}]"),
+         "f: kcu[0].root_ports: 0000:00:01.0 has a unit already"},
+        {KCU("[{\"base\": 4096, \"root_ports\": [\"0000:00:01.0\"]}, {\"base\": 8192}]"),
+         "f: kcu[1].base: its registers overlap those of unit 0"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         CU_ASSERT_FALSE(parse(cases[i].text));

@@ -246,6 +246,68 @@ static void association_names_the_other_end(void)
     CU_ASSERT_EQUAL(root.windows[0].base, 0x8fff00000);
 }
 
+/* A key unit that writes its name into the log. */
+static bool unit_fails;
+
+static enum ide_err unit_enable(void *context, uint8_t stream_id, bool on, struct ide_fault *fault)
+{
+    struct platform *p = context;
+    CU_ASSERT_EQUAL(stream_id, 5);
+    p->log.entry[p->log.count].function = &unit_fails;
+    p->log.entry[p->log.count++].write = on;
+    return unit_fails ? ide_fail(fault, IDE_E_TIMEOUT, "key unit", NULL) : IDE_OK;
+}
+
+static void a_key_unit_is_between_the_two_ports(void)
+{
+    struct platform p;
+    struct ide_fault fault;
+    set_up(&p);
+    unit_fails = false;
+    p.pair.key_unit = (struct ide_key_unit){unit_enable, &p};
+    CU_ASSERT_EQUAL(ide_pair_enable(&p.pair, &fault), IDE_OK);
+    CU_ASSERT_EQUAL_FATAL(p.log.count, 3);
+    expect_entry(&p, 0, &p.device, true, SEL_0 + CTL);
+    CU_ASSERT_TRUE(p.log.entry[1].function == &unit_fails && p.log.entry[1].write);
+    expect_entry(&p, 2, &p.root, true, SEL_0 + CTL);
+    p.log.count = 0;
+    CU_ASSERT_EQUAL(ide_pair_disable(&p.pair, &fault), IDE_OK);
+    expect_entry(&p, 0, &p.root, true, SEL_0 + CTL);
+    CU_ASSERT_TRUE(p.log.entry[1].function == &unit_fails && !p.log.entry[1].write);
+    expect_entry(&p, 2, &p.device, true, SEL_0 + CTL);
+    p.log.count = 0;
+    CU_ASSERT_EQUAL(ide_pair_release(&p.pair, &fault), IDE_OK); /* it is off: not told again */
+    for (unsigned i = 0; i < p.log.count; i++)
+        CU_ASSERT_PTR_NOT_EQUAL(p.log.entry[i].function, &unit_fails);
+}
+
+static void a_key_unit_that_fails_leaves_both_ports_off(void)
+{
+    struct platform p;
+    struct ide_fault fault;
+    set_up(&p);
+    p.pair.key_unit = (struct ide_key_unit){unit_enable, &p};
+    unit_fails = true;
+    CU_ASSERT_EQUAL(ide_pair_enable(&p.pair, &fault), IDE_E_TIMEOUT);
+    CU_ASSERT_EQUAL(p.pair.failed, IDE_END_KEY_UNIT);
+    CU_ASSERT_TRUE(!is_enabled(&p.root) && !is_enabled(&p.device));
+
+    set_up(&p);
+    p.pair.key_unit = (struct ide_key_unit){unit_enable, &p};
+    unit_fails = false;
+    CU_ASSERT_EQUAL(ide_pair_enable(&p.pair, &fault), IDE_OK);
+    unit_fails = true;
+    CU_ASSERT_EQUAL(ide_pair_release(&p.pair, &fault), IDE_E_TIMEOUT);
+    CU_ASSERT_EQUAL(p.pair.failed, IDE_END_KEY_UNIT);
+    CU_ASSERT_TRUE(!is_enabled(&p.root) && !is_enabled(&p.device));
+    CU_ASSERT_TRUE(!p.pair.root_port.set_up && !p.pair.endpoint.set_up);
+    /* a port that fails too is the worse of the two */
+    p.pair.root_port.set_up = p.pair.root_port.enabled = true;
+    p.root.fail_write_at = SEL_0 + CTL;
+    CU_ASSERT_EQUAL(ide_pair_disable(&p.pair, &fault), IDE_E_IO);
+    CU_ASSERT_EQUAL(p.pair.failed, IDE_END_ROOT_PORT);
+}
+
 static void enable_takes_the_endpoint_first(void)
 {
     struct platform p;
@@ -442,6 +504,8 @@ int main(void)
         {"find and read the block of a stream", find_and_read_the_block_of_a_stream},
         {"flow-through is one bit", flow_through_is_one_bit},
         {"association names the other end", association_names_the_other_end},
+        {"a key unit is between the two ports", a_key_unit_is_between_the_two_ports},
+        {"a key unit that fails leaves both ports off", a_key_unit_that_fails_leaves_both_ports_off},
         {"enable takes the endpoint first", enable_takes_the_endpoint_first},
         {"enable that fails leaves both off", enable_that_fails_leaves_both_off},
         {"disable: root port first, nothing between", disable_takes_the_root_port_first_with_nothing_between},

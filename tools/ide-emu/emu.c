@@ -8,6 +8,7 @@
 #include "tools/ide-emu/fabric.h"
 #include "tools/ide-emu/function_config.h"
 #include "tools/ide-emu/ide_link.h"
+#include "tools/ide-emu/key_unit.h"
 
 void emu_lock(struct emu *emu)
 {
@@ -72,6 +73,19 @@ static bool build_all(struct emu *emu, const struct platform *platform, struct f
     return true;
 }
 
+static bool build_key_units(struct emu *emu, const struct platform *platform, char *error, size_t size)
+{
+    emu->key_units = calloc(platform->kcu_count + 1, sizeof *emu->key_units);
+    for (size_t i = 0; emu->key_units && i < platform->kcu_count; i++) {
+        if (!key_unit_init(&emu->key_units[i], emu, &platform->kcus[i], (unsigned)i))
+            break;
+        emu->key_unit_count = i + 1;
+    }
+    if (emu->key_unit_count < platform->kcu_count)
+        snprintf(error, size, "out of memory");
+    return emu->key_unit_count == platform->kcu_count;
+}
+
 bool emu_init(struct emu *emu, const struct platform *platform, char *error, size_t size)
 {
     memset(emu, 0, sizeof *emu);
@@ -83,7 +97,7 @@ bool emu_init(struct emu *emu, const struct platform *platform, char *error, siz
     if (!ok)
         snprintf(error, size, "out of memory");
     else
-        ok = build_all(emu, platform, resources, error, size);
+        ok = build_all(emu, platform, resources, error, size) && build_key_units(emu, platform, error, size);
     free(resources);
     if (!ok)
         emu_free(emu);
@@ -104,6 +118,9 @@ void emu_free(struct emu *emu)
     }
     free(emu->functions);
     fabric_free(emu->fabric);
+    for (size_t i = 0; i < emu->key_unit_count; i++)
+        key_unit_free(&emu->key_units[i]);
+    free(emu->key_units);
     pthread_mutex_destroy(&emu->lock);
     memset(emu, 0, sizeof *emu);
 }

@@ -45,11 +45,15 @@ struct emu_function {
     struct device *device;            /* NULL without a mailbox */
 };
 
+struct key_unit;
+
 struct emu {
     pthread_mutex_t lock;
     struct emu_function *functions;
     size_t count;
     struct fabric *fabric;            /* what the links carry */
+    struct key_unit *key_units;       /* key_unit.h */
+    size_t key_unit_count;
 };
 
 /* Builds the functions; on failure says why in error[size]. Devices are added by device.h. */

@@ -46,7 +46,12 @@
     X(FAULT_GO_REFUSE, "go-refuse", true, 0, "K_SET_GO is refused")                                          \
     X(FAULT_STOP_REFUSE, "stop-refuse", true, 0, "K_SET_STOP is refused")                                    \
     X(FAULT_WRONG_BDF, "wrong-bdf", true, 0, "QUERY_RESP carries another bus number")                        \
-    X(FAULT_STAYS_INSECURE, "stays-insecure", false, 0, "the stream status never says Secure")
+    X(FAULT_STAYS_INSECURE, "stays-insecure", false, 0, "the stream status never says Secure")               \
+    /* the key configuration unit of a root port */                                                          \
+    X(FAULT_KCU_DEAD, "kcu-dead", false, 0, "all registers of the key unit read as ones")                    \
+    X(FAULT_KCU_NOT_READY, "kcu-not-ready", false, 0, "a key set that was primed does not get ready")        \
+    X(FAULT_KCU_NO_CHANGE, "kcu-no-change", false, 0, "the transmitter does not take the key set selected")  \
+    X(FAULT_KCU_SLOT, "kcu-slot-error", false, 0, "a key slot holds another key than was written")
 
 enum fault_id {
 #define FAULT_CONSTANT(constant, name, countable, value, help) constant,

@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "spdm/cursor.h"
+#include "tools/ide-emu/key_unit.h"
 #include "tools/ide-emu/link_host.h"
 #include "tools/ide-emu/sysfs_text.h"
 
@@ -33,6 +35,7 @@ struct node {
 };
 
 struct fuse_door {
+    struct emu *emu;
     struct node *nodes;               /* inode number minus FUSE_ROOT_ID */
     size_t count;
     struct fuse_session *session;
@@ -49,14 +52,30 @@ static size_t add_node(struct fuse_door *d, struct node node)
     return d->count++;
 }
 
+/* Files that are not a function's: where hardware has them, /sys/firmware/acpi/tables and /dev. */
+static const struct sysfs_file keyp_file = {"KEYP", 0400, NULL}, memory_file = {"mem", 0600, NULL};
+#define PLATFORM_NODES 5u
+
+static void add_platform_files(struct fuse_door *d)
+{
+    size_t dir = 0;
+    for (size_t i = 0; i < 3; i++)
+        dir = add_node(d, (struct node){.parent = dir, .name = (const char *const[]){"firmware", "acpi", "tables"}[i]});
+    add_node(d, (struct node){.parent = dir, .name = keyp_file.name, .file = &keyp_file});
+    add_node(d, (struct node){.name = memory_file.name, .file = &memory_file});
+}
+
 static bool make_tree(struct fuse_door *d, struct emu *emu)
 {
-    d->nodes = calloc(3 + emu->count * (1 + sysfs_file_count), sizeof *d->nodes);
+    d->nodes = calloc(3 + PLATFORM_NODES + emu->count * (1 + sysfs_file_count), sizeof *d->nodes);
+    d->emu = emu;
     if (!d->nodes)
         return false;
     add_node(d, (struct node){.name = ""});
     size_t devices = add_node(d, (struct node){.name = "devices"});
     add_node(d, (struct node){.name = "slots"});
+    if (emu->key_unit_count > 0)
+        add_platform_files(d);
     for (size_t i = 0; i < emu->count; i++) {
         struct emu_function *f = &emu->functions[i];
         size_t dir = add_node(d, (struct node){.parent = devices, .name = f->name, .function = f});
@@ -200,6 +219,38 @@ static void write_bar(fuse_req_t req, const struct node *n, const char *data, si
         fuse_reply_write(req, count);
 }
 
+/* Four bytes at a time, as hardware's registers are read. */
+static void read_memory(fuse_req_t req, size_t size, off_t off)
+{
+    const struct fuse_door *d = fuse_req_userdata(req);
+    uint32_t value;
+    if (size == sizeof value && key_units_read(d->emu, (uint64_t)off, &value))
+        fuse_reply_buf(req, (const char *)&value, sizeof value);
+    else
+        fuse_reply_err(req, EFAULT);
+}
+
+static void write_memory(fuse_req_t req, const char *data, size_t size, off_t off)
+{
+    const struct fuse_door *d = fuse_req_userdata(req);
+    uint32_t value = 0;
+    memcpy(&value, data, size < sizeof value ? size : sizeof value);
+    bool ok = size == sizeof value && key_units_write(d->emu, (uint64_t)off, value);
+    wipe(&value, sizeof value);
+    if (ok)
+        fuse_reply_write(req, size);
+    else
+        fuse_reply_err(req, EFAULT);
+}
+
+static size_t file_text(fuse_req_t req, const struct node *n, char data[static PCIE_CONFIG_SIZE])
+{
+    const struct fuse_door *d = fuse_req_userdata(req);
+    if (n->file == &keyp_file)
+        return key_units_table(d->emu, (uint8_t *)data, PCIE_CONFIG_SIZE);
+    return n->file->text ? n->file->text(n->function, data) : PCIE_CONFIG_SIZE;
+}
+
 static void do_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
     (void)fi;
@@ -209,10 +260,14 @@ static void do_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, stru
         read_bar(req, n, size, off);
         return;
     }
-    size_t len = n->file->text ? n->file->text(n->function, data) : PCIE_CONFIG_SIZE;
+    if (n->file == &memory_file) {
+        read_memory(req, size, off);
+        return;
+    }
+    size_t len = file_text(req, n, data);
     size_t at = (size_t)off < len ? (size_t)off : len;
     size_t count = size < len - at ? size : len - at;
-    if (!n->file->text)
+    if (n->function && !n->file->text)
         link_config_read(n->function, (unsigned)at, (uint8_t *)data + at, count);
     fuse_reply_buf(req, data + at, count);
 }
@@ -226,8 +281,12 @@ static void do_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t si
         write_bar(req, n, data, size, off);
         return;
     }
-    if (n->file->text || off >= (off_t)PCIE_CONFIG_SIZE) {
-        fuse_reply_err(req, n->file->text ? EACCES : EFBIG);
+    if (n->file == &memory_file) {
+        write_memory(req, data, size, off);
+        return;
+    }
+    if (n->file->text || !n->function || off >= (off_t)PCIE_CONFIG_SIZE) {
+        fuse_reply_err(req, n->file->text || !n->function ? EACCES : EFBIG);
         return;
     }
     if (size > PCIE_CONFIG_SIZE - (size_t)off)

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "root_port/kcu_regs.h"
+
 /* A session that nobody keeps alive ends after twice this, and its streams with it. */
 #define HEARTBEAT_SECONDS 60u
 
@@ -120,4 +122,10 @@ struct cma_ids platform_cma_ids(const struct platform_function *f)
         .subsystem = f->ids.subsystem,
         .has_subsystem = f->has_subsystem,
     };
+}
+
+uint32_t platform_kcu_size(const struct platform_kcu *kcu)
+{
+    return KCU_STREAM_0 + KCU_STREAM_SIZE * kcu->streams +
+           (kcu->tx_slots + kcu->rx_slots) * (KCU_KEY_SIZE + KCU_IV_SIZE);
 }

@@ -47,10 +47,26 @@ struct platform_function {
 };
 #define PLATFORM_NO_PARENT SIZE_MAX
 
+#define PLATFORM_KCUS_MAX 8u
+#define PLATFORM_KCU_PORTS_MAX 64u
+
+/* A key configuration unit. */
+struct platform_kcu {
+    uint64_t base;                    /* physical address of its registers */
+    unsigned streams, tx_slots, rx_slots;
+    size_t ports[PLATFORM_KCU_PORTS_MAX]; /* the root ports that it serves: indices of functions */
+    size_t port_count;
+};
+
+/* Bytes of its registers. */
+uint32_t platform_kcu_size(const struct platform_kcu *kcu);
+
 /* A parent stands before its children. */
 struct platform {
     struct platform_function functions[PLATFORM_FUNCTIONS_MAX];
     size_t count;
+    struct platform_kcu kcus[PLATFORM_KCUS_MAX];
+    size_t kcu_count;
 };
 
 /* A function of a type as the default platform and a file without further words have it: ids, abilities, algorithms. */

@@ -9,11 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "root_port/kcu_regs.h"
 #include "tools/ide-emu/stream_port.h"
 
 #define PATH_MAX_TEXT 256u
 #define DEPTH_MAX 32u
 #define BAR_SIZE_MAX 0x40000000u
+#define KCU_BASE_MAX (INT64_MAX / 2) /* an offset in a file */
 
 struct parser {
     struct platform *platform;
@@ -374,14 +376,96 @@ static bool buses_are_apart(struct parser *p)
     return true;
 }
 
+/* --- Key configuration units -------------------------------------------------------------------------------------- */
+
+static bool is_served(const struct platform *platform, size_t function)
+{
+    for (size_t i = 0; i <= platform->kcu_count && i < PLATFORM_KCUS_MAX; i++)
+        for (size_t k = 0; k < platform->kcus[i].port_count; k++)
+            if (platform->kcus[i].ports[k] == function)
+                return true;
+    return false;
+}
+
+static bool take_kcu_port(struct parser *p, const json_t *value, struct platform_kcu *kcu)
+{
+    struct pcie_bdf bdf;
+    const char *text = json_string_value(value);
+    if (!text || pcie_bdf_parse(text, &bdf) != IDE_OK)
+        return wrong(p, "root_ports", "has what is no string like \"0000:00:03.0\"");
+    size_t i = 0;
+    while (i < p->platform->count && pcie_bdf_compare(&p->platform->functions[i].bdf, &bdf) != 0)
+        i++;
+    if (i == p->platform->count || p->platform->functions[i].type != PCIE_TYPE_ROOT_PORT || bdf.domain > UINT16_MAX)
+        return wrong(p, "root_ports", "%s is no root port", text);
+    if (is_served(p->platform, i))
+        return wrong(p, "root_ports", "%s has a unit already", text);
+    kcu->ports[kcu->port_count++] = i;
+    return true;
+}
+
+static bool take_kcu_ports(struct parser *p, const json_t *list, struct platform_kcu *kcu)
+{
+    if (json_array_size(list) == 0 || json_array_size(list) > PLATFORM_KCU_PORTS_MAX)
+        return wrong(p, "root_ports", "is no array of 1 to %u", PLATFORM_KCU_PORTS_MAX);
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (!take_kcu_port(p, json_array_get(list, i), kcu))
+            return false;
+    return true;
+}
+
+static bool kcu_fits(struct parser *p, const struct platform_kcu *kcu)
+{
+    if (kcu->streams == 0 || kcu->tx_slots == 0 || kcu->rx_slots == 0)
+        return wrong(p, "", "streams and slots are at least 1");
+    if (kcu->base == 0 || kcu->base % 4 != 0)
+        return wrong(p, "base", "is no address that is a multiple of 4");
+    for (size_t i = 0; i < p->platform->kcu_count; i++) {
+        const struct platform_kcu *other = &p->platform->kcus[i];
+        if (kcu->base < other->base + platform_kcu_size(other) && other->base < kcu->base + platform_kcu_size(kcu))
+            return wrong(p, "base", "its registers overlap those of unit %zu", i);
+    }
+    return true;
+}
+
+static bool take_kcu(struct parser *p, const json_t *o)
+{
+    static const char *const keys[] = {"base", "streams", "tx_slots", "rx_slots", "root_ports", NULL};
+    if (p->platform->kcu_count == PLATFORM_KCUS_MAX)
+        return wrong(p, "", "there are more than %u units", PLATFORM_KCUS_MAX);
+    struct platform_kcu *kcu = &p->platform->kcus[p->platform->kcu_count];
+    *kcu = (struct platform_kcu){.streams = 8, .tx_slots = 64, .rx_slots = 64};
+    if (!only_keys(p, o, keys) || !take_number(p, o, "base", KCU_BASE_MAX, &kcu->base) ||
+        !take_unsigned(p, o, "streams", KCU_STREAMS_MAX, &kcu->streams) ||
+        !take_unsigned(p, o, "tx_slots", KCU_SLOTS_MAX, &kcu->tx_slots) ||
+        !take_unsigned(p, o, "rx_slots", KCU_SLOTS_MAX, &kcu->rx_slots) || !kcu_fits(p, kcu) ||
+        !take_kcu_ports(p, json_object_get(o, "root_ports"), kcu))
+        return false;
+    p->platform->kcu_count++;
+    return true;
+}
+
+static bool take_kcus(struct parser *p, const json_t *list)
+{
+    if (list && !json_is_array(list))
+        return wrong(p, "kcu", "is no array");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        size_t was = enter(p, "kcu", (int)i);
+        if (!take_kcu(p, json_array_get(list, i)))
+            return false;
+        leave(p, was);
+    }
+    return true;
+}
+
 static bool take_platform(struct parser *p, const json_t *root)
 {
-    static const char *const keys[] = {"functions", NULL};
+    static const char *const keys[] = {"functions", "kcu", NULL};
     if (!only_keys(p, root, keys) || !take_functions(p, json_object_get(root, "functions"), PLATFORM_NO_PARENT, 0))
         return false;
     if (p->platform->count == 0)
         return wrong(p, "functions", "is empty");
-    return buses_are_apart(p);
+    return buses_are_apart(p) && take_kcus(p, json_object_get(root, "kcu"));
 }
 
 bool platform_parse(struct platform *p, const char *text, size_t len, const char *name, char *error, size_t size)

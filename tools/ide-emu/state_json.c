@@ -4,6 +4,7 @@
 #include <jansson.h>
 
 #include "tools/ide-emu/ide_link.h"
+#include "tools/ide-emu/key_unit.h"
 
 /* "rx" and "tx": for each sub-stream what its key is. */
 static json_t *keys_json(const struct port_stream *s, unsigned set, enum ide_direction direction)
@@ -66,14 +67,28 @@ static json_t *function_json(struct emu_function *f)
                      "streams", streams);
 }
 
+static json_t *key_unit_json(const struct key_unit *u)
+{
+    json_t *streams = json_array();
+    for (unsigned i = 0; i < u->desc.streams; i++) {
+        uint32_t control = u->regs[(KCU_STREAM_0 + KCU_STREAM_SIZE * i + KCU_CTL) / 4];
+        json_array_append_new(streams, json_pack("{s:i, s:b}", "stream_id", (int)field_get(KCU_CTL_ID, control),
+                                                 "enabled", (int)(control & KCU_CTL_EN)));
+    }
+    return json_pack("{s:I, s:o, s:i, s:i}", "base", (json_int_t)u->desc.base, "streams", streams, "tx_slots_in_use",
+                     (int)key_unit_slots_in_use(u, IDE_TX), "rx_slots_in_use", (int)key_unit_slots_in_use(u, IDE_RX));
+}
+
 char *state_json(struct emu *emu)
 {
-    json_t *functions = json_array();
+    json_t *functions = json_array(), *units = json_array();
     emu_lock(emu);
     for (size_t i = 0; i < emu->count; i++)
         json_array_append_new(functions, function_json(&emu->functions[i]));
+    for (size_t i = 0; i < emu->key_unit_count; i++)
+        json_array_append_new(units, key_unit_json(&emu->key_units[i]));
     emu_unlock(emu);
-    json_t *state = json_pack("{s:o}", "functions", functions);
+    json_t *state = json_pack("{s:o, s:o}", "functions", functions, "kcu", units);
     char *text = state ? json_dumps(state, JSON_COMPACT) : NULL;
     json_decref(state);
     return text;

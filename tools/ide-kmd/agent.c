@@ -36,6 +36,18 @@ static enum ide_err open_port(struct agent *agent, struct ide_fault *fault)
     return IDE_OK;
 }
 
+/* An endpoint's keys go to itself. */
+static enum ide_err open_provider(struct agent *agent, struct ide_fault *fault)
+{
+    agent->provider = key_provider_doe(&agent->spdm);
+    if (pcie_read_port_type(&agent->function.config) != PCIE_TYPE_ROOT_PORT)
+        return IDE_OK;
+    agent->seat.spdm = &agent->spdm;
+    agent->seat.wait = &agent->wait;
+    agent->seat.timeout_ms = agent->settings->timeout_ms;
+    return providers_serve(agent->settings->providers, &agent->bdf, &agent->seat, &agent->provider, fault);
+}
+
 static void close_port(struct agent *agent)
 {
     uint32_t generation = agent->spdm.generation;
@@ -51,11 +63,12 @@ static enum ide_err need_open(struct agent *agent, struct ide_fault *fault)
     if (agent->is_open)
         return IDE_OK;
     enum ide_err err = open_port(agent, fault);
+    if (err == IDE_OK)
+        err = open_provider(agent, fault);
     if (err != IDE_OK) {
         close_port(agent);
         return err;
     }
-    agent->provider = key_provider_doe(&agent->spdm);
     agent->is_open = true;
     return IDE_OK;
 }
@@ -145,7 +158,7 @@ static enum ide_err run_program_keys(struct agent *agent, struct job *job)
                                                  &job->keys->key[direction][substream], &job->fault));
         }
     }
-    return IDE_OK;
+    return agent->provider.ops->prime(agent->provider.context, job->stream_id, job->key_set, &job->fault);
 }
 
 static enum ide_err run_go(struct agent *agent, struct job *job, enum ide_direction direction)
@@ -211,7 +224,7 @@ static enum ide_err run(struct agent *agent, struct job *job)
     case STEP_AWAIT_SECURE:
     case STEP_DISABLE:
     case STEP_RELEASE:
-        registers_run(agent->settings->sysfs, &agent->wait, agent->settings->timeout_ms, job);
+        registers_run(agent->settings->sysfs, &agent->provider, &agent->wait, agent->settings->timeout_ms, job);
         return job->err;
     case STEP_COUNT:
         break;

@@ -12,11 +12,13 @@
 #include "root_port/key_provider.h"
 #include "root_port/pcie_access.h"
 #include "tools/ide-kmd/job.h"
+#include "tools/ide-kmd/providers.h"
 
 struct agent_settings {
     const char *sysfs;    /* NULL: the machine's */
     bool allow_wrong_bdf; /* a QUERY_RESP that names another function is noted, and no error */
     uint32_t timeout_ms;  /* for one answer, and for a stream to become Secure */
+    struct providers *providers; /* of root ports' keys; borrowed */
 };
 
 struct agent {
@@ -28,6 +30,7 @@ struct agent {
     struct pcie_access access;
     struct pcie_function function;
     struct spdm_port spdm;
+    struct provider_seat seat;
     struct key_provider provider;
 };
 

@@ -396,7 +396,8 @@ enum ide_err controller_open(struct controller *c, const struct controller_setti
     *c = (struct controller){.settings = settings, .front.lock = -1};
     c->agent = (struct agent_settings){.sysfs = settings->sysfs,
                                        .allow_wrong_bdf = settings->allow_wrong_bdf,
-                                       .timeout_ms = settings->timeout_ms};
+                                       .timeout_ms = settings->timeout_ms,
+                                       .providers = &c->providers};
     c->workers.settings = &c->agent;
     c->hooks = (struct operation_hooks){.dispatch = on_dispatch,
                                         .progress = on_progress,
@@ -407,7 +408,10 @@ enum ide_err controller_open(struct controller *c, const struct controller_setti
     if (err != IDE_OK)
         return failure_set(failure, err, "start", NULL, "there are no random numbers for keys");
     c->rng = drbg_rng(&c->drbg);
-    err = survey_open(&c->survey, settings->sysfs, &c->streams, failure);
+    err = providers_open(&c->providers, &settings->provider, settings->sysfs, failure);
+    if (err == IDE_OK)
+        err = survey_open(&c->survey, settings->sysfs, &c->streams, failure);
+    c->survey.providers = &c->providers;
     if (err == IDE_OK)
         err = front_open(&c->front, settings->listen, failure);
     if (err == IDE_OK && !(c->loop = zloop_new()))
@@ -435,5 +439,6 @@ void controller_close(struct controller *c)
     stream_table_clear(&c->streams);
     front_close(&c->front);
     survey_close(&c->survey);
+    providers_close(&c->providers);
     drbg_close(&c->drbg);
 }

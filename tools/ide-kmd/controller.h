@@ -23,6 +23,7 @@ struct controller_settings {
     const char *listen;
     const char *trust;
     enum cma_name_rule name_rule;
+    struct provider_settings provider;
     bool allow_wrong_bdf; /* of QUERY_RESP */
     uint32_t timeout_ms;
 };
@@ -49,6 +50,7 @@ struct controller {
     struct agent_settings agent;
     struct drbg drbg;
     struct rng rng;
+    struct providers providers;
     struct survey survey;
     struct stream_table streams;
     struct worker_pool workers;

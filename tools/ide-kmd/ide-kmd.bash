@@ -7,9 +7,17 @@ _ide_kmd() {
         mapfile -t COMPREPLY < <(compgen -d -- "$cur")
         return
         ;;
+    --keyp | --memory)
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        return
+        ;;
+    --provider)
+        mapfile -t COMPREPLY < <(compgen -W "auto doe kcu" -- "$cur")
+        return
+        ;;
     --listen | --timeout) return ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "--sysfs --listen --trust --allow-unnamed --allow-wrong-bdf --timeout
-        --help --version" -- "$cur")
+        --provider --keyp --memory --help --version" -- "$cur")
 }
 complete -F _ide_kmd ide-kmd

@@ -24,6 +24,13 @@ static const char help[] =
     "                     another device is never accepted\n"
     "  --allow-wrong-bdf  accept a device whose IDE_KM answer names another function,\n"
     "                     and say so; its certificate must name it all the same\n"
+    "  --provider WHO     what gives root ports their keys: doe, their own mailbox; kcu, the\n"
+    "                     Intel Key Configuration Unit that firmware names; or auto, the\n"
+    "                     unit where there is one and else the mailbox (default: auto)\n"
+    "  --keyp FILE        the ACPI table that names the units (default: with --sysfs\n"
+    "                     DIR/firmware/acpi/tables/KEYP, else that in /sys)\n"
+    "  --memory FILE      physical memory, for the units' registers (default: with --sysfs\n"
+    "                     DIR/mem, else /dev/mem)\n"
     "  --timeout TIME     the most that a device may take for one answer, and a stream\n"
     "                     for becoming Secure: 2, 0.5, 500ms (default: 1)\n"
     "  --help, --version\n"
@@ -37,6 +44,9 @@ enum {
     OPTION_TRUST,
     OPTION_UNNAMED,
     OPTION_WRONG_BDF,
+    OPTION_PROVIDER,
+    OPTION_KEYP,
+    OPTION_MEMORY,
     OPTION_TIMEOUT,
     OPTION_HELP,
     OPTION_VERSION
@@ -48,6 +58,9 @@ static const struct option long_options[] = {
     {"trust", required_argument, NULL, OPTION_TRUST},
     {"allow-unnamed", no_argument, NULL, OPTION_UNNAMED},
     {"allow-wrong-bdf", no_argument, NULL, OPTION_WRONG_BDF},
+    {"provider", required_argument, NULL, OPTION_PROVIDER},
+    {"keyp", required_argument, NULL, OPTION_KEYP},
+    {"memory", required_argument, NULL, OPTION_MEMORY},
     {"timeout", required_argument, NULL, OPTION_TIMEOUT},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
@@ -77,6 +90,16 @@ static enum options_result take(int option, struct controller_settings *settings
         return OPTIONS_RUN;
     case OPTION_WRONG_BDF:
         settings->allow_wrong_bdf = true;
+        return OPTIONS_RUN;
+    case OPTION_PROVIDER:
+        if (provider_choice_parse(optarg, &settings->provider.choice))
+            return OPTIONS_RUN;
+        return usage_error("--provider is none of auto, doe, kcu: ", optarg);
+    case OPTION_KEYP:
+        settings->provider.keyp = optarg;
+        return OPTIONS_RUN;
+    case OPTION_MEMORY:
+        settings->provider.memory = optarg;
         return OPTIONS_RUN;
     case OPTION_TIMEOUT:
         if (duration_parse(optarg, &settings->timeout_ms))

@@ -134,7 +134,7 @@ static enum ide_err run_setup(const char *sysfs, struct job *job)
 
 static enum stream_end failed_end(const struct registers *r)
 {
-    return r->pair.failed == IDE_END_ROOT_PORT ? END_ROOT_PORT : END_ENDPOINT;
+    return r->pair.failed == IDE_END_ENDPOINT ? END_ENDPOINT : END_ROOT_PORT;
 }
 
 static enum ide_err from_pair(const struct registers *r, enum ide_err err, struct job *job)
@@ -145,10 +145,14 @@ static enum ide_err from_pair(const struct registers *r, enum ide_err err, struc
 }
 
 /* A port that has gone away carries no stream, and nobody can write to it: that it cannot be reached is no
- * failure to turn it off, only worth a note. */
-static enum ide_err forgive_gone(const struct registers *r, enum ide_err err, struct job *job)
+ * failure to turn it off, only worth a note. Nor is a key unit that does not obey while both ports are off. */
+static enum ide_err forgive(const struct registers *r, enum ide_err err, struct job *job)
 {
-    if (err != IDE_E_IO || pcie_read32(&r->function[failed_end(r)].config, PCIE_VENDOR_ID) != PCIE_ALL_ONES)
+    bool unit = r->pair.failed == IDE_END_KEY_UNIT;
+    if (err == IDE_OK)
+        return err;
+    if (!unit && (err != IDE_E_IO ||
+                  pcie_read32(&r->function[failed_end(r)].config, PCIE_VENDOR_ID) != PCIE_ALL_ONES))
         return err;
     job->has_note = true;
     job->note = job->fault;
@@ -159,29 +163,32 @@ static enum ide_err run_release(struct job *job)
 {
     struct registers *r = *job->registers;
     enum ide_err err = from_pair(r, ide_pair_release(&r->pair, &job->fault), job);
-    err = forgive_gone(r, err, job);
+    err = forgive(r, err, job);
     if (err == IDE_OK)
         registers_discard(job->registers);
     return err;
 }
 
-static enum ide_err run(const char *sysfs, const struct wait_ops *wait, uint32_t timeout_ms, struct job *job)
+static enum ide_err run(const char *sysfs, const struct key_provider *provider, const struct wait_ops *wait,
+                        uint32_t timeout_ms, struct job *job)
 {
     struct registers *r = *job->registers;
     if (job->action == STEP_SETUP)
         return run_setup(sysfs, job);
     if (!r) /* nothing is set up, so there is nothing to undo */
         return IDE_OK;
+    r->pair.key_unit = (struct ide_key_unit){.enable = provider->ops->enable, .context = provider->context};
     if (job->action == STEP_ENABLE)
         return from_pair(r, ide_pair_enable(&r->pair, &job->fault), job);
     if (job->action == STEP_AWAIT_SECURE)
         return from_pair(r, ide_pair_wait_secure(&r->pair, wait, timeout_ms, &job->fault), job);
     if (job->action == STEP_DISABLE)
-        return forgive_gone(r, from_pair(r, ide_pair_disable(&r->pair, &job->fault), job), job);
+        return forgive(r, from_pair(r, ide_pair_disable(&r->pair, &job->fault), job), job);
     return run_release(job);
 }
 
-void registers_run(const char *sysfs, const struct wait_ops *wait, uint32_t timeout_ms, struct job *job)
+void registers_run(const char *sysfs, const struct key_provider *provider, const struct wait_ops *wait,
+                   uint32_t timeout_ms, struct job *job)
 {
-    job->err = run(sysfs, wait, timeout_ms, job);
+    job->err = run(sysfs, provider, wait, timeout_ms, job);
 }

@@ -6,15 +6,17 @@
 #ifndef IDE_KMD_REGISTERS_H
 #define IDE_KMD_REGISTERS_H
 
+#include "root_port/key_provider.h"
 #include "root_port/pcie_access.h"
 #include "tools/ide-kmd/job.h"
 
 /*
  * STEP_SETUP, STEP_ENABLE, STEP_AWAIT_SECURE, STEP_DISABLE and STEP_RELEASE. *job->registers is made by
  * setup, and gone after a failed setup or a release; a release with nothing set up does nothing. Results go
- * into the job.
+ * into the job. provider: the root port's, which is enabled with it.
  */
-void registers_run(const char *sysfs, const struct wait_ops *wait, uint32_t timeout_ms, struct job *job);
+void registers_run(const char *sysfs, const struct key_provider *provider, const struct wait_ops *wait,
+                   uint32_t timeout_ms, struct job *job);
 
 /* Closes the functions without touching a register: for the end of the program, when no worker runs any more.
  */

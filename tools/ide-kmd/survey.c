@@ -82,13 +82,14 @@ static enum ide_err open_ide(struct survey *survey, const struct pcie_bdf *bdf,
     return err == IDE_OK ? ide_port_open(port, bdf, &function->config, fault) : err;
 }
 
-static enum ide_err check_cap(const struct ide_cap *cap, struct ide_fault *fault)
+/* by_itself: the port's own mailbox takes its keys. */
+static enum ide_err check_cap(const struct ide_cap *cap, bool by_itself, struct ide_fault *fault)
 {
     if (cap->selective_count == 0)
         return ide_fail(fault, IDE_E_CAPABILITY, NULL, "Selective IDE Streams Supported");
     if (cap->algorithm != PCIE_IDE_ALG_AES_GCM_256)
         return ide_fail(fault, IDE_E_CAPABILITY, NULL, "Supported Algorithms");
-    if (!cap->ide_km)
+    if (by_itself && !cap->ide_km)
         return ide_fail(fault, IDE_E_CAPABILITY, NULL, "IDE_KM Protocol Supported");
     return IDE_OK;
 }
@@ -134,11 +135,16 @@ static enum ide_err check_end(struct survey *survey, const struct topology_node 
     struct ide_fault fault;
     struct pcie_function function = {0};
     struct ide_port port;
-    if (node->doe_count == 0)
+    const char *provider =
+        node->type == PCIE_TYPE_ROOT_PORT ? providers_name(survey->providers, &node->bdf) : PROVIDER_OWN;
+    if (!provider)
+        return failure_device(failure, IDE_E_PROVIDER, STEP, &node->bdf, "no key unit serves the root port");
+    bool by_itself = strcmp(provider, PROVIDER_OWN) == 0;
+    if (by_itself && node->doe_count == 0)
         return failure_device(failure, IDE_E_NO_DOE, STEP, &node->bdf, "the function has no DOE mailbox");
     enum ide_err err = open_ide(survey, &node->bdf, &function, &port, &fault);
     if (err == IDE_OK)
-        err = check_cap(&port.cap, &fault);
+        err = check_cap(&port.cap, by_itself, &fault);
     pcie_function_close(&function);
     return err == IDE_OK ? IDE_OK : failure_fault(failure, STEP, &node->bdf, &fault);
 }

@@ -11,6 +11,7 @@
 
 #include "root_port/topology.h"
 #include "tools/ide-kmd/failure.h"
+#include "tools/ide-kmd/providers.h"
 #include "tools/ide-kmd/stream.h"
 
 struct survey {
@@ -18,6 +19,7 @@ struct survey {
     struct pcie_access access;
     struct topology topology;
     const struct stream_table *streams; /* borrowed */
+    const struct providers *providers;  /* borrowed */
 };
 
 enum ide_err survey_open(struct survey *survey, const char *sysfs, const struct stream_table *streams,
@@ -32,8 +34,8 @@ enum ide_err survey_port(const struct survey *survey, const struct pcie_bdf *bdf
                          struct failure *failure) MUST_USE;
 
 /*
- * Both ends of a stream, one of them given, and that both have all that a selective stream needs: DOE, IDE
- * with selective streams, AES-GCM-256 and IDE_KM.
+ * Both ends of a stream, one of them given, and that both have all that a selective stream needs: IDE with
+ * selective streams and AES-GCM-256, and DOE and IDE_KM where the port itself is given its keys.
  */
 enum ide_err survey_ends(struct survey *survey, const struct pcie_bdf *bdf, struct stream_ends *ends,
                          struct failure *failure) MUST_USE;

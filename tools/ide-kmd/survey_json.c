@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the platform looks like, as the objects of docs/api.md. */
 #include <stdio.h>
+#include <string.h>
 
 #include "tools/ide-kmd/survey.h"
 
@@ -164,6 +165,16 @@ static json_t *node_streams(struct survey *survey, const struct topology_node *n
     return list;
 }
 
+/* Who gives a root port its keys, if anyone can. */
+static const char *provider_text(const struct survey *survey, const struct topology_node *node,
+                                 const struct ide_cap *cap)
+{
+    const char *name =
+        node->type == PCIE_TYPE_ROOT_PORT ? providers_name(survey->providers, &node->bdf) : NULL;
+    bool by_itself = name && strcmp(name, PROVIDER_OWN) == 0;
+    return by_itself && (node->doe_count == 0 || !cap->ide_km) ? NULL : name;
+}
+
 static json_t *node_json(struct survey *survey, const struct topology_node *node)
 {
     struct pcie_function function = {0};
@@ -172,11 +183,12 @@ static json_t *node_json(struct survey *survey, const struct topology_node *node
     const struct topology_node *parent =
         node->parent == TOPOLOGY_NONE ? NULL : &survey->topology.nodes[node->parent];
     json_t *object =
-        json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:i, s:o, s:o}", "bdf", bdf_json(&node->bdf), "parent",
+        json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:i, s:o, s:s?, s:o}", "bdf", bdf_json(&node->bdf), "parent",
                   parent ? bdf_json(&parent->bdf) : json_null(), "type", pcie_port_type_name(node->type),
                   "vendor", hex_json(4, node->ids.vendor), "device", hex_json(4, node->ids.device), "class",
                   hex_json(6, node->ids.class_code), "doe", (int)node->doe_count, "ide",
-                  has_ide ? ide_json(&port.cap) : json_null(), "streams",
+                  has_ide ? ide_json(&port.cap) : json_null(), "provider",
+                  has_ide ? provider_text(survey, node, &port.cap) : NULL, "streams",
                   node_streams(survey, node, has_ide ? &port : NULL));
     pcie_function_close(&function);
     return object;
