@@ -74,7 +74,7 @@ static enum ide_err check_both_off(struct ide_pair *pair, struct ide_fault *faul
 
 enum ide_err ide_pair_disable(struct ide_pair *pair, struct ide_fault *fault)
 {
-    struct ide_fault later, unit_fault;
+    struct ide_fault later, unit_fault = {0};
     pair->failed = IDE_END_NONE;
     enum ide_err root = ide_stream_disable(&pair->root_port, fault);
     enum ide_err unit = key_unit_enable(pair, false, &unit_fault);
@@ -90,7 +90,7 @@ enum ide_err ide_pair_disable(struct ide_pair *pair, struct ide_fault *fault)
 
 enum ide_err ide_pair_release(struct ide_pair *pair, struct ide_fault *fault)
 {
-    struct ide_fault later, unit_fault;
+    struct ide_fault later, unit_fault = {0};
     enum ide_err err = ide_pair_disable(pair, fault), unit = IDE_OK;
     if (pair->failed == IDE_END_KEY_UNIT) { /* the ports are off */
         unit = err;

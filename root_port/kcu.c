@@ -169,7 +169,7 @@ static uint32_t slot_offset(const struct kcu *unit, enum ide_direction direction
 
 static uint32_t key_dword(const struct ide_key *key, unsigned n)
 {
-    const uint8_t *p = key->key + IDE_KEY_SIZE - 4 * (n + 1);
+    const uint8_t *p = key->key + IDE_KEY_SIZE - 4 * (size_t)(n + 1);
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 

@@ -86,9 +86,9 @@ enum ide_err spdm_handle_get_csr(struct spdm_responder *r, struct spdm_request *
 {
     const struct spdm_services *s = spdm_services_of(r);
     struct spdm_get_csr in;
-    enum ide_err err = s->make_csr ? IDE_OK : spdm_no_service(r, &spdm_msg_get_csr);
-    if (err == IDE_OK)
-        err = spdm_request_decode(r, &spdm_msg_get_csr, request, &in);
+    if (!s->make_csr)
+        return spdm_no_service(r, &spdm_msg_get_csr);
+    enum ide_err err = spdm_request_decode(r, &spdm_msg_get_csr, request, &in);
     if (err != IDE_OK)
         return err;
     const struct spdm_key_choice choice = {

@@ -86,7 +86,7 @@ enum ide_err spdm_get_endpoint_info(struct spdm_connection *c, const struct spdm
                                     const uint8_t **info, size_t *info_len)
 {
     bool sign = c->params.flags_responder & SPDM_CAP_EP_INFO_SIG;
-    struct hash il1il2;
+    struct hash il1il2 = {0};
     struct spdm_endpoint_info response = {.is_signed = sign};
     struct spdm_get_endpoint_info request = {.header = {.param1 = sub_code}, .attributes = sign ? SPDM_ENDPOINT_SIGNED : 0};
     const struct spdm_exchange exchange = {
@@ -124,7 +124,7 @@ static enum ide_err sign_response(struct spdm_responder *r, const struct spdm_sl
 {
     struct spdm_connection *c = &r->connection;
     const struct spdm_signing s = signing(&c->params);
-    struct hash il1il2;
+    struct hash il1il2 = {0};
     uint8_t digest[HASH_SIZE_MAX];
     enum ide_err err = slot->key ? start(c, &il1il2) : IDE_E_INTERNAL;
     if (err == IDE_OK)
@@ -163,9 +163,9 @@ static enum ide_err write_response(struct spdm_responder *r, const struct spdm_g
 enum ide_err spdm_handle_get_endpoint_info(struct spdm_responder *r, struct spdm_request *request, struct writer *w)
 {
     struct spdm_get_endpoint_info in;
-    enum ide_err err = spdm_services_of(r)->endpoint_info ? IDE_OK : spdm_no_service(r, &spdm_msg_get_endpoint_info);
-    if (err == IDE_OK)
-        err = spdm_request_decode(r, &spdm_msg_get_endpoint_info, request, &in);
+    if (!(spdm_services_of(r)->endpoint_info))
+        return spdm_no_service(r, &spdm_msg_get_endpoint_info);
+    enum ide_err err = spdm_request_decode(r, &spdm_msg_get_endpoint_info, request, &in);
     if (err != IDE_OK)
         return err;
     const struct spdm_slot *slot = NULL;

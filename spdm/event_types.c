@@ -40,9 +40,9 @@ enum ide_err spdm_handle_get_supported_event_types(struct spdm_responder *r, str
 {
     const struct spdm_services *s = spdm_services_of(r);
     struct spdm_plain in;
-    enum ide_err err = s->event_types ? IDE_OK : spdm_no_service(r, &spdm_msg_get_supported_event_types);
-    if (err == IDE_OK)
-        err = spdm_request_decode(r, &spdm_msg_get_supported_event_types, request, &in);
+    if (!s->event_types)
+        return spdm_no_service(r, &spdm_msg_get_supported_event_types);
+    enum ide_err err = spdm_request_decode(r, &spdm_msg_get_supported_event_types, request, &in);
     if (err != IDE_OK)
         return err;
     struct spdm_event_groups out = {.len = 0};

@@ -112,9 +112,9 @@ enum ide_err spdm_handle_get_key_pair_info(struct spdm_responder *r, struct spdm
     const struct spdm_params *p = &r->connection.params;
     struct spdm_get_key_pair_info in;
     struct spdm_key_pair_info out;
-    enum ide_err err = spdm_services_of(r)->key_pair ? IDE_OK : spdm_no_service(r, &spdm_msg_get_key_pair_info);
-    if (err == IDE_OK)
-        err = spdm_request_decode(r, &spdm_msg_get_key_pair_info, request, &in);
+    if (!(spdm_services_of(r)->key_pair))
+        return spdm_no_service(r, &spdm_msg_get_key_pair_info);
+    enum ide_err err = spdm_request_decode(r, &spdm_msg_get_key_pair_info, request, &in);
     if (err == IDE_OK)
         err = spdm_find_key_pair(r, in.id, "GET_KEY_PAIR_INFO", &out);
     if (err != IDE_OK)

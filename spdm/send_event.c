@@ -80,9 +80,9 @@ enum ide_err spdm_handle_send_event(struct spdm_responder *r, struct spdm_reques
     bool sends = r->connection.params.flags_requester & SPDM_CAP_EVENT;
     struct spdm_send_event in;
     const struct spdm_plain out = {0};
-    enum ide_err err = s->event && sends ? IDE_OK : spdm_no_service(r, &spdm_msg_send_event);
-    if (err == IDE_OK)
-        err = spdm_request_decode(r, &spdm_msg_send_event, request, &in);
+    if (!s->event || !sends)
+        return spdm_no_service(r, &spdm_msg_send_event);
+    enum ide_err err = spdm_request_decode(r, &spdm_msg_send_event, request, &in);
     if (err == IDE_OK)
         err = spdm_reply(&spdm_msg_event_ack, &r->connection.params, &out, w);
     if (err != IDE_OK)

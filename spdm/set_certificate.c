@@ -69,9 +69,9 @@ enum ide_err spdm_handle_set_certificate(struct spdm_responder *r, struct spdm_r
 {
     const struct spdm_services *s = spdm_services_of(r);
     struct spdm_set_certificate in;
-    enum ide_err err = s->set_certificate ? IDE_OK : spdm_no_service(r, &spdm_msg_set_certificate);
-    if (err == IDE_OK)
-        err = spdm_request_decode(r, &spdm_msg_set_certificate, request, &in);
+    if (!s->set_certificate)
+        return spdm_no_service(r, &spdm_msg_set_certificate);
+    enum ide_err err = spdm_request_decode(r, &spdm_msg_set_certificate, request, &in);
     if (err == IDE_OK)
         err = check_request(r, &in);
     if (err != IDE_OK)

@@ -85,9 +85,9 @@ enum ide_err spdm_handle_set_key_pair_info(struct spdm_responder *r, struct spdm
     const struct spdm_services *s = spdm_services_of(r);
     struct spdm_set_key_pair_info in;
     struct spdm_key_pair_info now;
-    enum ide_err err = s->key_pair && s->set_key_pair ? IDE_OK : spdm_no_service(r, &spdm_msg_set_key_pair_info);
-    if (err == IDE_OK)
-        err = spdm_request_decode(r, &spdm_msg_set_key_pair_info, request, &in);
+    if (!s->key_pair || !s->set_key_pair)
+        return spdm_no_service(r, &spdm_msg_set_key_pair_info);
+    enum ide_err err = spdm_request_decode(r, &spdm_msg_set_key_pair_info, request, &in);
     if (err == IDE_OK)
         err = spdm_find_key_pair(r, in.id, "SET_KEY_PAIR_INFO", &now);
     if (err == IDE_OK)

@@ -44,9 +44,9 @@ enum ide_err spdm_handle_subscribe_event_types(struct spdm_responder *r, struct 
     const struct spdm_services *s = spdm_services_of(r);
     struct spdm_event_groups in;
     const struct spdm_plain out = {0};
-    enum ide_err err = s->subscribe ? IDE_OK : spdm_no_service(r, &spdm_msg_subscribe_event_types);
-    if (err == IDE_OK)
-        err = spdm_request_decode(r, &spdm_msg_subscribe_event_types, request, &in);
+    if (!s->subscribe)
+        return spdm_no_service(r, &spdm_msg_subscribe_event_types);
+    enum ide_err err = spdm_request_decode(r, &spdm_msg_subscribe_event_types, request, &in);
     if (err == IDE_OK)
         err = spdm_reply(&spdm_msg_subscribe_event_types_ack, &r->connection.params, &out, w);
     return err == IDE_OK ? s->subscribe(s->context, request->session, &in) : err;
