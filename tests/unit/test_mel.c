@@ -206,7 +206,7 @@ static void a_requester_asks_only_for_what_there_is(void)
     pair.responder_config.version_min = SPDM_VERSION_12;
     CHECK_OK(spdm_negotiate(&pair.requester));
     CU_ASSERT_EQUAL(pair.requester.params.mel_spec, 0);
-    CHECK_ERR(get(), IDE_E_UNSUPPORTED);
+    CHECK_ERR(get(), IDE_E_CAPABILITY);
     spdm_pair_close(&pair);
 }
 
