@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/ide-emu/fabric.h"
 #include "tools/ide-emu/ide_link.h"
 
 #define STREAM_ID 7u
@@ -110,6 +111,7 @@ void test_stream_up(struct test_stream *t, const char *root, const char *device,
         if (platform.functions[i].doe)
             platform.functions[i].ide.abilities |= PCIE_IDE_CAP_PARTIAL_HEADER;
     require(emu_init(&t->emu, &platform, error, sizeof error));
+    t->emu.fabric->timeout_ms = 1; /* one thread: what has not come when all frames are delivered never will */
     t->id = STREAM_ID;
     t->root = host_find(&t->emu, root);
     t->device = host_find(&t->emu, device);
@@ -126,6 +128,17 @@ void test_stream_up(struct test_stream *t, const char *root, const char *device,
     require(ide_stream_setup(&t->pair.endpoint, &t->device_port, &b, &fault) == IDE_OK);
     test_stream_key(t, 0, 0);
     require(ide_pair_enable(&t->pair, &fault) == IDE_OK);
+}
+
+void test_stream_join(struct test_stream *second, struct test_stream *first, uint8_t id)
+{
+    struct ide_fault fault;
+    *second = (struct test_stream){.root = first->root, .device = first->device, .id = id};
+    struct ide_stream_settings s = {.block = {IDE_LINK, 0}, .stream_id = id};
+    require(ide_stream_setup(&second->pair.root_port, &first->root_port, &s, &fault) == IDE_OK);
+    require(ide_stream_setup(&second->pair.endpoint, &first->device_port, &s, &fault) == IDE_OK);
+    test_stream_key(second, 0, id);
+    require(ide_pair_enable(&second->pair, &fault) == IDE_OK);
 }
 
 void test_stream_free(struct test_stream *t)

@@ -65,6 +65,7 @@ struct fabric {
     size_t first, waiting, room;
     struct link_tap taps[2];
     pthread_cond_t completed; /* a request is done; with the model's lock */
+    uint32_t timeout_ms;      /* for completions; 0: LINK_TIMEOUT_MS */
     uint64_t lost;            /* TLPs that a port did not send, because their stream is not Secure any more */
 };
 

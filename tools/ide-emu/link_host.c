@@ -68,11 +68,13 @@ static struct request *new_request(struct emu_function *by)
     return NULL;
 }
 
-static struct timespec deadline(void)
+static struct timespec deadline(const struct fabric *fabric)
 {
     struct timespec t;
+    uint32_t ms = fabric->timeout_ms ? fabric->timeout_ms : LINK_TIMEOUT_MS;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_nsec += (long)LINK_TIMEOUT_MS * 1000000;
+    t.tv_sec += ms / 1000;
+    t.tv_nsec += (long)(ms % 1000) * 1000000;
     t.tv_sec += t.tv_nsec / 1000000000;
     t.tv_nsec %= 1000000000;
     return t;
@@ -100,7 +102,7 @@ static enum link_result transact(struct emu_function *by, struct tlp *tlp, bool 
     r->trusted = trusted && r->stream && r->stream->selective;
     r->session = r->stream ? r->stream->session : 0;
     fabric_run(emu);
-    struct timespec until = deadline();
+    struct timespec until = deadline(emu->fabric);
     while (!r->done)
         if (pthread_cond_timedwait(&emu->fabric->completed, &emu->lock, &until) == ETIMEDOUT)
             break;
