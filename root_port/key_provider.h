@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What gives a port its IDE keys. One ops struct with several implementations:
- * IDE_KM through the port's own DOE mailbox (provider_doe.c), and an Intel Key
- * Configuration Unit (provider_kcu.c). An endpoint's keys come the same way as
+ * IDE_KM through the port's own DOE mailbox (provider_doe.c) or through that of
+ * a platform root of trust (provider_rot.c), and an Intel Key Configuration Unit
+ * (provider_kcu.c). An endpoint's keys come the same way as
  * a root port's, so both ends of a stream look alike from above, and nothing
  * above asks which implementation it is.
  */
@@ -69,5 +70,9 @@ struct key_provider key_provider_doe(struct spdm_port *port);
 /* A key configuration unit; for the root ports that it serves. Borrows port. */
 struct kcu_port;
 struct key_provider key_provider_kcu(struct kcu_port *port);
+
+/* A platform root of trust; for the root ports that it serves. Borrows port. */
+struct rot_port;
+struct key_provider key_provider_rot(struct rot_port *port);
 
 #endif

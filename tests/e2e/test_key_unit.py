@@ -7,6 +7,7 @@ import struct
 import pytest
 
 from conftest import ENDPOINT, ROOT_PORT
+from test_link import Traffic, errors
 
 UNIT = 0xFE000000
 
@@ -90,6 +91,24 @@ def test_a_stream_comes_up_gets_new_keys_and_goes(unit_platform, unit_controller
     assert (off["state"], off["notes"]) == ("off", [])
     assert not_idle(unit_platform) == set()
     assert is_empty(unit_platform)
+
+
+def test_refreshes_under_traffic_lose_nothing(unit_platform, unit_controller):
+    """Both root ports of the unit carry traffic while each changes its keys in turn, to key set 1 and back to 0."""
+    pairs = [(ROOT_PORT, ENDPOINT), ("0000:00:05.0", "0000:06:00.0")]
+    for _, endpoint in pairs:
+        unit_controller.json("establish", endpoint)
+    traffic = [Traffic(unit_platform, endpoint, 0x10000 << n) for n, (_, endpoint) in enumerate(pairs)]
+    try:
+        for number in range(1, 5):
+            done = unit_controller.json("rekey")["streams"]
+            assert [(s["state"], s["rekeys"], s["notes"]) for s in done] == [("secure", number, [])] * 2
+    finally:
+        for each in traffic:
+            each.stop()
+    assert min(each.count for each in traffic) > 4
+    assert [errors(unit_platform, bdf) for pair in pairs for bdf in pair] == [[]] * 4
+    assert len(secure(unit_platform)) == 4
 
 
 def test_root_ports_share_a_unit_and_others_have_mailboxes(unit_platform, unit_controller):
@@ -221,6 +240,17 @@ def test_the_mailbox_can_be_insisted_on(unit_platform, start_controller):
     controller = start_controller(unit_platform, "--provider", "doe")
     error = controller.error("establish", ENDPOINT)
     assert (error["code"], error["device"]) == ("no_doe", ROOT_PORT)
+    assert controller.json("establish", "0000:07:00.0")["provider"] == "doe"
+
+
+def test_one_root_port_may_differ_from_the_others(unit_platform, start_controller):
+    controller = start_controller(unit_platform, "--provider", "kcu", "--provider", "0000:00:06.0=doe",
+                                  "--provider", f"{ROOT_PORT}=kcu", "--provider", f"{ROOT_PORT}=doe")
+    assert [controller.json("show", bdf)["provider"] for bdf in (ROOT_PORT, "0000:00:05.0", "0000:00:06.0")] == [
+        None, "kcu", "doe"]
+    assert "Keys from: kcu" in controller.ctl("show", "0000:00:05.0").stdout
+    assert controller.error("establish", ENDPOINT)["code"] == "no_doe"
+    assert controller.json("establish", "0000:06:00.0")["provider"] == "kcu"
     assert controller.json("establish", "0000:07:00.0")["provider"] == "doe"
 
 

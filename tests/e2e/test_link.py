@@ -290,8 +290,9 @@ REFRESHES = int(os.environ.get("IDE_KM_REFRESHES", "25"))
 class Traffic:
     """Writes and reads a BAR, and lets the endpoint do the same with the host's memory, until it is stopped."""
 
-    def __init__(self, platform, bdf):
-        self.platform, self.bdf, self.count, self.wrong, self.ending = platform, bdf, 0, [], False
+    def __init__(self, platform, bdf, memory=0x10000):
+        self.platform, self.bdf, self.memory = platform, bdf, memory
+        self.count, self.wrong, self.ending = 0, [], False
         self.threads = [threading.Thread(target=self._guarded, args=(work,)) for work in (self._bar, self._dma)]
         for thread in self.threads:
             thread.start()
@@ -312,7 +313,7 @@ class Traffic:
         assert read(self.platform, len(data), at, self.bdf) == data
 
     def _dma(self, number):
-        at, data = 0x10000 + number * 32 % 4096, struct.pack("<Q", number) * 20
+        at, data = self.memory + number * 32 % 4096, struct.pack("<Q", number) * 20
         self.platform.tell(f"dma {self.bdf} write {at} {data.hex()}")
         assert self.platform.tell(f"dma {self.bdf} read {at} {len(data)}") == data.hex()
 

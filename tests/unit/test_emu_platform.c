@@ -89,6 +89,10 @@ static void bus_numbers_follow_the_tree(void)
 
 #define KCU(list) "{\"functions\": [{\"bdf\": \"0000:00:01.0\", \"secondary\": 1}], \"kcu\": " list "}"
 
+#define ROT(object)                                                                                          \
+    "{\"functions\": [{\"bdf\": \"0000:00:01.0\", \"secondary\": 1},"                                        \
+    "{\"bdf\": \"0000:00:1f.0\", \"type\": \"rc-endpoint\"}], \"rot\": " object "}"
+
 static void what_is_wrong_is_said_with_its_place(void)
 {
     static const struct {
@@ -101,14 +105,18 @@ static void what_is_wrong_is_said_with_its_place(void)
         {"{\"functions\": [], \"x\": 1}", "f: x: there is no such key"},
         {"{\"functions\": [1]}", "f: functions[0]: is no object"},
         {"{\"functions\": [{}]}", "f: functions[0].bdf: is no string like \"0000:01:00.0\""},
-        {"{\"functions\": [{\"bdf\": \"0:1.0\"}]}", "f: functions[0].bdf: is no string like \"0000:01:00.0\""},
+        {"{\"functions\": [{\"bdf\": \"0:1.0\"}]}",
+         "f: functions[0].bdf: is no string like \"0000:01:00.0\""},
         {"{\"functions\": [{\"bdf\": \"0000:00:01.0\"}]}",
          "f: functions[0].secondary: a port with nothing below it needs a bus number above its own"},
         {"{\"functions\": [{\"bdf\": 1, \"bdf\": 2}]}", "f:1:31: duplicate object key near '\"bdf\"'"},
         {ONE("\"vendor\": true"), "f: functions[0].vendor: is neither a number nor a string like \"0x1b36\""},
-        {ONE("\"vendor\": \"1b36\""), "f: functions[0].vendor: is neither a number nor a string like \"0x1b36\""},
-        {ONE("\"vendor\": \"0x\""), "f: functions[0].vendor: is neither a number nor a string like \"0x1b36\""},
-        {ONE("\"vendor\": \"0x-1\""), "f: functions[0].vendor: is neither a number nor a string like \"0x1b36\""},
+        {ONE("\"vendor\": \"1b36\""),
+         "f: functions[0].vendor: is neither a number nor a string like \"0x1b36\""},
+        {ONE("\"vendor\": \"0x\""),
+         "f: functions[0].vendor: is neither a number nor a string like \"0x1b36\""},
+        {ONE("\"vendor\": \"0x-1\""),
+         "f: functions[0].vendor: is neither a number nor a string like \"0x1b36\""},
         {ONE("\"vendor\": -1"), "f: functions[0].vendor: is neither a number nor a string like \"0x1b36\""},
         {ONE("\"vendor\": 65536"), "f: functions[0].vendor: 65536 is not 0 to 65535"},
         {ONE("\"class\": \"0x1000000\""), "f: functions[0].class: 16777216 is not 0 to 16777215"},
@@ -116,13 +124,14 @@ static void what_is_wrong_is_said_with_its_place(void)
         {ONE("\"doe\": 1"), "f: functions[0].doe: is neither true nor false"},
         {ONE("\"bar_size\": 4096"), "f: functions[0].bar_size: only an endpoint has a BAR"},
         {ONE("\"type\": \"endpoint\""), "f: functions[0].type: a function of this type cannot be here"},
-        {ONE("\"type\": \"bridge\""),
-         "f: functions[0].type: is none of \"root-port\", \"upstream\", \"downstream\", \"endpoint\""},
+        {ONE("\"type\": \"bridge\""), "f: functions[0].type: is none of \"root-port\", \"upstream\", "
+                                      "\"downstream\", \"endpoint\", \"rc-endpoint\""},
         {ONE("\"ide\": true"), "f: functions[0].ide: is no object"},
         {ONE("\"ide\": {\"link_streams\": 9}"), "f: functions[0].ide.link_streams: 9 is not 0 to 8"},
         {ONE("\"ide\": {\"selective_streams\": 256, \"address_blocks\": 1}"),
          "f: functions[0].ide: its registers have 8208 bytes, and 1024 are possible"},
-        {ONE("\"spdm\": {\"algorithm\": \"RSA\"}"), "f: functions[0].spdm.algorithm: is none of \"P-256\", \"P-384\""},
+        {ONE("\"spdm\": {\"algorithm\": \"RSA\"}"),
+         "f: functions[0].spdm.algorithm: is none of \"P-256\", \"P-384\""},
         {ONE("\"below\": {}"), "f: functions[0].below: is no array"},
         {BELOW("\"bdf\": \"0000:00:02.0\""),
          "f: functions[0].below[0].bdf: 0000:00:02.0 is not on the bus below its port"},
@@ -130,7 +139,8 @@ static void what_is_wrong_is_said_with_its_place(void)
          "f: functions[0].below[0].bdf: 0001:01:00.0 is not on the bus below its port"},
         {BELOW("\"bdf\": \"0000:01:01.0\""),
          "f: functions[0].below[0].bdf: 0000:01:01.0: a link leads to device 0 only"},
-        {BELOW("\"bdf\": \"0000:00:01.0\""), "f: functions[0].below[0].bdf: there are two functions 0000:00:01.0"},
+        {BELOW("\"bdf\": \"0000:00:01.0\""),
+         "f: functions[0].below[0].bdf: there are two functions 0000:00:01.0"},
         {BELOW("\"bdf\": \"0000:01:00.0\", \"type\": \"downstream\""),
          "f: functions[0].below[0].type: a function of this type cannot be here"},
         {BELOW("\"bdf\": \"0000:01:00.0\", \"below\": []"),
@@ -153,7 +163,16 @@ static void what_is_wrong_is_said_with_its_place(void)
         {KCU("[{\"base\": 4096, \"root_ports\": [\"0000:01:00.0\"]}]"),
          "f: kcu[0].root_ports: 0000:01:00.0 is no root port"},
         {KCU("[{\"base\": 4096, \"root_ports\": [\"0000:00:01.0\", \"0000:00:01.0\"]}]"),
-         "f: kcu[0].root_ports: 0000:00:01.0 has a unit already"},
+         "f: kcu[0].root_ports: 0000:00:01.0 has a provider already"},
+        {ROT("1"), "f: rot: is no object"},
+        {ROT("{\"root_ports\": []}"), "f: rot.bdf: is no string like \"0000:00:1f.0\""},
+        {ROT("{\"bdf\": \"0000:00:02.0\"}"),
+         "f: rot.bdf: 0000:00:02.0 is no rc-endpoint or root port with a mailbox"},
+        {ROT("{\"bdf\": \"0000:00:1f.0\"}"), "f: rot.root_ports: is no array of 1 to 64"},
+        {ROT("{\"bdf\": \"0000:00:1f.0\", \"root_ports\": [\"0000:00:1f.0\"]}"),
+         "f: rot.root_ports: 0000:00:1f.0 is no root port"},
+        {ROT("{\"bdf\": \"0000:00:1f.0\", \"root_ports\": [\"0000:00:01.0\", \"0000:00:01.0\"]}"),
+         "f: rot.root_ports: 0000:00:01.0 has a provider already"},
         {KCU("[{\"base\": 4096, \"root_ports\": [\"0000:00:01.0\"]}, {\"base\": 8192}]"),
          "f: kcu[1].base: its registers overlap those of unit 0"},
     };

@@ -17,19 +17,50 @@
 
 /* --- IDE_KM: the model's streams ---------------------------------------------------------------------------------- */
 
+static bool is_rot(const struct emu_function *f)
+{
+    const struct platform_rot *rot = &f->emu->rot;
+    return rot->present && f == &f->emu->functions[rot->function];
+}
+
+/* What a port index names: the function itself, or a root port that the root of trust serves. NULL: nothing.
+ */
+static struct emu_function *km_port(struct emu_function *f, uint8_t port_index)
+{
+    const struct platform_rot *rot = &f->emu->rot;
+    if (is_rot(f))
+        return port_index < rot->port_count ? &f->emu->functions[rot->ports[port_index]] : NULL;
+    return port_index == 0 ? f : NULL;
+}
+
+/* A root port may have a mailbox of its own besides, whose sessions count by themselves: these are told
+ * apart. */
+static uint32_t km_session(const struct emu_function *f, uint32_t session)
+{
+    return is_rot(f) ? ~session : session;
+}
+
+/* As ide_link.h wants it: its functions are about one port. */
+static struct ide_km_target at_port(const struct ide_km_target *target)
+{
+    struct ide_km_target at = *target;
+    at.port_index = 0;
+    return at;
+}
+
 static bool km_query(void *context, uint8_t port_index, struct ide_km_query_resp *out)
 {
-    struct emu_function *f = context;
-    size_t len = (size_t)f->ide.end - f->ide.cap - PCIE_IDE_CAP;
-    if (!f->ide.cap || port_index != 0 || len > sizeof out->blocks)
+    struct emu_function *f = context, *port = km_port(f, port_index);
+    size_t len = port ? (size_t)port->ide.end - port->ide.cap - PCIE_IDE_CAP : 0;
+    if (!port || !port->ide.cap || len > sizeof out->blocks)
         return false;
     emu_lock(f->emu);
-    out->max_port_index = 0;
-    out->devfn = (uint8_t)pcie_bdf_rid(&f->desc.bdf);
-    out->bus = f->desc.bdf.bus;
+    out->max_port_index = is_rot(f) ? (uint8_t)(f->emu->rot.port_count - 1) : 0;
+    out->devfn = (uint8_t)pcie_bdf_rid(&port->desc.bdf);
+    out->bus = port->desc.bdf.bus;
     out->segment = 0; /* a segment is captured in Flit Mode only (PCIe 6.x §2.2.6.2), and these links are not in it */
     out->block_len = (uint16_t)len;
-    memcpy(out->blocks, f->config.value + f->ide.cap + PCIE_IDE_CAP, len);
+    memcpy(out->blocks, port->config.value + port->ide.cap + PCIE_IDE_CAP, len);
     if (fault_use(&f->faults, FAULT_WRONG_BDF))
         out->bus ^= 0x01;
     emu_unlock(f->emu);
@@ -39,38 +70,47 @@ static bool km_query(void *context, uint8_t port_index, struct ide_km_query_resp
 static enum kp_ack_status km_key_prog(void *context, uint32_t session, const struct ide_km_target *target,
                                       const struct ide_key *key)
 {
-    struct emu_function *f = context;
+    struct emu_function *f = context, *port = km_port(f, target->port_index);
+    struct ide_km_target at = at_port(target);
     emu_lock(f->emu);
     enum kp_ack_status status = (enum kp_ack_status)f->faults.value[FAULT_KM_REFUSE];
     if (!fault_use(&f->faults, FAULT_KM_REFUSE))
-        status = ide_link_key_prog(f, session, target, key);
+        status =
+            port ? ide_link_key_prog(port, km_session(f, session), &at, key) : KP_ACK_UNSUPPORTED_PORT_INDEX;
     emu_unlock(f->emu);
     return status;
 }
 
-static bool km_set_go(void *context, uint32_t session, const struct ide_km_target *target)
+/* K_SET_GO and K_SET_STOP are alike but for what they do. */
+static bool go_or_stop(struct emu_function *f, uint32_t session, const struct ide_km_target *target,
+                       enum fault_id refusal,
+                       bool (*act)(struct emu_function *f, uint32_t session,
+                                   const struct ide_km_target *target))
 {
-    struct emu_function *f = context;
+    struct emu_function *port = km_port(f, target->port_index);
+    struct ide_km_target at = at_port(target);
     emu_lock(f->emu);
-    bool ok = !fault_use(&f->faults, FAULT_GO_REFUSE) && ide_link_set_go(f, session, target);
+    bool ok = !fault_use(&f->faults, refusal) && port && act(port, km_session(f, session), &at);
     emu_unlock(f->emu);
     return ok;
+}
+
+static bool km_set_go(void *context, uint32_t session, const struct ide_km_target *target)
+{
+    return go_or_stop(context, session, target, FAULT_GO_REFUSE, ide_link_set_go);
 }
 
 static bool km_set_stop(void *context, uint32_t session, const struct ide_km_target *target)
 {
-    struct emu_function *f = context;
-    emu_lock(f->emu);
-    bool ok = !fault_use(&f->faults, FAULT_STOP_REFUSE) && ide_link_set_stop(f, session, target);
-    emu_unlock(f->emu);
-    return ok;
+    return go_or_stop(context, session, target, FAULT_STOP_REFUSE, ide_link_set_stop);
 }
 
 static void km_session_end(void *context, uint32_t session)
 {
-    struct emu_function *f = context;
+    struct emu_function *f = context, *port;
     emu_lock(f->emu);
-    ide_link_session_end(f, session);
+    for (unsigned i = 0; i <= UINT8_MAX && (port = km_port(f, (uint8_t)i)); i++)
+        ide_link_session_end(port, km_session(f, session));
     emu_unlock(f->emu);
 }
 
@@ -269,7 +309,7 @@ static void init_responder(struct device *d)
     d->responder.heartbeat_period = spdm->heartbeat;
     d->ide_km.ops = &km_ops;
     d->ide_km.context = d->function;
-    if (d->function->ide.cap)
+    if (d->function->ide.cap || is_rot(d->function))
         ide_km_responder_attach(&d->ide_km, &d->responder);
 }
 

@@ -73,8 +73,9 @@ static bool build_all(struct emu *emu, const struct platform *platform, struct f
     return true;
 }
 
-static bool build_key_units(struct emu *emu, const struct platform *platform, char *error, size_t size)
+static bool build_key_providers(struct emu *emu, const struct platform *platform, char *error, size_t size)
 {
+    emu->rot = platform->rot;
     emu->key_units = calloc(platform->kcu_count + 1, sizeof *emu->key_units);
     for (size_t i = 0; emu->key_units && i < platform->kcu_count; i++) {
         if (!key_unit_init(&emu->key_units[i], emu, &platform->kcus[i], (unsigned)i))
@@ -97,7 +98,8 @@ bool emu_init(struct emu *emu, const struct platform *platform, char *error, siz
     if (!ok)
         snprintf(error, size, "out of memory");
     else
-        ok = build_all(emu, platform, resources, error, size) && build_key_units(emu, platform, error, size);
+        ok = build_all(emu, platform, resources, error, size) &&
+             build_key_providers(emu, platform, error, size);
     free(resources);
     if (!ok)
         emu_free(emu);
@@ -164,7 +166,7 @@ static void write_mailbox(struct emu_function *f, unsigned at, uint32_t value, u
 static void write_device_control(struct emu_function *f, unsigned offset, uint32_t value, uint32_t enabled)
 {
     config_write(&f->config, offset, value, enabled);
-    if ((value & enabled & EXP_DEVCTL_FLR) && f->desc.type == PCIE_TYPE_ENDPOINT)
+    if ((value & enabled & EXP_DEVCTL_FLR) && !platform_is_port(&f->desc))
         emu_function_reset(f);
 }
 

@@ -54,6 +54,7 @@ struct emu {
     struct fabric *fabric;            /* what the links carry */
     struct key_unit *key_units;       /* key_unit.h */
     size_t key_unit_count;
+    struct platform_rot rot;
 };
 
 /* Builds the functions; on failure says why in error[size]. Devices are added by device.h. */

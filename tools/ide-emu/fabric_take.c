@@ -142,7 +142,8 @@ static bool is_function_memory(struct emu_function *root, uint64_t address)
 {
     for (size_t i = 0; i < root->emu->count; i++) {
         struct emu_function *f = &root->emu->functions[i];
-        if (!f->parent && f->desc.bdf.domain == root->desc.bdf.domain && fabric_window_has(f, address))
+        if (f->desc.type == PCIE_TYPE_ROOT_PORT && f->desc.bdf.domain == root->desc.bdf.domain &&
+            fabric_window_has(f, address))
             return true;
     }
     return false;

@@ -63,7 +63,7 @@
 
 static bool is_port(const struct platform_function *f)
 {
-    return f->type != PCIE_TYPE_ENDPOINT;
+    return platform_is_port(f);
 }
 
 static uint64_t round_up(uint64_t value, uint64_t to)

@@ -5,7 +5,7 @@ static const struct link_end NOWHERE = {NULL, NULL};
 
 static bool is_port(const struct emu_function *f)
 {
-    return f->desc.type != PCIE_TYPE_ENDPOINT;
+    return platform_is_port(&f->desc);
 }
 
 static struct emu_function *root_port_of(struct emu_function *f)

@@ -52,7 +52,19 @@ static const struct {
      true,
      0x4000,
      {true, 1, 2, 1, ENDPOINT_IDE_ABILITIES}},
+    /* Intel Host Embedded Controller Interface: what a root of trust in the root complex looks like */
+    {PCIE_TYPE_RC_ENDPOINT,
+     {.vendor = 0x8086, .device = 0x7a68, .class_code = 0x0b4000, .revision = 1, .subsystem_vendor = 0x8086},
+     true,
+     true,
+     0,
+     {false, 0, 0, 0, 0}},
 };
+
+bool platform_is_port(const struct platform_function *f)
+{
+    return f->type != PCIE_TYPE_ENDPOINT && f->type != PCIE_TYPE_RC_ENDPOINT;
+}
 
 struct platform_function platform_function_default(enum pcie_port_type type)
 {

@@ -58,6 +58,15 @@ struct platform_kcu {
     size_t port_count;
 };
 
+/* A platform root of trust: a function whose IDE_KM answers for root ports, each by the index of its place
+ * here. */
+struct platform_rot {
+    bool present;
+    size_t function;
+    size_t ports[PLATFORM_KCU_PORTS_MAX];
+    size_t port_count;
+};
+
 /* Bytes of its registers. */
 uint32_t platform_kcu_size(const struct platform_kcu *kcu);
 
@@ -67,7 +76,11 @@ struct platform {
     size_t count;
     struct platform_kcu kcus[PLATFORM_KCUS_MAX];
     size_t kcu_count;
+    struct platform_rot rot;
 };
+
+/* It forwards TLPs: a root port or a port of a switch. */
+bool platform_is_port(const struct platform_function *f);
 
 /* A function of a type as the default platform and a file without further words have it: ids, abilities, algorithms. */
 struct platform_function platform_function_default(enum pcie_port_type type);

@@ -247,15 +247,16 @@ static bool take_bar(struct parser *p, const json_t *o, struct platform_function
 
 /* --- The tree ----------------------------------------------------------------------------------------------------- */
 
-static const char *const type_texts[] = {"root-port", "upstream", "downstream", "endpoint", NULL};
+static const char *const type_texts[] = {"root-port", "upstream",    "downstream",
+                                         "endpoint",  "rc-endpoint", NULL};
 static const enum pcie_port_type types[] = {PCIE_TYPE_ROOT_PORT, PCIE_TYPE_UPSTREAM, PCIE_TYPE_DOWNSTREAM,
-                                            PCIE_TYPE_ENDPOINT};
+                                            PCIE_TYPE_ENDPOINT, PCIE_TYPE_RC_ENDPOINT};
 
 /* What may hang where (PCIe 6.x §1.3): a link has an endpoint or a switch at its lower end, a switch has its ports. */
 static bool may_be_below(enum pcie_port_type type, const struct platform_function *parent)
 {
     if (!parent)
-        return type == PCIE_TYPE_ROOT_PORT;
+        return type == PCIE_TYPE_ROOT_PORT || type == PCIE_TYPE_RC_ENDPOINT;
     if (parent->type == PCIE_TYPE_UPSTREAM)
         return type == PCIE_TYPE_DOWNSTREAM;
     return parent->type != PCIE_TYPE_ENDPOINT && (type == PCIE_TYPE_ENDPOINT || type == PCIE_TYPE_UPSTREAM);
@@ -305,11 +306,11 @@ static bool take_below(struct parser *p, const json_t *o, size_t self, unsigned 
     if (!take_u8(p, o, "secondary", UINT8_MAX, &f->secondary))
         return false;
     f->subordinate = f->secondary;
-    if (below && f->type == PCIE_TYPE_ENDPOINT)
+    if (below && !platform_is_port(f))
         return wrong(p, "below", "nothing is below an endpoint");
     if (below && !take_functions(p, below, self, depth + 1))
         return false;
-    if (f->type != PCIE_TYPE_ENDPOINT && f->secondary <= f->bdf.bus)
+    if (platform_is_port(f) && f->secondary <= f->bdf.bus)
         return wrong(p, "secondary", "a port with nothing below it needs a bus number above its own");
     for (size_t i = self + 1; i < p->platform->count; i++) {
         const struct platform_function *other = &p->platform->functions[i];
@@ -365,7 +366,7 @@ static bool buses_are_apart(struct parser *p)
     for (size_t i = 0; i < platform->count; i++)
         for (size_t k = i + 1; k < platform->count; k++) {
             const struct platform_function *a = &platform->functions[i], *b = &platform->functions[k];
-            if (a->type == PCIE_TYPE_ENDPOINT || b->type == PCIE_TYPE_ENDPOINT || a->bdf.domain != b->bdf.domain)
+            if (!platform_is_port(a) || !platform_is_port(b) || a->bdf.domain != b->bdf.domain)
                 continue;
             bool nested = b->secondary > a->secondary && b->subordinate <= a->subordinate;
             bool apart = b->secondary > a->subordinate || a->secondary > b->subordinate;
@@ -376,7 +377,8 @@ static bool buses_are_apart(struct parser *p)
     return true;
 }
 
-/* --- Key configuration units -------------------------------------------------------------------------------------- */
+/* --- Key providers of root ports
+ * ---------------------------------------------------------------------------------- */
 
 static bool is_served(const struct platform *platform, size_t function)
 {
@@ -384,34 +386,72 @@ static bool is_served(const struct platform *platform, size_t function)
         for (size_t k = 0; k < platform->kcus[i].port_count; k++)
             if (platform->kcus[i].ports[k] == function)
                 return true;
+    for (size_t k = 0; k < platform->rot.port_count; k++)
+        if (platform->rot.ports[k] == function)
+            return true;
     return false;
 }
 
-static bool take_kcu_port(struct parser *p, const json_t *value, struct platform_kcu *kcu)
+static size_t find_bdf(const struct platform *platform, const struct pcie_bdf *bdf)
+{
+    size_t i = 0;
+    while (i < platform->count && pcie_bdf_compare(&platform->functions[i].bdf, bdf) != 0)
+        i++;
+    return i;
+}
+
+static bool take_served_port(struct parser *p, const json_t *value, size_t *ports, size_t *count)
 {
     struct pcie_bdf bdf;
     const char *text = json_string_value(value);
     if (!text || pcie_bdf_parse(text, &bdf) != IDE_OK)
         return wrong(p, "root_ports", "has what is no string like \"0000:00:03.0\"");
-    size_t i = 0;
-    while (i < p->platform->count && pcie_bdf_compare(&p->platform->functions[i].bdf, &bdf) != 0)
-        i++;
+    size_t i = find_bdf(p->platform, &bdf);
     if (i == p->platform->count || p->platform->functions[i].type != PCIE_TYPE_ROOT_PORT || bdf.domain > UINT16_MAX)
         return wrong(p, "root_ports", "%s is no root port", text);
     if (is_served(p->platform, i))
-        return wrong(p, "root_ports", "%s has a unit already", text);
-    kcu->ports[kcu->port_count++] = i;
+        return wrong(p, "root_ports", "%s has a provider already", text);
+    ports[(*count)++] = i;
     return true;
 }
 
-static bool take_kcu_ports(struct parser *p, const json_t *list, struct platform_kcu *kcu)
+static bool take_served_ports(struct parser *p, const json_t *list, size_t *ports, size_t *count)
 {
     if (json_array_size(list) == 0 || json_array_size(list) > PLATFORM_KCU_PORTS_MAX)
         return wrong(p, "root_ports", "is no array of 1 to %u", PLATFORM_KCU_PORTS_MAX);
     for (size_t i = 0; i < json_array_size(list); i++)
-        if (!take_kcu_port(p, json_array_get(list, i), kcu))
+        if (!take_served_port(p, json_array_get(list, i), ports, count))
             return false;
     return true;
+}
+
+static bool take_rot_members(struct parser *p, const json_t *o, struct platform_rot *rot)
+{
+    static const char *const keys[] = {"bdf", "root_ports", NULL};
+    struct pcie_bdf bdf;
+    const char *text = json_string_value(json_object_get(o, "bdf"));
+    if (!only_keys(p, o, keys))
+        return false;
+    if (!text || pcie_bdf_parse(text, &bdf) != IDE_OK)
+        return wrong(p, "bdf", "is no string like \"0000:00:1f.0\"");
+    rot->function = find_bdf(p->platform, &bdf);
+    const struct platform_function *f = &p->platform->functions[rot->function];
+    bool is_type = rot->function < p->platform->count &&
+                   (f->type == PCIE_TYPE_RC_ENDPOINT || f->type == PCIE_TYPE_ROOT_PORT);
+    if (!is_type || !f->doe)
+        return wrong(p, "bdf", "%s is no rc-endpoint or root port with a mailbox", text);
+    rot->present = true;
+    return take_served_ports(p, json_object_get(o, "root_ports"), rot->ports, &rot->port_count);
+}
+
+static bool take_rot(struct parser *p, const json_t *o)
+{
+    if (!o)
+        return true;
+    size_t was = enter(p, "rot", -1);
+    bool ok = take_rot_members(p, o, &p->platform->rot);
+    leave(p, was);
+    return ok;
 }
 
 static bool kcu_fits(struct parser *p, const struct platform_kcu *kcu)
@@ -439,7 +479,7 @@ static bool take_kcu(struct parser *p, const json_t *o)
         !take_unsigned(p, o, "streams", KCU_STREAMS_MAX, &kcu->streams) ||
         !take_unsigned(p, o, "tx_slots", KCU_SLOTS_MAX, &kcu->tx_slots) ||
         !take_unsigned(p, o, "rx_slots", KCU_SLOTS_MAX, &kcu->rx_slots) || !kcu_fits(p, kcu) ||
-        !take_kcu_ports(p, json_object_get(o, "root_ports"), kcu))
+        !take_served_ports(p, json_object_get(o, "root_ports"), kcu->ports, &kcu->port_count))
         return false;
     p->platform->kcu_count++;
     return true;
@@ -460,12 +500,13 @@ static bool take_kcus(struct parser *p, const json_t *list)
 
 static bool take_platform(struct parser *p, const json_t *root)
 {
-    static const char *const keys[] = {"functions", "kcu", NULL};
+    static const char *const keys[] = {"functions", "kcu", "rot", NULL};
     if (!only_keys(p, root, keys) || !take_functions(p, json_object_get(root, "functions"), PLATFORM_NO_PARENT, 0))
         return false;
     if (p->platform->count == 0)
         return wrong(p, "functions", "is empty");
-    return buses_are_apart(p) && take_kcus(p, json_object_get(root, "kcu"));
+    return buses_are_apart(p) && take_kcus(p, json_object_get(root, "kcu")) &&
+           take_rot(p, json_object_get(root, "rot"));
 }
 
 bool platform_parse(struct platform *p, const char *text, size_t len, const char *name, char *error, size_t size)

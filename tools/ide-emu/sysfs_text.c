@@ -102,7 +102,7 @@ static struct resource memory_window(struct emu_function *f)
 
 static size_t text_resource(struct emu_function *f, char text[static SYSFS_TEXT_MAX])
 {
-    bool port = f->desc.type != PCIE_TYPE_ENDPOINT;
+    bool port = platform_is_port(&f->desc);
     struct resource lines[RESOURCE_BARS_AND_ROM + RESOURCE_BRIDGE_WINDOWS] = {0};
     if (port)
         lines[RESOURCE_BARS_AND_ROM + 1] = memory_window(f); /* after the I/O window */

@@ -45,6 +45,7 @@ static enum ide_err open_provider(struct agent *agent, struct ide_fault *fault)
     agent->seat.spdm = &agent->spdm;
     agent->seat.wait = &agent->wait;
     agent->seat.timeout_ms = agent->settings->timeout_ms;
+    agent->seat.has_mailbox = doe_mailbox_find(&agent->function.config, 0) != 0;
     return providers_serve(agent->settings->providers, &agent->bdf, &agent->seat, &agent->provider, fault);
 }
 
@@ -82,8 +83,22 @@ void agent_close(struct agent *agent)
     agent->is_open = false;
 }
 
+/* Its one mailbox belongs to the sessions of root ports. */
+static enum ide_err attest_root_of_trust(struct agent *agent, struct root_of_trust *rot, struct job *job)
+{
+    struct rot_identity who;
+    TRY(rot_attest(rot, &agent->wait, job->trust, &who, &job->fault));
+    job->peer = who.peer;
+    job->ids = who.ids;
+    job->provider.params = who.params;
+    return IDE_OK;
+}
+
 static enum ide_err run_attest(struct agent *agent, struct job *job)
 {
+    struct root_of_trust *rot = providers_root_of_trust(agent->settings->providers, &agent->bdf);
+    if (rot)
+        return attest_root_of_trust(agent, rot, job);
     TRY(spdm_port_attest(&agent->spdm, job->trust, job->in_use, &job->fault));
     job->peer = agent->spdm.connection.peer;
     job->ids = agent->spdm.ids;

@@ -408,7 +408,7 @@ enum ide_err controller_open(struct controller *c, const struct controller_setti
     if (err != IDE_OK)
         return failure_set(failure, err, "start", NULL, "there are no random numbers for keys");
     c->rng = drbg_rng(&c->drbg);
-    err = providers_open(&c->providers, &settings->provider, settings->sysfs, failure);
+    err = providers_open(&c->providers, &settings->provider, settings->sysfs, settings->timeout_ms, failure);
     if (err == IDE_OK)
         err = survey_open(&c->survey, settings->sysfs, &c->streams, failure);
     c->survey.providers = &c->providers;

@@ -12,12 +12,12 @@ _ide_kmd() {
         return
         ;;
     --provider)
-        mapfile -t COMPREPLY < <(compgen -W "auto doe kcu" -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W "auto doe kcu rot" -- "$cur")
         return
         ;;
-    --listen | --timeout) return ;;
+    --listen | --timeout | --rot) return ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "--sysfs --listen --trust --allow-unnamed --allow-wrong-bdf --timeout
-        --provider --keyp --memory --help --version" -- "$cur")
+        --provider --rot --keyp --memory --help --version" -- "$cur")
 }
 complete -F _ide_kmd ide-kmd

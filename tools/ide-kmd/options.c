@@ -24,9 +24,11 @@ static const char help[] =
     "                     another device is never accepted\n"
     "  --allow-wrong-bdf  accept a device whose IDE_KM answer names another function,\n"
     "                     and say so; its certificate must name it all the same\n"
-    "  --provider WHO     what gives root ports their keys: doe, their own mailbox; kcu, the\n"
-    "                     Intel Key Configuration Unit that firmware names; or auto, the\n"
-    "                     unit where there is one and else the mailbox (default: auto)\n"
+    "  --provider [BDF=]WHO  what gives root ports, or this one, their keys: doe, their own\n"
+    "                     mailbox; kcu, the Intel Key Configuration Unit that firmware names;\n"
+    "                     rot, the root of trust that --rot names; or auto, the first that\n"
+    "                     there is of unit, mailbox and root of trust (default: auto)\n"
+    "  --rot BDF          a function whose IDE_KM answers for root ports by port index\n"
     "  --keyp FILE        the ACPI table that names the units (default: with --sysfs\n"
     "                     DIR/firmware/acpi/tables/KEYP, else that in /sys)\n"
     "  --memory FILE      physical memory, for the units' registers (default: with --sysfs\n"
@@ -45,6 +47,7 @@ enum {
     OPTION_UNNAMED,
     OPTION_WRONG_BDF,
     OPTION_PROVIDER,
+    OPTION_ROT,
     OPTION_KEYP,
     OPTION_MEMORY,
     OPTION_TIMEOUT,
@@ -59,6 +62,7 @@ static const struct option long_options[] = {
     {"allow-unnamed", no_argument, NULL, OPTION_UNNAMED},
     {"allow-wrong-bdf", no_argument, NULL, OPTION_WRONG_BDF},
     {"provider", required_argument, NULL, OPTION_PROVIDER},
+    {"rot", required_argument, NULL, OPTION_ROT},
     {"keyp", required_argument, NULL, OPTION_KEYP},
     {"memory", required_argument, NULL, OPTION_MEMORY},
     {"timeout", required_argument, NULL, OPTION_TIMEOUT},
@@ -92,9 +96,15 @@ static enum options_result take(int option, struct controller_settings *settings
         settings->allow_wrong_bdf = true;
         return OPTIONS_RUN;
     case OPTION_PROVIDER:
-        if (provider_choice_parse(optarg, &settings->provider.choice))
+        if (provider_settings_parse(&settings->provider, optarg) == IDE_OK)
             return OPTIONS_RUN;
-        return usage_error("--provider is none of auto, doe, kcu: ", optarg);
+        return usage_error("--provider is none of auto, doe, kcu, rot, nor one root port's BDF=WHO: ",
+                           optarg);
+    case OPTION_ROT:
+        settings->provider.has_rot = pcie_bdf_parse(optarg, &settings->provider.rot) == IDE_OK;
+        if (settings->provider.has_rot)
+            return OPTIONS_RUN;
+        return usage_error("--rot is no function like 0000:00:1f.0: ", optarg);
     case OPTION_KEYP:
         settings->provider.keyp = optarg;
         return OPTIONS_RUN;

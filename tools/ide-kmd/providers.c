@@ -13,16 +13,56 @@ struct provider_unit {
     struct kcu kcu;
 };
 
-bool provider_choice_parse(const char *text, enum provider_choice *choice)
+static bool parse_choice(const char *text, enum provider_choice *choice)
 {
     static const char *const names[] = {
-        [PROVIDER_AUTO] = "auto", [PROVIDER_DOE] = "doe", [PROVIDER_KCU] = "kcu"};
+        [PROVIDER_AUTO] = "auto", [PROVIDER_DOE] = "doe", [PROVIDER_KCU] = "kcu", [PROVIDER_ROT] = "rot"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(text, names[i]) == 0) {
             *choice = (enum provider_choice)i;
             return true;
         }
     return false;
+}
+
+static struct provider_override *find_override(struct provider_settings *s, const struct pcie_bdf *root_port)
+{
+    size_t i = 0;
+    while (i < s->override_count && pcie_bdf_compare(&s->override[i].root_port, root_port) != 0)
+        i++;
+    return i < PROVIDER_OVERRIDES_MAX ? &s->override[i] : NULL;
+}
+
+enum ide_err provider_settings_parse(struct provider_settings *settings, const char *text)
+{
+    struct pcie_bdf bdf;
+    enum provider_choice choice;
+    char port[PCIE_BDF_TEXT];
+    const char *equals = strchr(text, '=');
+    if (!parse_choice(equals ? equals + 1 : text, &choice))
+        return IDE_E_ARGUMENT;
+    if (!equals) {
+        settings->choice = choice;
+        return IDE_OK;
+    }
+    int len = snprintf(port, sizeof port, "%.*s", (int)(equals - text), text);
+    if (len < 0 || (size_t)len >= sizeof port || pcie_bdf_parse(port, &bdf) != IDE_OK)
+        return IDE_E_ARGUMENT;
+    struct provider_override *entry = find_override(settings, &bdf);
+    if (!entry)
+        return IDE_E_RESOURCES;
+    if (entry == &settings->override[settings->override_count])
+        settings->override_count++;
+    *entry = (struct provider_override){bdf, choice};
+    return IDE_OK;
+}
+
+static bool is_insisted_on(const struct provider_settings *s, enum provider_choice choice)
+{
+    for (size_t i = 0; i < s->override_count; i++)
+        if (s->override[i].choice == choice)
+            return true;
+    return s->choice == choice;
 }
 
 /* What was asked for, or the file within the tree, or the machine's own. */
@@ -42,10 +82,11 @@ static enum ide_err read_table(struct providers *p, const char *path, struct fai
     struct ide_fault fault = {0};
     char text[200];
     enum ide_err err = keyp_read(&p->keyp, path, &fault);
-    if (err == IDE_OK || (err == IDE_E_NO_DEVICE && p->choice != PROVIDER_KCU))
+    bool needed = is_insisted_on(p->settings, PROVIDER_KCU);
+    if (err == IDE_OK || (err == IDE_E_NO_DEVICE && !needed))
         return IDE_OK;
     ide_fault_text(&fault, text, sizeof text);
-    if (p->choice == PROVIDER_KCU)
+    if (needed)
         return failure_set(failure, err, "start", NULL, "%s: %s", path,
                            err == IDE_E_NO_DEVICE ? "there is no such table, and so no key unit" : text);
     fprintf(stderr, "ide-kmd: %s: %s; no key unit is used\n", path, text);
@@ -53,15 +94,19 @@ static enum ide_err read_table(struct providers *p, const char *path, struct fai
 }
 
 enum ide_err providers_open(struct providers *p, const struct provider_settings *settings, const char *sysfs,
-                            struct failure *failure)
+                            uint32_t timeout_ms, struct failure *failure)
 {
     char path[1024];
     memset(p, 0, sizeof *p);
     pthread_mutex_init(&p->lock, NULL);
-    p->choice = settings->choice;
+    rot_init(&p->rot, &settings->rot, sysfs, timeout_ms);
+    p->settings = settings;
+    if (is_insisted_on(settings, PROVIDER_ROT) && !settings->has_rot)
+        return failure_set(failure, IDE_E_PROVIDER, "start", NULL, "--provider rot needs --rot BDF");
     choose_path(p->memory, sizeof p->memory, settings->memory, sysfs, MEMORY_FILE, "/dev/mem");
     choose_path(path, sizeof path, settings->keyp, sysfs, KEYP_FILE, "/sys/" KEYP_FILE);
-    return p->choice == PROVIDER_DOE ? IDE_OK : read_table(p, path, failure);
+    bool may_be_unit = is_insisted_on(settings, PROVIDER_AUTO) || is_insisted_on(settings, PROVIDER_KCU);
+    return may_be_unit ? read_table(p, path, failure) : IDE_OK;
 }
 
 static void close_unit(struct provider_unit *unit)
@@ -77,14 +122,55 @@ void providers_close(struct providers *p)
 {
     for (size_t i = 0; i < KEYP_UNITS_MAX; i++)
         close_unit(p->unit[i]);
+    rot_close(&p->rot);
     pthread_mutex_destroy(&p->lock);
 }
 
-const char *providers_name(const struct providers *p, const struct pcie_bdf *root_port)
+static enum provider_choice asked_for(const struct provider_settings *s, const struct pcie_bdf *root_port)
 {
+    for (size_t i = 0; i < s->override_count; i++)
+        if (pcie_bdf_compare(&s->override[i].root_port, root_port) == 0)
+            return s->override[i].choice;
+    return s->choice;
+}
+
+/* A root port that is the root of trust has one mailbox, and one session in it for all. */
+static bool is_root_of_trust(const struct provider_settings *s, const struct pcie_bdf *bdf)
+{
+    return s->has_rot && pcie_bdf_compare(&s->rot, bdf) == 0;
+}
+
+struct root_of_trust *providers_root_of_trust(struct providers *p, const struct pcie_bdf *bdf)
+{
+    return is_root_of_trust(p->settings, bdf) ? &p->rot : NULL;
+}
+
+static enum provider_choice choose(const struct providers *p, const struct pcie_bdf *root_port,
+                                   bool has_mailbox)
+{
+    enum provider_choice asked = asked_for(p->settings, root_port);
+    if (asked == PROVIDER_DOE && is_root_of_trust(p->settings, root_port))
+        return PROVIDER_ROT;
+    if (asked != PROVIDER_AUTO)
+        return asked;
     if (keyp_unit_of(&p->keyp, KEYP_PCIE, root_port) != KEYP_NO_UNIT)
-        return "kcu";
-    return p->choice == PROVIDER_KCU ? NULL : PROVIDER_OWN;
+        return PROVIDER_KCU;
+    bool may_be_rot = !has_mailbox || is_root_of_trust(p->settings, root_port);
+    return p->settings->has_rot && may_be_rot ? PROVIDER_ROT : PROVIDER_DOE;
+}
+
+const char *providers_name(const struct providers *p, const struct pcie_bdf *root_port, bool has_mailbox)
+{
+    switch (choose(p, root_port, has_mailbox)) {
+    case PROVIDER_KCU:
+        return keyp_unit_of(&p->keyp, KEYP_PCIE, root_port) != KEYP_NO_UNIT ? "kcu" : NULL;
+    case PROVIDER_ROT:
+        return "rot";
+    case PROVIDER_AUTO:
+    case PROVIDER_DOE:
+        break;
+    }
+    return PROVIDER_OWN;
 }
 
 static enum ide_err open_unit(const struct providers *p, uint64_t base, struct provider_unit **out,
@@ -119,18 +205,36 @@ static enum ide_err need_unit(struct providers *p, unsigned index, struct kcu **
     return err;
 }
 
+static enum ide_err serve_by_unit(struct providers *p, const struct pcie_bdf *root_port,
+                                  struct provider_seat *seat, struct ide_fault *fault)
+{
+    unsigned index = keyp_unit_of(&p->keyp, KEYP_PCIE, root_port);
+    if (index == KEYP_NO_UNIT)
+        return ide_fail(fault, IDE_E_PROVIDER, NULL, NULL);
+    seat->kcu.bdf = *root_port;
+    seat->kcu.wait = seat->wait;
+    seat->kcu.timeout_ms = seat->timeout_ms;
+    return need_unit(p, index, &seat->kcu.unit, fault);
+}
+
 enum ide_err providers_serve(struct providers *p, const struct pcie_bdf *root_port,
                              struct provider_seat *seat, struct key_provider *provider,
                              struct ide_fault *fault)
 {
-    unsigned index = keyp_unit_of(&p->keyp, KEYP_PCIE, root_port);
-    if (index == KEYP_NO_UNIT) {
-        *provider = key_provider_doe(seat->spdm);
-        return p->choice == PROVIDER_KCU ? ide_fail(fault, IDE_E_PROVIDER, NULL, NULL) : IDE_OK;
+    switch (choose(p, root_port, seat->has_mailbox)) {
+    case PROVIDER_KCU:
+        *provider = key_provider_kcu(&seat->kcu);
+        return serve_by_unit(p, root_port, seat, fault);
+    case PROVIDER_ROT:
+        seat->rot.rot = &p->rot;
+        seat->rot.bdf = *root_port;
+        seat->rot.wait = seat->wait;
+        *provider = key_provider_rot(&seat->rot);
+        return IDE_OK;
+    case PROVIDER_AUTO:
+    case PROVIDER_DOE:
+        break;
     }
-    seat->kcu.bdf = *root_port;
-    seat->kcu.wait = seat->wait;
-    seat->kcu.timeout_ms = seat->timeout_ms;
-    *provider = key_provider_kcu(&seat->kcu);
-    return need_unit(p, index, &seat->kcu.unit, fault);
+    *provider = key_provider_doe(seat->spdm);
+    return IDE_OK;
 }

@@ -12,31 +12,50 @@
 #include "root_port/kcu_memory.h"
 #include "root_port/key_provider.h"
 #include "root_port/keyp.h"
+#include "root_port/root_of_trust.h"
 #include "tools/ide-kmd/failure.h"
 
 enum provider_choice {
-    PROVIDER_AUTO, /* a key unit if firmware says that one serves the port; else the port's own mailbox */
+    /* a key unit if firmware says that one serves the port; else the port's own mailbox; else the root of
+       trust */
+    PROVIDER_AUTO,
     PROVIDER_DOE,
     PROVIDER_KCU,
+    PROVIDER_ROT,
 };
 
-/* "auto", "doe", "kcu"; false for anything else. */
-bool provider_choice_parse(const char *text, enum provider_choice *choice);
+/* For one root port, whatever is chosen for the others. */
+struct provider_override {
+    struct pcie_bdf root_port;
+    enum provider_choice choice;
+};
+#define PROVIDER_OVERRIDES_MAX 64u
 
 struct provider_settings {
     enum provider_choice choice;
+    struct provider_override override[PROVIDER_OVERRIDES_MAX];
+    size_t override_count;
     const char *keyp;   /* file of the ACPI table; NULL: where the tree has it */
     const char *memory; /* file of physical memory; NULL: the same */
+    bool has_rot;
+    struct pcie_bdf rot; /* the root of trust */
 };
+
+/*
+ * "auto", "doe", "kcu" or "rot" for all root ports, or "BDF=auto" and so on for one, of which the last
+ * counts. Errors: IDE_E_ARGUMENT for any other text, IDE_E_RESOURCES for too many root ports.
+ */
+enum ide_err provider_settings_parse(struct provider_settings *settings, const char *text) MUST_USE;
 
 struct provider_unit; /* a key unit that is open */
 
 struct providers {
-    enum provider_choice choice;
+    const struct provider_settings *settings; /* borrowed */
     char memory[1024];
     struct keyp keyp;
     pthread_mutex_t lock; /* guards unit */
     struct provider_unit *unit[KEYP_UNITS_MAX];
+    struct root_of_trust rot;
 };
 
 /* What a port's worker has of its provider. */
@@ -44,21 +63,27 @@ struct provider_seat {
     struct spdm_port *spdm;      /* the port's own mailbox; borrowed */
     const struct wait_ops *wait; /* borrowed */
     uint32_t timeout_ms;
+    bool has_mailbox;
     struct kcu_port kcu;
+    struct rot_port rot;
 };
 
 /*
  * Reads the table KEYP: /sys/firmware/acpi/tables/KEYP, or below sysfs if that is not NULL. That there is
- * none is an error only with PROVIDER_KCU; so is one that is malformed, which otherwise is said on standard
- * error.
+ * none is an error only where PROVIDER_KCU is chosen, for one root port or all; so is one that is malformed,
+ * which otherwise is said on standard error. So is PROVIDER_ROT without a root of trust. timeout_ms: for
+ * whatever is asked of the root of trust. settings must outlive p.
  */
 enum ide_err providers_open(struct providers *p, const struct provider_settings *settings, const char *sysfs,
-                            struct failure *failure) MUST_USE;
+                            uint32_t timeout_ms, struct failure *failure) MUST_USE;
 void providers_close(struct providers *p);
 
-/* "kcu" or "doe": who would serve the root port. NULL: nobody may. */
+/* "kcu", "rot" or "doe": who would serve the root port. NULL: nobody may. */
 #define PROVIDER_OWN "doe" /* the port itself, through its own mailbox */
-const char *providers_name(const struct providers *p, const struct pcie_bdf *root_port);
+const char *providers_name(const struct providers *p, const struct pcie_bdf *root_port, bool has_mailbox);
+
+/* The root of trust, if the function is it; else NULL. */
+struct root_of_trust *providers_root_of_trust(struct providers *p, const struct pcie_bdf *bdf);
 
 /* The provider of a root port, on its worker's seat, which keeps what outlives a closed port. Errors of
  * kcu_memory_open() and kcu_open(); IDE_E_PROVIDER. */

@@ -135,8 +135,9 @@ static enum ide_err check_end(struct survey *survey, const struct topology_node 
     struct ide_fault fault;
     struct pcie_function function = {0};
     struct ide_port port;
-    const char *provider =
-        node->type == PCIE_TYPE_ROOT_PORT ? providers_name(survey->providers, &node->bdf) : PROVIDER_OWN;
+    const char *provider = node->type == PCIE_TYPE_ROOT_PORT
+                               ? providers_name(survey->providers, &node->bdf, node->doe_count > 0)
+                               : PROVIDER_OWN;
     if (!provider)
         return failure_device(failure, IDE_E_PROVIDER, STEP, &node->bdf, "no key unit serves the root port");
     bool by_itself = strcmp(provider, PROVIDER_OWN) == 0;

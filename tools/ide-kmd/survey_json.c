@@ -169,8 +169,9 @@ static json_t *node_streams(struct survey *survey, const struct topology_node *n
 static const char *provider_text(const struct survey *survey, const struct topology_node *node,
                                  const struct ide_cap *cap)
 {
-    const char *name =
-        node->type == PCIE_TYPE_ROOT_PORT ? providers_name(survey->providers, &node->bdf) : NULL;
+    const char *name = node->type == PCIE_TYPE_ROOT_PORT
+                           ? providers_name(survey->providers, &node->bdf, node->doe_count > 0)
+                           : NULL;
     bool by_itself = name && strcmp(name, PROVIDER_OWN) == 0;
     return by_itself && (node->doe_count == 0 || !cap->ide_km) ? NULL : name;
 }
