@@ -193,6 +193,21 @@ static void drop_empty(struct kcu *unit, struct kcu_stream *s)
         kcu_free_stream(unit, s);
 }
 
+static enum ide_err unprime(const struct kcu_port *port, struct kcu_stream *s, uint8_t set,
+                            enum ide_direction d, struct ide_fault *fault);
+
+/* What a primed set names must not change under it, unless it is one that was left and could not be taken
+ * back: then it is done now. */
+static enum ide_err need_idle_set(const struct kcu_port *port, struct kcu_stream *s,
+                                  const struct ide_km_target *target, struct ide_fault *fault)
+{
+    if (!s->primed[target->key_set][target->direction])
+        return IDE_OK;
+    if (s->selected != KCU_SELECT(!target->key_set))
+        return ide_fail(fault, IDE_E_STATE, STEP_KEY, control_name[target->direction]);
+    return unprime(port, s, target->key_set, target->direction, fault);
+}
+
 enum ide_err kcu_write_key(struct kcu_port *port, const struct ide_km_target *target,
                            const struct ide_key *key, struct ide_fault *fault)
 {
@@ -201,10 +216,7 @@ enum ide_err kcu_write_key(struct kcu_port *port, const struct ide_km_target *ta
         return ide_fail(fault, IDE_E_ARGUMENT, STEP_KEY, NULL);
     TRY(claim(port, target->stream_id, &s, fault));
     int16_t *slot = &s->slot[target->key_set][target->direction][target->substream];
-    /* what a primed set names must not change under it */
-    enum ide_err err = s->primed[target->key_set][target->direction]
-                           ? ide_fail(fault, IDE_E_STATE, STEP_KEY, control_name[target->direction])
-                           : IDE_OK;
+    enum ide_err err = need_idle_set(port, s, target, fault);
     if (err == IDE_OK && *slot == KCU_NO_SLOT)
         err = kcu_take_slot(port->unit, target->direction, STEP_KEY, slot, fault);
     if (err == IDE_OK && !write_slot(port->unit, target->direction, (unsigned)*slot, key))

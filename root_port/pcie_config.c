@@ -187,6 +187,15 @@ bool pcie_flit_mode(const struct pcie_config *config)
     return status != (uint16_t)PCIE_ALL_ONES && (status & PCIE_EXP_LNKSTA2_FLIT);
 }
 
+uint32_t pcie_completion_timeout_ms(const struct pcie_config *config)
+{
+    static const uint32_t upper[] = {
+        [0x0] = 50, [0x1] = 1, [0x2] = 10, [0x5] = 55, [0x6] = 210, [0x9] = 900, [0xa] = 3500, [0xd] = 13000, [0xe] = 64000};
+    uint16_t cap = pcie_find_cap(config, PCIE_CAP_ID_EXP);
+    uint32_t value = cap ? field_get(PCIE_EXP_DEVCTL2_CTO, pcie_read16(config, cap + PCIE_EXP_DEVCTL2)) : 0;
+    return value < sizeof upper / sizeof *upper && upper[value] ? upper[value] : upper[0];
+}
+
 void pcie_rid_range(const struct pcie_config *config, const struct pcie_bdf *bdf, uint16_t *first,
                     uint16_t *last)
 {

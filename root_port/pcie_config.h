@@ -85,6 +85,12 @@ const char *pcie_port_type_name(enum pcie_port_type type);
 bool pcie_flit_mode(const struct pcie_config *config);
 
 /*
+ * How long the function waits for a completion at most, in ms, by Device Control 2 (PCIe 6.x §7.5.3.16): 50
+ * after a reset. Values without a meaning count as that.
+ */
+uint32_t pcie_completion_timeout_ms(const struct pcie_config *config);
+
+/*
  * The requester IDs of a function: its own, through its last virtual function if
  * SR-IOV is enabled (PCIe 6.x §9.3.3). A count or stride that leaves the 16 bits
  * ends at 0xffff.

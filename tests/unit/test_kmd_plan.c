@@ -84,9 +84,11 @@ static void rekey_keeps_the_order(void)
     check_before(&plan_rekey, STEP_PROGRAM_KEYS, STEP_GO_TRANSMIT);
     check_before(&plan_rekey, STEP_GO_RECEIVE, STEP_GO_TRANSMIT);
     check_before(&plan_rekey, STEP_GO_TRANSMIT, STEP_AWAIT_SECURE);
-    check_before(&plan_rekey, STEP_AWAIT_SECURE, STEP_STOP_KEYS);
+    check_before(&plan_rekey, STEP_AWAIT_SECURE, STEP_DRAIN);
+    check_before(&plan_rekey, STEP_DRAIN, STEP_STOP_KEYS);
     check_before(&plan_rekey_complete, STEP_GO_TRANSMIT, STEP_AWAIT_SECURE);
-    check_before(&plan_rekey_complete, STEP_AWAIT_SECURE, STEP_STOP_KEYS);
+    check_before(&plan_rekey_complete, STEP_AWAIT_SECURE, STEP_DRAIN);
+    check_before(&plan_rekey_complete, STEP_DRAIN, STEP_STOP_KEYS);
 }
 
 static void stop_keeps_the_order(void)
@@ -102,6 +104,7 @@ static void rekey_never_touches_enable_or_registers(void)
     for (size_t p = 0; p < sizeof plans / sizeof *plans; p++)
         for (size_t i = 0; i < plans[p]->count; i++)
             CU_ASSERT(plans[p]->steps[i].action == STEP_AWAIT_SECURE ||
+                      plans[p]->steps[i].action == STEP_DRAIN ||
                       !step_is_for_both(plans[p]->steps[i].action));
 }
 

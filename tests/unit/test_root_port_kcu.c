@@ -313,6 +313,25 @@ static void a_set_is_primed_only_when_it_is_whole(void)
     CHECK_ERR(give(&bench.a, 5, 0, 5, &fault), IDE_E_STATE); /* not under a set that is in use */
 }
 
+/* The old set could not be erased after a refresh: the next one writes over it. */
+static void a_set_that_was_left_may_be_written_over(void)
+{
+    struct ide_fault fault;
+    set_up();
+    give_all(&bench.a, 5, 0);
+    CHECK_OK(kcu_prime(&bench.a, 5, 0, &fault));
+    CHECK_OK(kcu_select(&bench.a, 5, 0, &fault));
+    give_all(&bench.a, 5, 1);
+    CHECK_OK(kcu_prime(&bench.a, 5, 1, &fault));
+    CHECK_ERR(give(&bench.a, 5, 0, 0, &fault), IDE_E_STATE);
+    CHECK_OK(kcu_select(&bench.a, 5, 1, &fault));
+    CHECK_ERR(give(&bench.a, 5, 1, 0, &fault), IDE_E_STATE);
+    give_all(&bench.a, 5, 0);
+    CU_ASSERT_FALSE(kcu_is_ready(&bench.a, 5, 0, IDE_TX));
+    CHECK_OK(kcu_prime(&bench.a, 5, 0, &fault));
+    CU_ASSERT_TRUE(kcu_is_ready(&bench.a, 5, 1, IDE_TX));
+}
+
 static void waits_are_bounded(void)
 {
     struct ide_fault fault;
@@ -466,6 +485,7 @@ int main(void)
         {"a block without a slot is given back", a_block_without_a_slot_is_given_back},
         {"what others enabled is left alone", what_others_enabled_is_left_alone},
         {"a set is primed only when it is whole", a_set_is_primed_only_when_it_is_whole},
+        {"a set that was left may be written over", a_set_that_was_left_may_be_written_over},
         {"waits are bounded", waits_are_bounded},
         {"a register that does not take its value is named",
          a_register_that_does_not_take_its_value_is_named},

@@ -136,8 +136,10 @@ void ide_link_settle(struct emu *emu)
         struct emu_function *f = &emu->functions[i];
         for (size_t k = 0; k < f->ide.count; k++) {
             struct port_stream *s = &f->ide.streams[k];
-            s->secure = is_secure((struct link_end){f, s});
             struct link_end end = {f, s};
+            bool was_secure = s->secure;
+            s->secure = is_secure(end);
+            s->falls += was_secure && !s->secure && port_stream_enabled(s, &f->config);
             s->guarded = port_stream_enabled(s, &f->config) && (s->guarded || (s->secure && !is_bridged(end)));
             port_stream_report(s, &f->config, !fault_is_on(&f->faults, FAULT_STAYS_INSECURE));
         }

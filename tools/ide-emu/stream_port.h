@@ -54,6 +54,7 @@ struct port_stream {
     bool guarded;                          /* was Secure since it was enabled: nothing it covers goes in the clear */
     uint32_t session;                      /* whose keys these are, if any is programmed */
     bool secure;                           /* decided by ide_link_settle() */
+    unsigned falls;                        /* how often it was Secure, enabled, and then no longer Secure */
     bool reported;                         /* what the status register says: a misbehaving port differs */
 };
 

@@ -237,6 +237,7 @@ static enum ide_err run(struct agent *agent, struct job *job)
     case STEP_SETUP:
     case STEP_ENABLE:
     case STEP_AWAIT_SECURE:
+    case STEP_DRAIN:
     case STEP_DISABLE:
     case STEP_RELEASE:
         registers_run(agent->settings->sysfs, &agent->provider, &agent->wait, agent->settings->timeout_ms, job);

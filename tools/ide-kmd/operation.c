@@ -161,6 +161,7 @@ static bool was_not_started(const void *context, const struct plan_step *step)
     case STEP_GO_TRANSMIT:
     case STEP_ENABLE:
     case STEP_AWAIT_SECURE:
+    case STEP_DRAIN:
     case STEP_COUNT:
         return true;
     }

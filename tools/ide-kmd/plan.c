@@ -14,6 +14,7 @@ static const struct {
     [STEP_GO_TRANSMIT] = {"go_transmit", "start its transmitters"},
     [STEP_ENABLE] = {"enable", "enable the stream"},
     [STEP_AWAIT_SECURE] = {"await_secure", "wait until both ends are Secure"},
+    [STEP_DRAIN] = {"drain", "let what is under the old keys arrive"},
     [STEP_DISABLE] = {"disable", "disable the stream"},
     [STEP_STOP_KEYS] = {"stop_keys", "take the keys back"},
     [STEP_RELEASE] = {"release", "free the registers"},
@@ -36,6 +37,7 @@ bool step_is_for_both(enum step_action action)
     case STEP_SETUP:
     case STEP_ENABLE:
     case STEP_AWAIT_SECURE:
+    case STEP_DRAIN:
     case STEP_DISABLE:
     case STEP_RELEASE:
         return true;
@@ -89,15 +91,20 @@ static const struct plan_step establish[] = {
 const struct plan plan_establish = PLAN("establish", establish, false);
 
 /*
- * The same for the other key set, without touching enable. The old set is stopped last, once both ends say
- * that they still are Secure: until then either set is read at both ends, whichever its transmitter uses.
+ * The same for the other key set, without touching enable. Until the old set is stopped either set is read at
+ * both ends, whichever its transmitter uses. It is stopped once
+ * 2  both ends say that they still are Secure. These looks are requests and completions through the link, and
+ *    neither passes a posted request (PCIe 6.x §2.4.1): what was written under the old keys has arrived.
+ * 3  Reads and their completions under the old keys may still be on their way, past the looks, as long as
+ *    somebody waits for them: until the completion timeout of both ends is over.
  */
 static const struct plan_step rekey[] = {
     {STEP_PROGRAM_KEYS, END_ENDPOINT, 0}, {STEP_PROGRAM_KEYS, END_ROOT_PORT, 0},
     {STEP_GO_RECEIVE, END_ENDPOINT, 0},   {STEP_GO_RECEIVE, END_ROOT_PORT, 0},
     {STEP_GO_TRANSMIT, END_ENDPOINT, 1},  {STEP_GO_TRANSMIT, END_ROOT_PORT, 1},
     {STEP_AWAIT_SECURE, END_ROOT_PORT, 2},
-    {STEP_STOP_KEYS, END_ENDPOINT, 3},    {STEP_STOP_KEYS, END_ROOT_PORT, 3},
+    {STEP_DRAIN, END_ROOT_PORT, 3},
+    {STEP_STOP_KEYS, END_ENDPOINT, 4},    {STEP_STOP_KEYS, END_ROOT_PORT, 4},
 };
 const struct plan plan_rekey = PLAN("rekey", rekey, false);
 
@@ -105,7 +112,8 @@ const struct plan plan_rekey = PLAN("rekey", rekey, false);
 static const struct plan_step rekey_complete[] = {
     {STEP_GO_TRANSMIT, END_ENDPOINT, 0},  {STEP_GO_TRANSMIT, END_ROOT_PORT, 0},
     {STEP_AWAIT_SECURE, END_ROOT_PORT, 1},
-    {STEP_STOP_KEYS, END_ENDPOINT, 2},    {STEP_STOP_KEYS, END_ROOT_PORT, 2},
+    {STEP_DRAIN, END_ROOT_PORT, 2},
+    {STEP_STOP_KEYS, END_ENDPOINT, 3},    {STEP_STOP_KEYS, END_ROOT_PORT, 3},
 };
 const struct plan plan_rekey_complete = PLAN("rekey", rekey_complete, false);
 

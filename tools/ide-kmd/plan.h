@@ -29,6 +29,7 @@ enum step_action {
     STEP_GO_TRANSMIT,  /* K_SET_GO of the transmit sub-streams */
     STEP_ENABLE,       /* both ends */
     STEP_AWAIT_SECURE, /* both ends */
+    STEP_DRAIN,        /* until no TLP under the old keys can be on its way; both ends */
     STEP_DISABLE,      /* both ends */
     STEP_STOP_KEYS,    /* K_SET_STOP */
     STEP_RELEASE,      /* registers of both ends: idle again */

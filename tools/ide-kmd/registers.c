@@ -11,6 +11,7 @@ struct registers {
     struct pcie_function function[END_COUNT], above;
     struct ide_port port[END_COUNT];
     struct ide_pair pair;
+    uint32_t drain_ms; /* how long a TLP of the stream may be on its way */
 };
 
 void registers_discard(struct registers **registers)
@@ -114,6 +115,34 @@ static enum ide_err set_up_pair(struct registers *r, struct job *job)
     return err;
 }
 
+/* A longer completion timeout than this is not waited for: an endpoint that is given seconds for an answer is
+ * given them for what it does, not for the way. */
+#define DRAIN_MAX_MS 4000u
+#define DRAIN_SLICE_MS 100u
+
+static uint32_t drain_time(const struct registers *r)
+{
+    uint32_t longest = 0;
+    for (enum stream_end end = 0; end < END_COUNT; end++) {
+        uint32_t ms = pcie_completion_timeout_ms(&r->function[end].config);
+        longest = ms > longest ? ms : longest;
+    }
+    return longest < DRAIN_MAX_MS ? longest : DRAIN_MAX_MS;
+}
+
+/* In slices, because whoever cancels does not wait for it. */
+static enum ide_err run_drain(const struct registers *r, const struct wait_ops *wait, struct job *job)
+{
+    for (uint32_t left = r->drain_ms; left > 0;) {
+        uint32_t slice = left < DRAIN_SLICE_MS ? left : DRAIN_SLICE_MS;
+        if (wait->cancel && atomic_load(wait->cancel))
+            return ide_fail(&job->fault, IDE_E_CANCELLED, "drain", NULL);
+        wait->sleep_us(wait->context, slice * 1000);
+        left -= slice;
+    }
+    return IDE_OK;
+}
+
 static enum ide_err run_setup(const char *sysfs, struct job *job)
 {
     struct ide_fault later;
@@ -124,6 +153,8 @@ static enum ide_err run_setup(const char *sysfs, struct job *job)
     enum ide_err err = open_all(r, sysfs, job);
     if (err == IDE_OK)
         err = set_up_pair(r, job);
+    if (err == IDE_OK)
+        r->drain_ms = drain_time(r);
     if (err != IDE_OK) {
         enum ide_err undone = ide_stream_release(&r->pair.root_port, &later);
         (void)undone; /* the failure of the setup is the one to tell */
@@ -182,6 +213,8 @@ static enum ide_err run(const char *sysfs, const struct key_provider *provider, 
         return from_pair(r, ide_pair_enable(&r->pair, &job->fault), job);
     if (job->action == STEP_AWAIT_SECURE)
         return from_pair(r, ide_pair_wait_secure(&r->pair, wait, timeout_ms, &job->fault), job);
+    if (job->action == STEP_DRAIN)
+        return run_drain(r, wait, job);
     if (job->action == STEP_DISABLE)
         return forgive(r, from_pair(r, ide_pair_disable(&r->pair, &job->fault), job), job);
     return run_release(job);

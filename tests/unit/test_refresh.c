@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Refreshes of keys under traffic, by all that ide-kmd runs but its sockets: nothing is lost, repeated or
+ * altered, and neither end leaves Secure. Then with everything in turn that can go wrong in one.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "check.h"
+#include "kmd_rig.h"
+
+#define REFRESHES 1000u
+#define PAUSE_NS  500000
+#define CALLS     (6u + 1u + 6u + 6u) /* of a refresh at an end: program, prime, go, stop */
+
+static struct rig_stream *s;
+
+static void open_rig(enum provider_choice choice)
+{
+    static const char *const names[] = {
+        [PROVIDER_DOE] = "doe", [PROVIDER_KCU] = "kcu", [PROVIDER_ROT] = "rot"};
+    char error[512] = "";
+    if (!rig_open(1, choice, error, sizeof error)) {
+        fprintf(stderr, "%s\n", error);
+        exit(EXIT_FAILURE);
+    }
+    s = &rig.stream[0];
+    rig.emu.fabric->timeout_ms = 5000; /* nothing is meant to time out */
+    CU_ASSERT_TRUE_FATAL(rig_run(s, OPERATION_ESTABLISH));
+    CU_ASSERT_STRING_EQUAL(s->provider[END_ROOT_PORT].inner.ops->name, names[choice]);
+}
+
+static void expect_untouched(void)
+{
+    CU_ASSERT_TRUE(rig_is_secure(s));
+    CU_ASSERT_EQUAL(rig_falls(s), 0);
+    CU_ASSERT_EQUAL(rig.emu.fabric->lost, 0);
+    CU_ASSERT_EQUAL(s->root->aer.log.count + s->device->aer.log.count, 0);
+}
+
+/* --- Traffic
+ * -------------------------------------------------------------------------------------------------------- */
+
+/* What was sent, and what the links saw of it. */
+static struct {
+    atomic_bool ending;
+    atomic_ulong writes, reads, wrong;
+    /* with the model's lock */
+    unsigned long posted, non_posted, completions, in_the_clear;
+} traffic;
+
+static void saw(void *context, const struct link *link, enum link_way way, enum link_event event,
+                const struct frame *frame)
+{
+    struct frame_parts p;
+    (void)context, (void)link, (void)way, (void)event;
+    if (!frame_split(frame->data, frame->len, &p))
+        return;
+    const uint8_t *header = frame->data + p.header;
+    if (!p.ide)
+        traffic.in_the_clear += tlp_is_memory(header[0]);
+    else if (p.prefix.substream == TLP_POSTED)
+        traffic.posted += !tlp_is_message(header[0]);
+    else if (p.prefix.substream == TLP_NON_POSTED)
+        traffic.non_posted++;
+    else
+        traffic.completions++;
+}
+
+static void expect_done(enum link_result result)
+{
+    if (result != LINK_DONE)
+        atomic_fetch_add(&traffic.wrong, 1);
+}
+
+/* Writes, and reads what was written before: one TLP each. */
+static void exchange(bool by_host, uint64_t number)
+{
+    uint64_t out[4] = {number, ~number, number * 3, number * 5}, in[4] = {0};
+    uint64_t at = number % 64 * sizeof out;
+    if (by_host) {
+        expect_done(link_bar_write(s->device, at, (uint8_t *)out, sizeof out));
+        expect_done(link_bar_read(s->device, at, (uint8_t *)in, sizeof in));
+    } else {
+        expect_done(link_dma_write(s->device, 0x10000 + at, false, (uint8_t *)out, sizeof out));
+        expect_done(link_dma_read(s->device, 0x10000 + at, false, (uint8_t *)in, sizeof in));
+    }
+    atomic_fetch_add(&traffic.writes, 1);
+    atomic_fetch_add(&traffic.reads, 1);
+    if (memcmp(in, out, sizeof in) != 0)
+        atomic_fetch_add(&traffic.wrong, 1);
+}
+
+static void *run_traffic(void *by_host)
+{
+    for (uint64_t n = 1; !atomic_load(&traffic.ending); n++) {
+        exchange(by_host != NULL, n);
+        nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL); /* leaves the processor to the refreshes */
+    }
+    return NULL;
+}
+
+static void begin_traffic(void)
+{
+    memset(&traffic, 0, sizeof traffic);
+    emu_lock(&rig.emu);
+    rig.emu.fabric->taps[0] = (struct link_tap){saw, NULL};
+    emu_unlock(&rig.emu);
+}
+
+/* One TLP for each write and read, encrypted, and one completion for each read: none lost, none twice. */
+static void check_traffic(void)
+{
+    unsigned long writes = atomic_load(&traffic.writes), reads = atomic_load(&traffic.reads);
+    CU_ASSERT_TRUE(writes > 0);
+    CU_ASSERT_EQUAL(atomic_load(&traffic.wrong), 0);
+    CU_ASSERT_EQUAL(traffic.posted, writes);
+    CU_ASSERT_EQUAL(traffic.non_posted, reads);
+    CU_ASSERT_EQUAL(traffic.completions, reads);
+    CU_ASSERT_EQUAL(traffic.in_the_clear, 0);
+}
+
+static void a_thousand_refreshes_under_traffic(void)
+{
+    pthread_t host, endpoint;
+    open_rig(PROVIDER_DOE);
+    begin_traffic();
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&host, NULL, run_traffic, &traffic), 0);
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&endpoint, NULL, run_traffic, NULL), 0);
+    for (unsigned i = 1; i <= REFRESHES; i++) {
+        CU_ASSERT_TRUE_FATAL(rig_run(s, OPERATION_REKEY));
+        CU_ASSERT_EQUAL(s->op.note_count, 0);
+        CU_ASSERT_EQUAL(s->stream.rekeys, i);
+        CU_ASSERT_EQUAL(s->stream.key_set, i % 2);
+    }
+    atomic_store(&traffic.ending, true);
+    pthread_join(host, NULL);
+    pthread_join(endpoint, NULL);
+    check_traffic();
+    CU_ASSERT_TRUE(atomic_load(&traffic.writes) > REFRESHES);
+    expect_untouched();
+    rig_close();
+}
+
+/* --- Each step fails once
+ * ------------------------------------------------------------------------------------------- */
+
+static uint64_t number;
+
+static void exchange_both_ways(struct rig_stream *stream)
+{
+    (void)stream;
+    exchange(true, ++number);
+    exchange(false, number);
+}
+
+/* Old keys or new ones: traffic goes on during and after it, and the next refresh works. */
+static void check_goes_on(void)
+{
+    CU_ASSERT_EQUAL(s->stream.state, STREAM_UP);
+    exchange_both_ways(s);
+    expect_untouched();
+    s->failure = (struct rig_failure){.action = STEP_COUNT};
+    uint8_t set = s->stream.both_sets ? !s->stream.key_set : s->stream.key_set;
+    unsigned rekeys = s->stream.rekeys;
+    bool completes = s->stream.both_sets;
+    CU_ASSERT_TRUE(rig_run(s, OPERATION_REKEY));
+    CU_ASSERT_EQUAL(s->stream.rekeys, rekeys + 1);
+    CU_ASSERT_EQUAL(s->stream.key_set, completes ? set : !set);
+    CU_ASSERT_FALSE(s->stream.both_sets);
+    CU_ASSERT_TRUE(rig_run(s, OPERATION_REKEY));
+    expect_untouched();
+}
+
+/* True if the failure came about. */
+static bool fail_call(enum stream_end end, unsigned call, bool after)
+{
+    s->failure = (struct rig_failure){.end = end, .call = call, .after = after, .action = STEP_COUNT};
+    bool ok = rig_run(s, OPERATION_REKEY);
+    bool came = s->calls[end] >= call;
+    /* what cannot be taken back at the end is noted, and no failure */
+    CU_ASSERT_TRUE(!came || !ok || s->op.note_count > 0);
+    CU_ASSERT_TRUE(ok || s->op.failure.err == IDE_E_PEER_ERROR);
+    CU_ASSERT_EQUAL(s->stream.both_sets, !ok && s->op.outcome[0] == 'b');
+    check_goes_on();
+    return came;
+}
+
+static unsigned fail_each_call(enum stream_end end)
+{
+    unsigned made = 0;
+    for (unsigned call = 1;; call++) {
+        bool came = fail_call(end, call, false);
+        if (!came)
+            return made;
+        made++;
+        CU_ASSERT_TRUE(fail_call(end, call, true));
+    }
+}
+
+static void fail_each_job(void)
+{
+    for (size_t i = 0; i < 2 * plan_rekey.count; i++) {
+        const struct plan_step *step = &plan_rekey.steps[i / 2];
+        s->failure = (struct rig_failure){.action = step->action, .end = step->end, .after = i % 2};
+        CU_ASSERT_FALSE(rig_run(s, OPERATION_REKEY));
+        CU_ASSERT_STRING_EQUAL(s->op.failure.step, step_name(step->action));
+        check_goes_on();
+    }
+}
+
+static void each_failure_leaves_traffic_and_the_next_refresh(enum provider_choice choice)
+{
+    open_rig(choice);
+    begin_traffic();
+    s->between = exchange_both_ways;
+    CU_ASSERT_EQUAL(fail_each_call(END_ENDPOINT), CALLS);
+    CU_ASSERT_EQUAL(fail_each_call(END_ROOT_PORT), CALLS);
+    fail_each_job();
+    check_traffic();
+    s->between = NULL;
+    CU_ASSERT_TRUE(rig_run(s, OPERATION_STOP));
+    rig_close();
+}
+
+static void a_failure_at_any_step_with_mailboxes(void)
+{
+    each_failure_leaves_traffic_and_the_next_refresh(PROVIDER_DOE);
+}
+
+static void a_failure_at_any_step_with_a_key_unit(void)
+{
+    each_failure_leaves_traffic_and_the_next_refresh(PROVIDER_KCU);
+}
+
+static void a_failure_at_any_step_with_a_root_of_trust(void)
+{
+    each_failure_leaves_traffic_and_the_next_refresh(PROVIDER_ROT);
+}
+
+/* --- Devices that refuse
+ * -------------------------------------------------------------------------------------------- */
+
+static void a_port_that_refuses_keeps_its_old_keys(void)
+{
+    static const enum fault_id faults[] = {FAULT_KM_REFUSE, FAULT_GO_REFUSE, FAULT_STOP_REFUSE};
+    open_rig(PROVIDER_DOE);
+    begin_traffic();
+    s->between = exchange_both_ways;
+    for (size_t i = 0; i < 2 * sizeof faults / sizeof *faults; i++) {
+        struct emu_function *f = i % 2 ? s->root : s->device;
+        emu_lock(&rig.emu);
+        f->faults.left[faults[i / 2]] = 1;
+        f->faults.value[faults[i / 2]] = KP_ACK_UNSPECIFIED_FAILURE;
+        emu_unlock(&rig.emu);
+        bool ok = rig_run(s, OPERATION_REKEY);
+        CU_ASSERT_EQUAL(ok, faults[i / 2] == FAULT_STOP_REFUSE);
+        CU_ASSERT_EQUAL(f->faults.left[faults[i / 2]], 0);
+        check_goes_on();
+    }
+    check_traffic();
+    rig_close();
+}
+
+/* A session that is lost takes no stream with it at once, but no key can be given either. */
+static void without_its_session_a_stream_keeps_its_keys(void)
+{
+    open_rig(PROVIDER_DOE);
+    begin_traffic();
+    session_close(&s->agent[END_ENDPOINT]->spdm.session);
+    CU_ASSERT_FALSE(rig_run(s, OPERATION_REKEY));
+    CHECK_ERR(s->op.failure.err, IDE_E_SESSION);
+    CU_ASSERT_STRING_EQUAL(s->op.outcome, "the stream goes on with its old keys");
+    exchange_both_ways(s);
+    expect_untouched();
+    check_traffic();
+    rig_close();
+}
+
+int main(void)
+{
+    CU_initialize_registry();
+    CU_pSuite suite = CU_add_suite("refresh", NULL, NULL);
+    CU_ADD_TEST(suite, a_thousand_refreshes_under_traffic);
+    CU_ADD_TEST(suite, a_failure_at_any_step_with_mailboxes);
+    CU_ADD_TEST(suite, a_failure_at_any_step_with_a_key_unit);
+    CU_ADD_TEST(suite, a_failure_at_any_step_with_a_root_of_trust);
+    CU_ADD_TEST(suite, a_port_that_refuses_keeps_its_old_keys);
+    CU_ADD_TEST(suite, without_its_session_a_stream_keeps_its_keys);
+    CU_basic_set_mode(CU_BRM_NORMAL);
+    CU_basic_run_tests();
+    unsigned failures = CU_get_number_of_failures();
+    CU_cleanup_registry();
+    return failures ? EXIT_FAILURE : EXIT_SUCCESS;
+}
