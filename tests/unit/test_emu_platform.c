@@ -173,6 +173,12 @@ static void what_is_wrong_is_said_with_its_place(void)
          "f: rot.root_ports: 0000:00:1f.0 is no root port"},
         {ROT("{\"bdf\": \"0000:00:1f.0\", \"root_ports\": [\"0000:00:01.0\", \"0000:00:01.0\"]}"),
          "f: rot.root_ports: 0000:00:01.0 has a provider already"},
+        {ONE("\"cxl\": {\"skid\": 1}"), "f: functions[0].cxl.skid: is neither true nor false"},
+        {ONE("\"cxl\": {\"mode\": 1}"), "f: functions[0].cxl.mode: there is no such key"},
+        {"{\"functions\": [{\"bdf\": \"0000:00:1f.0\", \"type\": \"rc-endpoint\", \"cxl\": {}}]}",
+         "f: functions[0].cxl: only a root port and an endpoint have CXL"},
+        {KCU("[{\"base\": 4096, \"protocol\": \"cxl\", \"root_ports\": [\"0000:00:01.0\"]}]"),
+         "f: kcu[0].root_ports: a unit of CXL.cachemem is for one root port that has it"},
         {KCU("[{\"base\": 4096, \"root_ports\": [\"0000:00:01.0\"]}, {\"base\": 8192}]"),
          "f: kcu[1].base: its registers overlap those of unit 0"},
     };

@@ -311,6 +311,7 @@ static void init_responder(struct device *d)
     d->ide_km.context = d->function;
     if (d->function->ide.cap || is_rot(d->function))
         ide_km_responder_attach(&d->ide_km, &d->responder);
+    cxl_device_attach(&d->cxl, d->function, &rng, &d->responder);
 }
 
 static void free_device(struct device *d)

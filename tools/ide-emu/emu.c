@@ -28,6 +28,8 @@ static bool build_function(struct emu_function *f, const struct function_resourc
     if (f->desc.ide.present && !stream_port_build(&f->ide, &f->desc.ide, &f->config))
         return false;
     aer_build(&f->aer, &f->config, f->exp_cap, f->desc.type == PCIE_TYPE_ROOT_PORT);
+    if (!cxl_port_build(f))
+        return false;
     mailbox_init(&f->mailbox);
     return true;
 }
@@ -113,6 +115,7 @@ void emu_free(struct emu *emu)
         mailbox_free(&f->mailbox);
         stream_port_free(&f->ide);
         memory_free(&f->bar);
+        cxl_port_wipe(f);
         for (unsigned way = 0; f->link && way < LINK_WAYS; way++)
             adversary_clear(&f->link->adversary[way]);
         free(f->link);
@@ -236,6 +239,7 @@ void emu_function_reset(struct emu_function *f)
         stream_port_reset(&f->ide, &f->config);
         ide_link_settle(f->emu);
     }
+    cxl_port_reset(f);
     if (f->doe_cap) {
         mailbox_abort(&f->mailbox);
         emu_mailbox_show(f);

@@ -15,6 +15,7 @@
 
 #include "tools/ide-emu/aer.h"
 #include "tools/ide-emu/config_space.h"
+#include "tools/ide-emu/cxl_port.h"
 #include "tools/ide-emu/mailbox.h"
 #include "tools/ide-emu/fault.h"
 #include "tools/ide-emu/memory.h"
@@ -38,6 +39,7 @@ struct emu_function {
     struct stream_port ide;              /* ide.cap 0: no IDE */
     struct fault_set faults;
     struct aer aer;
+    struct cxl_port cxl;              /* desc.cxl.present */
     struct memory bar;                /* behind BAR 0 */
     struct link *link;                /* below a root port or downstream port; NULL for others */
     bool bridged;                     /* its keys are an external responder's, and unknown here */

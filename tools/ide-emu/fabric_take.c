@@ -138,6 +138,15 @@ static void access_memory(struct emu_function *f, struct memory *m, uint64_t at,
     complete(f, t, via, TLP_STATUS_SUCCESS, data, tlp_bytes(t));
 }
 
+/* Registers are read as memory, and written one by one. */
+static void access_bar(struct emu_function *f, uint64_t at, const struct tlp *t, struct via via)
+{
+    if (tlp_has_data(t->code) && cxl_port_has(f, at))
+        cxl_port_write(f, at, t->data, tlp_bytes(t));
+    else
+        access_memory(f, &f->bar, at, t, via);
+}
+
 static bool is_function_memory(struct emu_function *root, uint64_t address)
 {
     for (size_t i = 0; i < root->emu->count; i++) {
@@ -168,7 +177,7 @@ static void take_memory(struct emu_function *f, const struct tlp *t, struct via 
         access_memory(f, &f->emu->fabric->host, t->address, t, via);
     else if (fits && f->desc.type == PCIE_TYPE_ENDPOINT && emu_bar_has(f, t->address) &&
              emu_bar_has(f, t->address + tlp_bytes(t) - 1))
-        access_memory(f, &f->bar, t->address - emu_bar_base(f), t, via);
+        access_bar(f, t->address - emu_bar_base(f), t, via);
     else
         refuse(f, t, via, frame);
 }

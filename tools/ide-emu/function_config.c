@@ -99,8 +99,13 @@ void function_assign_resources(const struct platform *platform, struct function_
     uint64_t at = MEMORY_START;
     memset(resources, 0, platform->count * sizeof *resources);
     for (size_t i = 0; i < platform->count; i++)
-        if (platform->functions[i].parent == PLATFORM_NO_PARENT)
+        if (platform->functions[i].parent == PLATFORM_NO_PARENT) {
             at = assign_below(platform, i, resources, at);
+            if (platform->functions[i].bar_size) { /* of its own, beside its window */
+                resources[i].bar_base = at;
+                at += MIB;
+            }
+        }
 }
 
 static void build_header(struct config_space *c, const struct platform_function *f)
@@ -115,11 +120,8 @@ static void build_header(struct config_space *c, const struct platform_function 
     config_writable(c, HDR_INTERRUPT_LINE, 0xff);
 }
 
-static void build_endpoint_header(struct config_space *c, const struct platform_function *f,
-                                  const struct function_resources *r)
+static void build_bar(struct config_space *c, const struct platform_function *f, const struct function_resources *r)
 {
-    config_put16(c, PCIE_SUBSYSTEM_IDS, f->ids.subsystem_vendor);
-    config_put16(c, PCIE_SUBSYSTEM_IDS + 2, f->ids.subsystem);
     if (!f->bar_size)
         return;
     uint64_t address_bits = ~(f->bar_size - 1);
@@ -127,6 +129,12 @@ static void build_endpoint_header(struct config_space *c, const struct platform_
     config_put32(c, FUNCTION_BAR0 + 4, (uint32_t)(r->bar_base >> 32));
     config_writable(c, FUNCTION_BAR0, (uint32_t)address_bits);
     config_writable(c, FUNCTION_BAR0 + 4, (uint32_t)(address_bits >> 32));
+}
+
+static void build_endpoint_header(struct config_space *c, const struct platform_function *f)
+{
+    config_put16(c, PCIE_SUBSYSTEM_IDS, f->ids.subsystem_vendor);
+    config_put16(c, PCIE_SUBSYSTEM_IDS + 2, f->ids.subsystem);
 }
 
 static void build_bridge_header(struct config_space *c, const struct platform_function *f,
@@ -218,7 +226,8 @@ uint16_t function_config_build(struct config_space *c, const struct platform_fun
     if (is_port(f))
         build_bridge_header(c, f, resources);
     else
-        build_endpoint_header(c, f, resources);
+        build_endpoint_header(c, f);
+    build_bar(c, f, resources);
     build_power_management(c);
     uint16_t express = build_express(c, f);
     if (is_port(f) && f->has_subsystem) {

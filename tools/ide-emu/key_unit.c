@@ -284,6 +284,8 @@ bool key_units_read(struct emu *emu, uint64_t address, uint32_t *value)
     struct key_unit *u = unit_at(emu, address);
     if (u && is_dead(u))
         *value = UINT32_MAX;
+    else if (u && u->desc.cxl)
+        *value = key_unit_cxl_read(u, (uint32_t)(address - u->desc.base));
     else if (u && stream_at(u, (uint32_t)(address - u->desc.base), &us, &at))
         *value = read_register(&us, at);
     else if (u)
@@ -299,7 +301,9 @@ bool key_units_write(struct emu *emu, uint64_t address, uint32_t value)
     emu_lock(emu);
     struct key_unit *u = unit_at(emu, address);
     uint32_t offset = u ? (uint32_t)(address - u->desc.base) : 0;
-    if (u && !is_dead(u)) {
+    if (u && !is_dead(u) && u->desc.cxl) {
+        key_unit_cxl_write(u, offset, value);
+    } else if (u && !is_dead(u)) {
         if (stream_at(u, offset, &us, &at))
             write_register(&us, at, value);
         else if (offset != KCU_CAP)
@@ -316,7 +320,7 @@ bool key_unit_init(struct key_unit *u, struct emu *emu, const struct platform_kc
                           field_put(KCU_CAP_RX_SLOTS, desc->rx_slots - 1);
     *u = (struct key_unit){.emu = emu, .desc = *desc, .number = number, .size = platform_kcu_size(desc)};
     u->regs = calloc(1, u->size);
-    if (u->regs)
+    if (u->regs && !desc->cxl)
         u->regs[KCU_CAP / 4] = capability;
     return u->regs != NULL;
 }

@@ -38,6 +38,10 @@ void key_unit_free(struct key_unit *u);
 bool key_units_read(struct emu *emu, uint64_t address, uint32_t *value);
 bool key_units_write(struct emu *emu, uint64_t address, uint32_t value);
 
+/* The registers of a unit of CXL.cachemem, by offset. Lock held. */
+uint32_t key_unit_cxl_read(const struct key_unit *u, uint32_t at);
+void key_unit_cxl_write(struct key_unit *u, uint32_t at, uint32_t value);
+
 /* How many slots of the direction hold anything. Lock held. */
 unsigned key_unit_slots_in_use(const struct key_unit *u, enum ide_direction direction);
 

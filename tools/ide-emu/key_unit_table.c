@@ -13,7 +13,7 @@ static void write_unit(struct writer *w, const struct key_unit *u)
     write_u8(w, 0); /* Key Configuration Unit */
     write_u8(w, 0);
     write_u16(w, (uint16_t)(16 + 4 * desc->port_count));
-    write_u8(w, KEYP_PCIE);
+    write_u8(w, desc->cxl ? KEYP_CXL : KEYP_PCIE);
     write_u8(w, 1);
     write_u8(w, (uint8_t)desc->port_count);
     write_u8(w, 0);

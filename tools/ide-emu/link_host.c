@@ -200,9 +200,20 @@ static struct emu_function *port_for(struct emu_function *f, uint64_t address)
     return NULL;
 }
 
+/* A root port's own registers: no link is crossed. */
+static bool is_root_bar(const struct emu_function *f)
+{
+    return f->desc.type == PCIE_TYPE_ROOT_PORT && f->desc.bar_size != 0;
+}
+
 enum link_result link_bar_read(struct emu_function *f, uint64_t offset, uint8_t *data, size_t n)
 {
     emu_lock(f->emu);
+    if (is_root_bar(f)) {
+        memory_read(&f->bar, offset, data, n);
+        emu_unlock(f->emu);
+        return LINK_DONE;
+    }
     uint64_t address = emu_bar_base(f) + offset;
     struct emu_function *port = port_for(f, address);
     enum link_result result =
@@ -214,6 +225,11 @@ enum link_result link_bar_read(struct emu_function *f, uint64_t offset, uint8_t 
 enum link_result link_bar_write(struct emu_function *f, uint64_t offset, const uint8_t *data, size_t n)
 {
     emu_lock(f->emu);
+    if (is_root_bar(f)) {
+        cxl_port_write(f, offset, data, n);
+        emu_unlock(f->emu);
+        return LINK_DONE;
+    }
     uint64_t address = emu_bar_base(f) + offset;
     struct emu_function *port = port_for(f, address);
     if (port)

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "root_port/cxl_regs.h"
 #include "root_port/kcu_regs.h"
 
 /* A session that nobody keeps alive ends after twice this, and its streams with it. */
@@ -138,6 +139,8 @@ struct cma_ids platform_cma_ids(const struct platform_function *f)
 
 uint32_t platform_kcu_size(const struct platform_kcu *kcu)
 {
+    if (kcu->cxl)
+        return CXL_KCU_SIZE;
     return KCU_STREAM_0 + KCU_STREAM_SIZE * kcu->streams +
            (kcu->tx_slots + kcu->rx_slots) * (KCU_KEY_SIZE + KCU_IV_SIZE);
 }

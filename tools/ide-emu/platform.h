@@ -33,6 +33,14 @@ struct platform_spdm {
     uint8_t heartbeat;                /* seconds, 0: none */
 };
 
+/* CXL.cachemem with IDE, at a root port or the endpoint below it. */
+struct platform_cxl {
+    bool present;
+    bool containment, skid;             /* modes */
+    bool key_generation, iv_generation; /* GET_KEY */
+    bool k_set_stop;
+};
+
 struct platform_function {
     struct pcie_bdf bdf;
     enum pcie_port_type type;         /* root port, upstream, downstream, endpoint */
@@ -43,6 +51,7 @@ struct platform_function {
     bool doe;
     struct platform_ide ide;
     struct platform_spdm spdm;
+    struct platform_cxl cxl;
     uint64_t bar_size;                /* of BAR 0, a power of two; 0: none */
 };
 #define PLATFORM_NO_PARENT SIZE_MAX
@@ -52,6 +61,7 @@ struct platform_function {
 
 /* A key configuration unit. */
 struct platform_kcu {
+    bool cxl;                         /* of CXL.cachemem, for one root port: there are no streams and slots */
     uint64_t base;                    /* physical address of its registers */
     unsigned streams, tx_slots, rx_slots;
     size_t ports[PLATFORM_KCU_PORTS_MAX]; /* the root ports that it serves: indices of functions */

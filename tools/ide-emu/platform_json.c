@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "root_port/kcu_regs.h"
+#include "tools/ide-emu/cxl_port.h"
 #include "tools/ide-emu/stream_port.h"
 
 #define PATH_MAX_TEXT 256u
@@ -245,6 +246,31 @@ static bool take_bar(struct parser *p, const json_t *o, struct platform_function
     return true;
 }
 
+/* A root port, and the endpoint at the other end of its link. Their registers are in BAR 0. */
+static bool take_cxl(struct parser *p, const json_t *function, struct platform_function *f)
+{
+    static const char *const keys[] = {"containment", "skid", "key_generation", "iv_generation", "k_set_stop", NULL};
+    const json_t *object = json_object_get(function, "cxl");
+    struct platform_cxl *cxl = &f->cxl;
+    bool port = f->type == PCIE_TYPE_ROOT_PORT;
+    if (!object)
+        return true;
+    if (!port && f->type != PCIE_TYPE_ENDPOINT)
+        return wrong(p, "cxl", "only a root port and an endpoint have CXL");
+    size_t was = enter(p, "cxl", -1);
+    *cxl = (struct platform_cxl){.present = true, .containment = true, .skid = true, .k_set_stop = true};
+    bool ok = only_keys(p, object, keys) && take_bool(p, object, "containment", &cxl->containment) &&
+              take_bool(p, object, "skid", &cxl->skid) &&
+              take_bool(p, object, "key_generation", &cxl->key_generation) &&
+              take_bool(p, object, "iv_generation", &cxl->iv_generation) &&
+              take_bool(p, object, "k_set_stop", &cxl->k_set_stop);
+    leave(p, was);
+    uint64_t least = port ? CXL_COMPONENT_SIZE : CXL_ENDPOINT_BAR;
+    if (f->bar_size < least)
+        f->bar_size = least;
+    return ok;
+}
+
 /* --- The tree ----------------------------------------------------------------------------------------------------- */
 
 static const char *const type_texts[] = {"root-port", "upstream",    "downstream",
@@ -324,7 +350,8 @@ static bool take_function(struct parser *p, const json_t *o, size_t parent_index
 {
     static const char *const keys[] = {"bdf",      "type",             "vendor",    "device", "class",
                                        "revision", "subsystem_vendor", "subsystem", "doe",    "ide",
-                                       "spdm",     "below",            "secondary", "bar_size", NULL};
+                                       "spdm",     "below",            "secondary", "bar_size", "cxl",
+                                       NULL};
     struct platform *platform = p->platform;
     struct platform_function *parent = parent_index == PLATFORM_NO_PARENT ? NULL : &platform->functions[parent_index];
     struct pcie_bdf bdf = {0};
@@ -340,7 +367,7 @@ static bool take_function(struct parser *p, const json_t *o, size_t parent_index
     platform->count++;
     return take_ids(p, o, f) && take_bool(p, o, "doe", &f->doe) && take_ide(p, o, &f->ide) &&
            take_spdm(p, o, &f->spdm) && take_bar(p, o, f) &&
-           take_below(p, o, (size_t)(f - platform->functions), depth);
+           take_cxl(p, o, f) && take_below(p, o, (size_t)(f - platform->functions), depth);
 }
 
 static bool take_functions(struct parser *p, const json_t *list, size_t parent, unsigned depth)
@@ -383,7 +410,7 @@ static bool buses_are_apart(struct parser *p)
 static bool is_served(const struct platform *platform, size_t function)
 {
     for (size_t i = 0; i <= platform->kcu_count && i < PLATFORM_KCUS_MAX; i++)
-        for (size_t k = 0; k < platform->kcus[i].port_count; k++)
+        for (size_t k = 0; !platform->kcus[i].cxl && k < platform->kcus[i].port_count; k++)
             if (platform->kcus[i].ports[k] == function)
                 return true;
     for (size_t k = 0; k < platform->rot.port_count; k++)
@@ -470,17 +497,24 @@ static bool kcu_fits(struct parser *p, const struct platform_kcu *kcu)
 
 static bool take_kcu(struct parser *p, const json_t *o)
 {
-    static const char *const keys[] = {"base", "streams", "tx_slots", "rx_slots", "root_ports", NULL};
+    static const char *const keys[] = {"base", "protocol", "streams", "tx_slots", "rx_slots", "root_ports", NULL};
+    static const char *const protocols[] = {"pcie", "cxl", NULL};
+    size_t protocol = 0;
     if (p->platform->kcu_count == PLATFORM_KCUS_MAX)
         return wrong(p, "", "there are more than %u units", PLATFORM_KCUS_MAX);
     struct platform_kcu *kcu = &p->platform->kcus[p->platform->kcu_count];
     *kcu = (struct platform_kcu){.streams = 8, .tx_slots = 64, .rx_slots = 64};
-    if (!only_keys(p, o, keys) || !take_number(p, o, "base", KCU_BASE_MAX, &kcu->base) ||
+    if (!only_keys(p, o, keys) || !take_choice(p, o, "protocol", protocols, &protocol))
+        return false;
+    kcu->cxl = protocol == 1;
+    if (!take_number(p, o, "base", KCU_BASE_MAX, &kcu->base) ||
         !take_unsigned(p, o, "streams", KCU_STREAMS_MAX, &kcu->streams) ||
         !take_unsigned(p, o, "tx_slots", KCU_SLOTS_MAX, &kcu->tx_slots) ||
         !take_unsigned(p, o, "rx_slots", KCU_SLOTS_MAX, &kcu->rx_slots) || !kcu_fits(p, kcu) ||
         !take_served_ports(p, json_object_get(o, "root_ports"), kcu->ports, &kcu->port_count))
         return false;
+    if (kcu->cxl && (kcu->port_count != 1 || !p->platform->functions[kcu->ports[0]].cxl.present))
+        return wrong(p, "root_ports", "a unit of CXL.cachemem is for one root port that has it");
     p->platform->kcu_count++;
     return true;
 }

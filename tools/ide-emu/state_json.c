@@ -56,19 +56,30 @@ static json_t *faults_json(const struct emu_function *f)
     return faults;
 }
 
+/* null without CXL. */
+static json_t *cxl_json(struct emu_function *f)
+{
+    if (!f->desc.cxl.present)
+        return json_null();
+    return json_pack("{s:s, s:s, s:i}", "rx", cxl_port_state(f, IDE_RX), "tx", cxl_port_state(f, IDE_TX), "error",
+                     (int)f->cxl.error);
+}
+
 static json_t *function_json(struct emu_function *f)
 {
     json_t *streams = json_array();
     for (size_t i = 0; i < f->ide.count; i++)
         json_array_append_new(streams, stream_json(f, &f->ide.streams[i]));
-    return json_pack("{s:s, s:s, s:s?, s:b, s:b, s:b, s:o, s:o}", "bdf", f->name, "type",
+    return json_pack("{s:s, s:s, s:s?, s:b, s:b, s:b, s:o, s:o, s:o}", "bdf", f->name, "type",
                      pcie_port_type_name(f->desc.type), "parent", f->parent ? f->parent->name : NULL, "doe",
                      f->doe_cap != 0, "ide", f->ide.cap != 0, "bridged", (int)f->bridged, "faults", faults_json(f),
-                     "streams", streams);
+                     "cxl", cxl_json(f), "streams", streams);
 }
 
 static json_t *key_unit_json(const struct key_unit *u)
 {
+    if (u->desc.cxl)
+        return json_pack("{s:I, s:s}", "base", (json_int_t)u->desc.base, "protocol", "cxl");
     json_t *streams = json_array();
     for (unsigned i = 0; i < u->desc.streams; i++) {
         uint32_t control = u->regs[(KCU_STREAM_0 + KCU_STREAM_SIZE * i + KCU_CTL) / 4];

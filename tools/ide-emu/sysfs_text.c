@@ -106,8 +106,7 @@ static size_t text_resource(struct emu_function *f, char text[static SYSFS_TEXT_
     struct resource lines[RESOURCE_BARS_AND_ROM + RESOURCE_BRIDGE_WINDOWS] = {0};
     if (port)
         lines[RESOURCE_BARS_AND_ROM + 1] = memory_window(f); /* after the I/O window */
-    else
-        lines[0] = bar0(f);
+    lines[0] = bar0(f);
 
     size_t count = RESOURCE_BARS_AND_ROM + (port ? RESOURCE_BRIDGE_WINDOWS : 0), at = 0;
     for (size_t i = 0; i < count; i++) {
