@@ -158,17 +158,10 @@ struct frame forged_write(uint64_t address)
     return frame;
 }
 
-int run_link_tests(const struct link_test *tests, size_t count)
+int run_link_tests(CU_TestInfo *tests)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("link", NULL, NULL);
-    for (size_t i = 0; i < count; i++)
-        CU_add_test(suite, tests[i].name, tests[i].run);
     test_stream_up(&t, ROOT_PORT_A, ENDPOINT_A, &plain);
-    CU_basic_set_mode(CU_BRM_NORMAL);
-    CU_basic_run_tests();
+    int failed = suite_run("link", tests);
     test_stream_free(&t);
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? EXIT_FAILURE : EXIT_SUCCESS;
+    return failed;
 }

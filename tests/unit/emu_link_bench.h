@@ -6,6 +6,8 @@
 
 #include "check.h"
 #include "emu_stream.h"
+#include "suite.h"
+#include "suite.h"
 #include "tools/ide-emu/fabric.h"
 #include "tools/ide-emu/link_host.h"
 
@@ -36,16 +38,7 @@ uint8_t host_byte(uint64_t at);
 void expect_device_detected(const char *why);
 struct frame forged_write(uint64_t address);
 
-struct link_test {
-    const char *name;
-    CU_TestFunc run;
-};
-#define TEST(name)                                                                                           \
-    {                                                                                                        \
-#name, name                                                                                          \
-    }
-
 /* main() of such a test program. */
-int run_link_tests(const struct link_test *tests, size_t count);
+int run_link_tests(CU_TestInfo *tests);
 
 #endif

@@ -4,6 +4,7 @@
 #include "device_identity.h"
 #include "loopback.h"
 #include "spdm/policy.h"
+#include "suite.h"
 
 #define HASHES 6u
 #define AEADS  3u
@@ -236,18 +237,16 @@ static int make_identities(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("algorithms", make_identities, NULL);
-    CU_ADD_TEST(suite, every_signature_opens_a_session);
-    CU_ADD_TEST(suite, every_key_schedule_opens_a_session);
-    CU_ADD_TEST(suite, version_1_1_has_them_without_eddsa);
-    CU_ADD_TEST(suite, a_leaf_of_another_size_is_refused);
-    CU_ADD_TEST(suite, a_wrong_signature_is_refused);
-    CU_ADD_TEST(suite, a_responder_selects_what_its_policy_prefers);
-    CU_ADD_TEST(suite, nothing_weaker_than_the_policy_is_negotiated);
-    CU_ADD_TEST(suite, a_selection_against_the_policy_is_refused);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(every_signature_opens_a_session),
+        TEST(every_key_schedule_opens_a_session),
+        TEST(version_1_1_has_them_without_eddsa),
+        TEST(a_leaf_of_another_size_is_refused),
+        TEST(a_wrong_signature_is_refused),
+        TEST(a_responder_selects_what_its_policy_prefers),
+        TEST(nothing_weaker_than_the_policy_is_negotiated),
+        TEST(a_selection_against_the_policy_is_refused),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run_with("algorithms", make_identities, NULL, tests);
 }

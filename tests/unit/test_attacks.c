@@ -7,6 +7,7 @@
 #include "check.h"
 #include "loopback.h"
 #include "session/messages.h"
+#include "suite.h"
 
 static struct loopback l;
 
@@ -438,25 +439,22 @@ static void unfinished_handshakes_are_bounded(void)
 
 int main(void)
 {
-    if (CU_initialize_registry() != CUE_SUCCESS)
-        return 1;
-    CU_pSuite suite = CU_add_suite("attacks", NULL, NULL);
-    CU_ADD_TEST(suite, no_flipped_bit_of_an_establishment_is_accepted);
-    CU_ADD_TEST(suite, no_length_of_an_establishment_is_believed);
-    CU_ADD_TEST(suite, each_other_answer_to_key_exchange_is_refused);
-    CU_ADD_TEST(suite, finish_rsp_in_the_clear_is_refused);
-    CU_ADD_TEST(suite, busy_for_ever_is_given_up_at_each_step);
-    CU_ADD_TEST(suite, records_in_order_are_answered);
-    CU_ADD_TEST(suite, records_in_another_order_end_the_session);
-    CU_ADD_TEST(suite, a_dropped_record_ends_the_session);
-    CU_ADD_TEST(suite, a_request_sent_back_is_no_answer);
-    CU_ADD_TEST(suite, an_answer_sent_back_is_no_request);
-    CU_ADD_TEST(suite, a_record_of_an_earlier_session_is_refused);
-    CU_ADD_TEST(suite, handshakes_are_not_mixed_up);
-    CU_ADD_TEST(suite, a_replayed_finish_ends_the_session);
-    CU_ADD_TEST(suite, unfinished_handshakes_are_bounded);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(no_flipped_bit_of_an_establishment_is_accepted),
+        TEST(no_length_of_an_establishment_is_believed),
+        TEST(each_other_answer_to_key_exchange_is_refused),
+        TEST(finish_rsp_in_the_clear_is_refused),
+        TEST(busy_for_ever_is_given_up_at_each_step),
+        TEST(records_in_order_are_answered),
+        TEST(records_in_another_order_end_the_session),
+        TEST(a_dropped_record_ends_the_session),
+        TEST(a_request_sent_back_is_no_answer),
+        TEST(an_answer_sent_back_is_no_request),
+        TEST(a_record_of_an_earlier_session_is_refused),
+        TEST(handshakes_are_not_mixed_up),
+        TEST(a_replayed_finish_ends_the_session),
+        TEST(unfinished_handshakes_are_bounded),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("attacks", tests);
 }

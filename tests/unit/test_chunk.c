@@ -3,12 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <CUnit/Basic.h>
-
 #include "check.h"
 #include "loopback.h"
 #include "session/messages.h"
 #include "spdm/cursor.h"
+#include "suite.h"
 
 #define LARGE 65536u
 #define VENDOR_HEAD 11u   /* header, StandardID, VendorIDLen, VendorID of two bytes, PayloadLength */
@@ -651,27 +650,25 @@ static void unsupported_without_the_capability(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("chunks", NULL, NULL);
-    CU_ADD_TEST(suite, messages_of_all_lengths);
-    CU_ADD_TEST(suite, only_the_response_is_large);
-    CU_ADD_TEST(suite, only_the_request_is_large);
-    CU_ADD_TEST(suite, the_smallest_transfer_size);
-    CU_ADD_TEST(suite, in_a_session);
-    CU_ADD_TEST(suite, not_offered_without_a_buffer);
-    CU_ADD_TEST(suite, the_longest_message_is_respected);
-    CU_ADD_TEST(suite, a_device_that_cheats);
-    CU_ADD_TEST(suite, busy_in_the_middle_is_tried_again);
-    CU_ADD_TEST(suite, busy_for_ever_ends);
-    CU_ADD_TEST(suite, a_bad_chunk_ends_the_transfer);
-    CU_ADD_TEST(suite, a_malformed_chunk_changes_nothing);
-    CU_ADD_TEST(suite, nothing_else_in_the_middle);
-    CU_ADD_TEST(suite, chunks_in_chunks);
-    CU_ADD_TEST(suite, fetching_wrongly_ends_nothing);
-    CU_ADD_TEST(suite, sessions_are_kept_apart);
-    CU_ADD_TEST(suite, unsupported_without_the_capability);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(messages_of_all_lengths),
+        TEST(only_the_response_is_large),
+        TEST(only_the_request_is_large),
+        TEST(the_smallest_transfer_size),
+        TEST(in_a_session),
+        TEST(not_offered_without_a_buffer),
+        TEST(the_longest_message_is_respected),
+        TEST(a_device_that_cheats),
+        TEST(busy_in_the_middle_is_tried_again),
+        TEST(busy_for_ever_ends),
+        TEST(a_bad_chunk_ends_the_transfer),
+        TEST(a_malformed_chunk_changes_nothing),
+        TEST(nothing_else_in_the_middle),
+        TEST(chunks_in_chunks),
+        TEST(fetching_wrongly_ends_nothing),
+        TEST(sessions_are_kept_apart),
+        TEST(unsupported_without_the_capability),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("chunks", tests);
 }

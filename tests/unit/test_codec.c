@@ -8,10 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <CUnit/Basic.h>
-
 #include "check.h"
 #include "spdm/messages.h"
+#include "suite.h"
 #include "vector_file.h"
 
 static const struct spdm_message *const descriptors[] = {
@@ -420,19 +419,17 @@ static void a_message_has_a_first_version(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("codec", NULL, NULL);
-    CU_ADD_TEST(suite, recorded_messages_encode_to_the_same_bytes);
-    CU_ADD_TEST(suite, a_message_cut_off_anywhere_is_short);
-    CU_ADD_TEST(suite, more_than_padding_behind_a_message_is_long);
-    CU_ADD_TEST(suite, encoding_never_leaves_its_buffer);
-    CU_ADD_TEST(suite, version_and_code_are_checked_in_every_message);
-    CU_ADD_TEST(suite, counts_and_lengths_are_bounded);
-    CU_ADD_TEST(suite, opaque_data_has_a_limit);
-    CU_ADD_TEST(suite, nothing_is_decoded_that_was_not_negotiated);
-    CU_ADD_TEST(suite, a_message_has_a_first_version);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(recorded_messages_encode_to_the_same_bytes),
+        TEST(a_message_cut_off_anywhere_is_short),
+        TEST(more_than_padding_behind_a_message_is_long),
+        TEST(encoding_never_leaves_its_buffer),
+        TEST(version_and_code_are_checked_in_every_message),
+        TEST(counts_and_lengths_are_bounded),
+        TEST(opaque_data_has_a_limit),
+        TEST(nothing_is_decoded_that_was_not_negotiated),
+        TEST(a_message_has_a_first_version),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("codec", tests);
 }

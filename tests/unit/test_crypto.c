@@ -2,11 +2,10 @@
 /* Symmetric half of spdm/crypto.h, known answers and refusals; the tables of spdm/algorithms.h. */
 #include <string.h>
 
-#include <CUnit/Basic.h>
-
 #include "bytes.h"
 #include "spdm/algorithms.h"
 #include "spdm/crypto.h"
+#include "suite.h"
 
 /* algorithms */
 
@@ -270,11 +269,6 @@ static void a_drbg_gives_fresh_numbers_of_any_length(void)
     CU_ASSERT_TRUE(is_zero(&a, sizeof(a)));
 }
 
-#define TEST(function)                                                                                       \
-    {                                                                                                        \
-#function, function                                                                                  \
-    }
-
 int main(void)
 {
     CU_TestInfo tests[] = {
@@ -292,12 +286,5 @@ int main(void)
         TEST(a_drbg_gives_fresh_numbers_of_any_length),
         CU_TEST_INFO_NULL,
     };
-    CU_SuiteInfo suites[] = {{.pName = "crypto", .pTests = tests}, CU_SUITE_INFO_NULL};
-    if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-        return 1;
-    CU_basic_set_mode(CU_BRM_NORMAL);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures == 0 ? 0 : 1;
+    return suite_run("crypto", tests);
 }

@@ -3,11 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <CUnit/Basic.h>
-
 #include "bytes.h"
 #include "spdm/algorithms.h"
 #include "spdm/crypto.h"
+#include "suite.h"
 
 /* a generator that gives what it is told, piece by piece, and then fails */
 struct script {
@@ -421,11 +420,6 @@ static void a_pkcs8_key_is_taken_too(void)
     private_key_clear(&k);
 }
 
-#define TEST(function)                                                                                       \
-    {                                                                                                        \
-#function, function                                                                                  \
-    }
-
 int main(void)
 {
     CU_TestInfo tests[] = {
@@ -444,12 +438,5 @@ int main(void)
         TEST(a_pkcs8_key_is_taken_too),
         CU_TEST_INFO_NULL,
     };
-    CU_SuiteInfo suites[] = {{.pName = "crypto_keys", .pTests = tests}, CU_SUITE_INFO_NULL};
-    if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-        return 1;
-    CU_basic_set_mode(CU_BRM_NORMAL);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures == 0 ? 0 : 1;
+    return suite_run("crypto_keys", tests);
 }

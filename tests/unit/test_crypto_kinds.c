@@ -6,6 +6,7 @@
 #include "bytes.h"
 #include "check.h"
 #include "spdm/crypto.h"
+#include "suite.h"
 
 /* --- finite fields ------------------------------------------------------------------------------------------------ */
 
@@ -313,20 +314,18 @@ static void a_key_says_what_it_signs_with(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("kinds of keys", NULL, NULL);
-    CU_ADD_TEST(suite, fields_give_the_known_answers);
-    CU_ADD_TEST(suite, a_trivial_public_value_is_refused);
-    CU_ADD_TEST(suite, a_public_value_ends_two_below_the_prime);
-    CU_ADD_TEST(suite, without_random_numbers_there_is_no_exponent);
-    CU_ADD_TEST(suite, edwards_curves_give_the_known_answers);
-    CU_ADD_TEST(suite, an_altered_edwards_signature_is_refused);
-    CU_ADD_TEST(suite, a_context_belongs_to_ed448_alone);
-    CU_ADD_TEST(suite, a_key_makes_only_its_own_signatures);
-    CU_ADD_TEST(suite, a_digest_has_its_length);
-    CU_ADD_TEST(suite, a_key_says_what_it_signs_with);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(fields_give_the_known_answers),
+        TEST(a_trivial_public_value_is_refused),
+        TEST(a_public_value_ends_two_below_the_prime),
+        TEST(without_random_numbers_there_is_no_exponent),
+        TEST(edwards_curves_give_the_known_answers),
+        TEST(an_altered_edwards_signature_is_refused),
+        TEST(a_context_belongs_to_ed448_alone),
+        TEST(a_key_makes_only_its_own_signatures),
+        TEST(a_digest_has_its_length),
+        TEST(a_key_says_what_it_signs_with),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("kinds of keys", tests);
 }

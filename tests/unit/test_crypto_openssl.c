@@ -5,6 +5,7 @@
 #include "check.h"
 #include "spdm/crypto.h"
 #include "spdm/der.h"
+#include "suite.h"
 
 #define HASHES 6u
 
@@ -238,20 +239,19 @@ static void pkcs8_is_read_too(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("against openssl", NULL, NULL);
-    CU_ADD_TEST(suite, rsa_signatures_are_openssls);
-    CU_ADD_TEST(suite, an_altered_rsa_signature_is_refused);
-    CU_ADD_TEST(suite, a_salt_of_another_length_is_refused);
-    CU_ADD_TEST(suite, rsa_signing_fails_closed);
-    CU_ADD_TEST(suite, a_faulty_rsa_signature_does_not_leave);
-    CU_ADD_TEST(suite, weak_rsa_keys_are_refused);
-    CU_ADD_TEST(suite, pkcs8_is_read_too);
+    CU_TestInfo tests[] = {
+        TEST(rsa_signatures_are_openssls),
+        TEST(an_altered_rsa_signature_is_refused),
+        TEST(a_salt_of_another_length_is_refused),
+        TEST(rsa_signing_fails_closed),
+        TEST(a_faulty_rsa_signature_does_not_leave),
+        TEST(weak_rsa_keys_are_refused),
+        TEST(pkcs8_is_read_too),
+        CU_TEST_INFO_NULL,
+    };
     if (drbg_open(&drbg) != IDE_OK || !shell("rm -f log"))
         return 1;
-    CU_basic_run_tests();
+    int failed = suite_run("against openssl", tests);
     drbg_close(&drbg);
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    return failed;
 }

@@ -2,9 +2,8 @@
 /* The bounded cursor, the fault text and the memory helpers: spdm/cursor.h, spdm/error.h. */
 #include <string.h>
 
-#include <CUnit/Basic.h>
-
 #include "spdm/cursor.h"
+#include "suite.h"
 
 static void reads_little_endian_in_order(void)
 {
@@ -144,21 +143,19 @@ static void comparison_sees_every_byte(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("cursor", NULL, NULL);
-    CU_ADD_TEST(suite, reads_little_endian_in_order);
-    CU_ADD_TEST(suite, a_failed_read_gives_nothing_and_sticks);
-    CU_ADD_TEST(suite, a_huge_length_does_not_wrap);
-    CU_ADD_TEST(suite, an_empty_reader_reads_nothing_validly);
-    CU_ADD_TEST(suite, a_copy_that_fails_is_cleared);
-    CU_ADD_TEST(suite, a_sub_reader_is_bounded_by_its_length);
-    CU_ADD_TEST(suite, trailing_bytes_are_an_error_only_when_asked);
-    CU_ADD_TEST(suite, writes_are_bounded_and_stick);
-    CU_ADD_TEST(suite, a_fault_reads_as_one_line);
-    CU_ADD_TEST(suite, every_error_has_its_own_name);
-    CU_ADD_TEST(suite, comparison_sees_every_byte);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(reads_little_endian_in_order),
+        TEST(a_failed_read_gives_nothing_and_sticks),
+        TEST(a_huge_length_does_not_wrap),
+        TEST(an_empty_reader_reads_nothing_validly),
+        TEST(a_copy_that_fails_is_cleared),
+        TEST(a_sub_reader_is_bounded_by_its_length),
+        TEST(trailing_bytes_are_an_error_only_when_asked),
+        TEST(writes_are_bounded_and_stick),
+        TEST(a_fault_reads_as_one_line),
+        TEST(every_error_has_its_own_name),
+        TEST(comparison_sees_every_byte),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("cursor", tests);
 }

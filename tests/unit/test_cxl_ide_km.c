@@ -6,6 +6,7 @@
 #include "ide_km/cxl_responder.h"
 #include "ide_km/responder.h"
 #include "loopback.h"
+#include "suite.h"
 #include "vector_file.h"
 
 #define CAPS (1u | CXL_IDE_CAPS_IV_GEN | CXL_IDE_CAPS_KEY_GEN | CXL_IDE_CAPS_K_SET_STOP)
@@ -548,26 +549,24 @@ static void a_closed_session_is_refused(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("CXL_IDE_KM", NULL, NULL);
-    CU_ADD_TEST(suite, key_and_iv_travel_in_the_documented_order);
-    CU_ADD_TEST(suite, recorded_messages_are_understood_and_made);
-    CU_ADD_TEST(suite, each_selector_goes_there_and_back);
-    CU_ADD_TEST(suite, query_resp_wants_whole_dwords_that_fit);
-    CU_ADD_TEST(suite, query_brings_the_port);
-    CU_ADD_TEST(suite, a_key_comes_from_the_port);
-    CU_ADD_TEST(suite, a_key_goes_to_the_port_with_or_without_its_iv);
-    CU_ADD_TEST(suite, no_key_is_left_behind);
-    CU_ADD_TEST(suite, go_brings_the_mode_and_stop_stops);
-    CU_ADD_TEST(suite, both_protocols_hear_of_the_sessions_end);
-    CU_ADD_TEST(suite, outside_a_session_nothing_is_answered);
-    CU_ADD_TEST(suite, a_key_prog_that_is_wrong_has_its_status);
-    CU_ADD_TEST(suite, malformed_requests_are_errors);
-    CU_ADD_TEST(suite, wrong_answers_are_named);
-    CU_ADD_TEST(suite, a_query_resp_of_another_port_is_refused);
-    CU_ADD_TEST(suite, a_closed_session_is_refused);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(key_and_iv_travel_in_the_documented_order),
+        TEST(recorded_messages_are_understood_and_made),
+        TEST(each_selector_goes_there_and_back),
+        TEST(query_resp_wants_whole_dwords_that_fit),
+        TEST(query_brings_the_port),
+        TEST(a_key_comes_from_the_port),
+        TEST(a_key_goes_to_the_port_with_or_without_its_iv),
+        TEST(no_key_is_left_behind),
+        TEST(go_brings_the_mode_and_stop_stops),
+        TEST(both_protocols_hear_of_the_sessions_end),
+        TEST(outside_a_session_nothing_is_answered),
+        TEST(a_key_prog_that_is_wrong_has_its_status),
+        TEST(malformed_requests_are_errors),
+        TEST(wrong_answers_are_named),
+        TEST(a_query_resp_of_another_port_is_refused),
+        TEST(a_closed_session_is_refused),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("CXL_IDE_KM", tests);
 }

@@ -3,10 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <CUnit/Basic.h>
-
 #include "bytes.h"
 #include "spdm/der.h"
+#include "suite.h"
 
 /* Ends a reading: the error at its field, or IDE_OK. */
 static void expect(const char *hex, const struct reader *r, enum ide_err err)
@@ -184,8 +183,6 @@ static void what_is_no_time_is_refused(void)
     }
 }
 
-#define TEST(function) {#function, function}
-
 int main(void)
 {
     CU_TestInfo tests[] = {
@@ -200,12 +197,5 @@ int main(void)
         TEST(what_is_no_time_is_refused),
         CU_TEST_INFO_NULL,
     };
-    CU_SuiteInfo suites[] = {{.pName = "der", .pTests = tests}, CU_SUITE_INFO_NULL};
-    if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-        return 1;
-    CU_basic_set_mode(CU_BRM_NORMAL);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures == 0 ? 0 : 1;
+    return suite_run("der", tests);
 }

@@ -3,6 +3,7 @@
 #include "check.h"
 #include "secured_cma/doe.h"
 #include "spdm/cursor.h"
+#include "suite.h"
 
 /* header of an SPDM object of 12 bytes */
 #define CMA_12 0x01, 0x00, 0x01, 0x00, 0x03, 0x00, 0x00, 0x00
@@ -300,25 +301,23 @@ static void exchange_checks_its_arguments(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("DOE", NULL, NULL);
-    CU_ADD_TEST(suite, wrap_pads_to_a_dword);
-    CU_ADD_TEST(suite, wrap_refuses_what_does_not_fit);
-    CU_ADD_TEST(suite, unwrap_gives_the_payload);
-    CU_ADD_TEST(suite, unwrap_takes_length_0_as_the_longest);
-    CU_ADD_TEST(suite, unwrap_names_the_field);
-    CU_ADD_TEST(suite, unwrap_refuses_each_truncation);
-    CU_ADD_TEST(suite, discovery_lists_all);
-    CU_ADD_TEST(suite, discovery_counts_what_it_cannot_store);
-    CU_ADD_TEST(suite, discovery_that_goes_round_is_refused);
-    CU_ADD_TEST(suite, discovery_names_what_is_wrong);
-    CU_ADD_TEST(suite, device_answers_discovery);
-    CU_ADD_TEST(suite, device_drops_what_is_no_discovery);
-    CU_ADD_TEST(suite, clear_channel_carries_a_message);
-    CU_ADD_TEST(suite, clear_channel_wants_the_same_type_back);
-    CU_ADD_TEST(suite, exchange_checks_its_arguments);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(wrap_pads_to_a_dword),
+        TEST(wrap_refuses_what_does_not_fit),
+        TEST(unwrap_gives_the_payload),
+        TEST(unwrap_takes_length_0_as_the_longest),
+        TEST(unwrap_names_the_field),
+        TEST(unwrap_refuses_each_truncation),
+        TEST(discovery_lists_all),
+        TEST(discovery_counts_what_it_cannot_store),
+        TEST(discovery_that_goes_round_is_refused),
+        TEST(discovery_names_what_is_wrong),
+        TEST(device_answers_discovery),
+        TEST(device_drops_what_is_no_discovery),
+        TEST(clear_channel_carries_a_message),
+        TEST(clear_channel_wants_the_same_type_back),
+        TEST(exchange_checks_its_arguments),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("DOE", tests);
 }

@@ -6,6 +6,7 @@
 #include "check.h"
 #include "root_port/ide_cap.h"
 #include "root_port/topology.h"
+#include "suite.h"
 #include "tools/ide-emu/function_config.h"
 
 static struct emu emu;
@@ -201,23 +202,20 @@ static void a_function_level_reset_puts_ide_back_and_leaves_the_header(void)
 
 int main(void)
 {
-    if (CU_initialize_registry() != CUE_SUCCESS)
-        return 1;
-    CU_pSuite suite = CU_add_suite("emulated configuration space", set_up, tear_down);
-    CU_ADD_TEST(suite, ids_and_read_only_registers_do_not_change);
-    CU_ADD_TEST(suite, a_bar_tells_its_size_and_takes_its_address);
-    CU_ADD_TEST(suite, the_command_register_takes_its_bits_only);
-    CU_ADD_TEST(suite, a_write_of_one_clears_what_is_set_and_sets_nothing);
-    CU_ADD_TEST(suite, a_write_of_bytes_touches_these_only);
-    CU_ADD_TEST(suite, an_access_may_have_any_size_and_place);
-    CU_ADD_TEST(suite, capabilities_are_found_by_whoever_looks);
-    CU_ADD_TEST(suite, bridge_windows_hold_the_bars_below);
-    CU_ADD_TEST(suite, the_tree_is_what_the_bus_numbers_say);
-    CU_ADD_TEST(suite, ide_registers_take_what_the_capability_says);
-    CU_ADD_TEST(suite, an_enabled_stream_keeps_its_settings);
-    CU_ADD_TEST(suite, a_function_level_reset_puts_ide_back_and_leaves_the_header);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(ids_and_read_only_registers_do_not_change),
+        TEST(a_bar_tells_its_size_and_takes_its_address),
+        TEST(the_command_register_takes_its_bits_only),
+        TEST(a_write_of_one_clears_what_is_set_and_sets_nothing),
+        TEST(a_write_of_bytes_touches_these_only),
+        TEST(an_access_may_have_any_size_and_place),
+        TEST(capabilities_are_found_by_whoever_looks),
+        TEST(bridge_windows_hold_the_bars_below),
+        TEST(the_tree_is_what_the_bus_numbers_say),
+        TEST(ide_registers_take_what_the_capability_says),
+        TEST(an_enabled_stream_keeps_its_settings),
+        TEST(a_function_level_reset_puts_ide_back_and_leaves_the_header),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run_with("emulated configuration space", set_up, tear_down, tests);
 }

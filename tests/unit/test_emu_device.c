@@ -10,6 +10,7 @@
 #include "emu_host.h"
 #include "root_port/ide_stream.h"
 #include "root_port/key_provider.h"
+#include "suite.h"
 #include "tools/ide-emu/device.h"
 #include "tools/ide-emu/orders.h"
 
@@ -302,17 +303,14 @@ static void orders_that_make_no_sense_are_refused(void)
 
 int main(void)
 {
-    if (CU_initialize_registry() != CUE_SUCCESS)
-        return 1;
-    CU_pSuite suite = CU_add_suite("emulated device", set_up, tear_down);
-    CU_ADD_TEST(suite, it_answers_all_that_a_controller_asks);
-    CU_ADD_TEST(suite, query_changes_nothing);
-    CU_ADD_TEST(suite, each_fault_shows_as_its_error_and_passes);
-    CU_ADD_TEST(suite, a_counted_fault_passes_by_itself);
-    CU_ADD_TEST(suite, a_reset_ends_sessions);
-    CU_ADD_TEST(suite, orders_that_make_no_sense_are_refused);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(it_answers_all_that_a_controller_asks),
+        TEST(query_changes_nothing),
+        TEST(each_fault_shows_as_its_error_and_passes),
+        TEST(a_counted_fault_passes_by_itself),
+        TEST(a_reset_ends_sessions),
+        TEST(orders_that_make_no_sense_are_refused),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run_with("emulated device", set_up, tear_down, tests);
 }

@@ -453,39 +453,39 @@ static void refreshes_lose_nothing(void)
     CU_ASSERT_EQUAL(seen.clear_memory, 0);
 }
 
-static const struct link_test tests[] = {
-    TEST(every_form_of_stream_carries_traffic),
-    TEST(a_stream_goes_through_a_switch),
-    TEST(a_link_stream_protects_everything),
-    TEST(config_requests_are_protected_if_the_stream_says_so),
-    TEST(without_a_default_stream_dma_is_in_the_clear),
-    TEST(a_stream_limited_to_trusted_tlps_takes_no_others),
-    TEST(what_is_not_there_is_refused),
-    TEST(a_flipped_bit_anywhere_is_detected),
-    TEST(a_flipped_bit_of_a_completion_is_detected),
-    TEST(a_dropped_tlp_is_missed_by_the_next),
-    TEST(a_dropped_write_is_missed_by_the_read_behind_it),
-    TEST(reordered_tlps_are_detected),
-    TEST(a_repeated_tlp_is_detected),
-    TEST(a_tlp_that_was_recorded_is_worth_nothing_later),
-    TEST(a_delayed_tlp_is_detected),
-    TEST(a_tlp_moved_to_another_stream_is_refused),
-    TEST(a_write_in_the_clear_is_refused_where_a_stream_covers_it),
-    TEST(a_completion_in_the_clear_is_refused),
-    TEST(after_a_failure_nothing_goes_in_the_clear),
-    TEST(a_lost_fail_message_changes_nothing_but_the_bit),
-    TEST(an_aggregated_unit_is_all_or_nothing),
-    TEST(the_aer_registers_say_what_happened),
-    TEST(a_read_among_posted_requests_is_refused),
-    TEST(a_payload_without_its_pcrc_is_dropped),
-    TEST(a_requester_for_whom_the_stream_is_not_is_refused),
-    TEST(a_unit_without_end_is_refused),
-    TEST(a_unit_under_two_key_sets_is_refused),
-    TEST(an_ide_tlp_passes_a_switch_only_by_flow_through),
-    TEST(refreshes_lose_nothing),
-};
-
 int main(void)
 {
-    return run_link_tests(tests, sizeof tests / sizeof tests[0]);
+    CU_TestInfo tests[] = {
+        TEST(every_form_of_stream_carries_traffic),
+        TEST(a_stream_goes_through_a_switch),
+        TEST(a_link_stream_protects_everything),
+        TEST(config_requests_are_protected_if_the_stream_says_so),
+        TEST(without_a_default_stream_dma_is_in_the_clear),
+        TEST(a_stream_limited_to_trusted_tlps_takes_no_others),
+        TEST(what_is_not_there_is_refused),
+        TEST(a_flipped_bit_anywhere_is_detected),
+        TEST(a_flipped_bit_of_a_completion_is_detected),
+        TEST(a_dropped_tlp_is_missed_by_the_next),
+        TEST(a_dropped_write_is_missed_by_the_read_behind_it),
+        TEST(reordered_tlps_are_detected),
+        TEST(a_repeated_tlp_is_detected),
+        TEST(a_tlp_that_was_recorded_is_worth_nothing_later),
+        TEST(a_delayed_tlp_is_detected),
+        TEST(a_tlp_moved_to_another_stream_is_refused),
+        TEST(a_write_in_the_clear_is_refused_where_a_stream_covers_it),
+        TEST(a_completion_in_the_clear_is_refused),
+        TEST(after_a_failure_nothing_goes_in_the_clear),
+        TEST(a_lost_fail_message_changes_nothing_but_the_bit),
+        TEST(an_aggregated_unit_is_all_or_nothing),
+        TEST(the_aer_registers_say_what_happened),
+        TEST(a_read_among_posted_requests_is_refused),
+        TEST(a_payload_without_its_pcrc_is_dropped),
+        TEST(a_requester_for_whom_the_stream_is_not_is_refused),
+        TEST(a_unit_without_end_is_refused),
+        TEST(a_unit_under_two_key_sets_is_refused),
+        TEST(an_ide_tlp_passes_a_switch_only_by_flow_through),
+        TEST(refreshes_lose_nothing),
+        CU_TEST_INFO_NULL,
+    };
+    return run_link_tests(tests);
 }

@@ -342,18 +342,18 @@ static void another_traffic_class_is_not_on_the_stream(void)
     expect_secure(true);
 }
 
-static const struct link_test tests[] = {
-    TEST(a_selective_stream),
-    TEST(an_aggregating_stream_with_everything),
-    TEST(a_link_stream),
-    TEST(a_stream_through_a_switch),
-    TEST(the_prefix_names_stream_sub_stream_and_key_set),
-    TEST(an_encrypted_completion_of_a_request_in_the_clear_is_refused),
-    TEST(a_completion_with_the_wrong_t_bit_is_refused),
-    TEST(another_traffic_class_is_not_on_the_stream),
-};
-
 int main(void)
 {
-    return run_link_tests(tests, sizeof tests / sizeof tests[0]);
+    CU_TestInfo tests[] = {
+        TEST(a_selective_stream),
+        TEST(an_aggregating_stream_with_everything),
+        TEST(a_link_stream),
+        TEST(a_stream_through_a_switch),
+        TEST(the_prefix_names_stream_sub_stream_and_key_set),
+        TEST(an_encrypted_completion_of_a_request_in_the_clear_is_refused),
+        TEST(a_completion_with_the_wrong_t_bit_is_refused),
+        TEST(another_traffic_class_is_not_on_the_stream),
+        CU_TEST_INFO_NULL,
+    };
+    return run_link_tests(tests);
 }

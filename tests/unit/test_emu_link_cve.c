@@ -193,22 +193,22 @@ static void a_write_held_over_stop_and_start_is_refused(void)
     CU_ASSERT_TRUE(bar_is(0, 2, 4));
 }
 
-static const struct link_test tests[] = {
-    TEST(a_read_that_passes_a_write_is_detected),
-    TEST(a_completion_that_passes_dma_is_detected),
-    TEST(no_number_of_writes_lets_a_read_pass),
-    TEST(a_read_may_not_pass_a_sync_either),
-    TEST(many_writes_without_reads_are_no_error),
-    TEST(a_completion_after_its_timeout_reaches_nobody),
-    TEST(a_tag_is_not_used_again_while_its_completion_may_come),
-    TEST(a_write_held_over_a_refresh_is_refused),
-    TEST(a_write_held_over_a_stop_is_refused),
-    TEST(a_write_held_over_two_refreshes_is_refused),
-    TEST(a_write_lost_before_a_refresh_is_missed_after_it),
-    TEST(a_write_held_over_stop_and_start_is_refused),
-};
-
 int main(void)
 {
-    return run_link_tests(tests, sizeof tests / sizeof tests[0]);
+    CU_TestInfo tests[] = {
+        TEST(a_read_that_passes_a_write_is_detected),
+        TEST(a_completion_that_passes_dma_is_detected),
+        TEST(no_number_of_writes_lets_a_read_pass),
+        TEST(a_read_may_not_pass_a_sync_either),
+        TEST(many_writes_without_reads_are_no_error),
+        TEST(a_completion_after_its_timeout_reaches_nobody),
+        TEST(a_tag_is_not_used_again_while_its_completion_may_come),
+        TEST(a_write_held_over_a_refresh_is_refused),
+        TEST(a_write_held_over_a_stop_is_refused),
+        TEST(a_write_held_over_two_refreshes_is_refused),
+        TEST(a_write_lost_before_a_refresh_is_missed_after_it),
+        TEST(a_write_held_over_stop_and_start_is_refused),
+        CU_TEST_INFO_NULL,
+    };
+    return run_link_tests(tests);
 }

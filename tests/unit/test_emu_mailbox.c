@@ -5,6 +5,7 @@
 #include "check.h"
 #include "root_port/pcie_regs.h"
 #include "spdm/transport.h"
+#include "suite.h"
 #include "tools/ide-emu/mailbox.h"
 
 #define HEADER 0x00000001u /* PCI-SIG, discovery */
@@ -222,25 +223,22 @@ static int tear_down(void)
 
 int main(void)
 {
-    if (CU_initialize_registry() != CUE_SUCCESS)
-        return 1;
-    CU_pSuite suite = CU_add_suite("emulated mailbox", NULL, tear_down);
-    CU_ADD_TEST(suite, an_exchange_goes_from_busy_to_ready_to_idle);
-    CU_ADD_TEST(suite, an_object_of_another_length_than_written_is_discarded);
-    CU_ADD_TEST(suite, go_without_an_object_does_nothing);
-    CU_ADD_TEST(suite, length_zero_means_two_to_the_eighteen_dwords);
-    CU_ADD_TEST(suite, more_than_two_to_the_eighteen_dwords_is_an_error);
-    CU_ADD_TEST(suite, an_error_stays_until_an_abort);
-    CU_ADD_TEST(suite, an_answer_after_an_abort_is_nobodys);
-    CU_ADD_TEST(suite, an_abort_drops_a_half_written_and_a_half_read_object);
-    CU_ADD_TEST(suite, an_object_without_an_answer_leaves_the_mailbox_idle);
-    CU_ADD_TEST(suite, while_busy_writes_are_not_taken);
-    CU_ADD_TEST(suite, writing_over_an_unread_answer_is_an_error);
-    CU_ADD_TEST(suite, acknowledging_what_is_not_there_is_an_error);
-    CU_ADD_TEST(suite, a_mailbox_held_busy_takes_nothing_and_recovers);
-    CU_ADD_TEST(suite, a_deaf_mailbox_shows_an_error_after_an_abort);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(an_exchange_goes_from_busy_to_ready_to_idle),
+        TEST(an_object_of_another_length_than_written_is_discarded),
+        TEST(go_without_an_object_does_nothing),
+        TEST(length_zero_means_two_to_the_eighteen_dwords),
+        TEST(more_than_two_to_the_eighteen_dwords_is_an_error),
+        TEST(an_error_stays_until_an_abort),
+        TEST(an_answer_after_an_abort_is_nobodys),
+        TEST(an_abort_drops_a_half_written_and_a_half_read_object),
+        TEST(an_object_without_an_answer_leaves_the_mailbox_idle),
+        TEST(while_busy_writes_are_not_taken),
+        TEST(writing_over_an_unread_answer_is_an_error),
+        TEST(acknowledging_what_is_not_there_is_an_error),
+        TEST(a_mailbox_held_busy_takes_nothing_and_recovers),
+        TEST(a_deaf_mailbox_shows_an_error_after_an_abort),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run_with("emulated mailbox", NULL, tear_down, tests);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What ide-emu's devices measure, as a requester gets it: in order, signed, and with a log that adds up. */
-#include <CUnit/Basic.h>
 
 #include "check.h"
 #include "loopback.h"
+#include "suite.h"
 #include "tools/ide-emu/measured.h"
 
 static struct loopback pair;
@@ -36,11 +36,9 @@ static void they_are_signed_and_the_log_adds_up(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("ide-emu's measurements", NULL, NULL);
-    CU_ADD_TEST(suite, they_are_signed_and_the_log_adds_up);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(they_are_signed_and_the_log_adds_up),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("ide-emu's measurements", tests);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "suite.h"
 #include "tools/ide-emu/emu.h"
 
 static struct platform p;
@@ -232,19 +233,16 @@ static void the_default_platform_fits(void)
 
 int main(void)
 {
-    if (CU_initialize_registry() != CUE_SUCCESS)
-        return 1;
-    CU_pSuite suite = CU_add_suite("platform files", NULL, NULL);
-    CU_ADD_TEST(suite, least_file_makes_a_port_like_the_default_one);
-    CU_ADD_TEST(suite, every_key_is_taken);
-    CU_ADD_TEST(suite, ide_false_takes_the_capability_away);
-    CU_ADD_TEST(suite, bus_numbers_follow_the_tree);
-    CU_ADD_TEST(suite, what_is_wrong_is_said_with_its_place);
-    CU_ADD_TEST(suite, a_failure_leaves_the_platform_alone);
-    CU_ADD_TEST(suite, too_many_functions_and_levels_are_refused);
-    CU_ADD_TEST(suite, the_default_platform_fits);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(least_file_makes_a_port_like_the_default_one),
+        TEST(every_key_is_taken),
+        TEST(ide_false_takes_the_capability_away),
+        TEST(bus_numbers_follow_the_tree),
+        TEST(what_is_wrong_is_said_with_its_place),
+        TEST(a_failure_leaves_the_platform_alone),
+        TEST(too_many_functions_and_levels_are_refused),
+        TEST(the_default_platform_fits),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("platform files", tests);
 }

@@ -5,6 +5,7 @@
 #include "emu_host.h"
 #include "check.h"
 #include "root_port/ide_stream.h"
+#include "suite.h"
 #include "tools/ide-emu/ide_link.h"
 
 #define STREAM_ID 7u
@@ -443,34 +444,31 @@ static int tear_down(void)
 
 int main(void)
 {
-    if (CU_initialize_registry() != CUE_SUCCESS)
-        return 1;
-    CU_pSuite suite = CU_add_suite("emulated streams", NULL, tear_down);
-    CU_ADD_TEST(suite, keys_and_enable_at_both_ends_make_it_secure);
-    CU_ADD_TEST(suite, enabling_alone_never_does);
-    CU_ADD_TEST(suite, enabled_first_it_becomes_secure_with_the_last_key_started);
-    CU_ADD_TEST(suite, one_key_that_differs_keeps_it_insecure);
-    CU_ADD_TEST(suite, another_stream_id_at_one_end_keeps_it_insecure);
-    CU_ADD_TEST(suite, without_rid_association_it_stays_insecure);
-    CU_ADD_TEST(suite, disabling_one_end_makes_both_insecure_and_wipes_that_one);
-    CU_ADD_TEST(suite, the_end_of_the_session_makes_it_insecure);
-    CU_ADD_TEST(suite, a_refresh_never_leaves_secure);
-    CU_ADD_TEST(suite, a_refresh_to_a_key_the_receiver_does_not_have_fails_there);
-    CU_ADD_TEST(suite, a_transmitter_that_switches_first_fails);
-    CU_ADD_TEST(suite, stopping_keys_in_use_makes_it_insecure);
-    CU_ADD_TEST(suite, keys_in_use_are_not_overwritten);
-    CU_ADD_TEST(suite, go_needs_the_whole_key_set);
-    CU_ADD_TEST(suite, rounds_of_a_key_set_do_not_mix);
-    CU_ADD_TEST(suite, all_keys_of_a_stream_come_from_one_session);
-    CU_ADD_TEST(suite, what_a_port_does_not_have_has_its_status);
-    CU_ADD_TEST(suite, a_stream_through_a_switch_needs_flow_through);
-    CU_ADD_TEST(suite, a_link_stream_is_secure_in_the_same_way);
-    CU_ADD_TEST(suite, a_tlp_that_does_not_authenticate_ends_it);
-    CU_ADD_TEST(suite, with_a_bridged_end_the_known_end_decides);
-    CU_ADD_TEST(suite, with_both_ends_bridged_nothing_is_secure);
-    CU_ADD_TEST(suite, a_port_told_to_stay_insecure_says_so_alone);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(keys_and_enable_at_both_ends_make_it_secure),
+        TEST(enabling_alone_never_does),
+        TEST(enabled_first_it_becomes_secure_with_the_last_key_started),
+        TEST(one_key_that_differs_keeps_it_insecure),
+        TEST(another_stream_id_at_one_end_keeps_it_insecure),
+        TEST(without_rid_association_it_stays_insecure),
+        TEST(disabling_one_end_makes_both_insecure_and_wipes_that_one),
+        TEST(the_end_of_the_session_makes_it_insecure),
+        TEST(a_refresh_never_leaves_secure),
+        TEST(a_refresh_to_a_key_the_receiver_does_not_have_fails_there),
+        TEST(a_transmitter_that_switches_first_fails),
+        TEST(stopping_keys_in_use_makes_it_insecure),
+        TEST(keys_in_use_are_not_overwritten),
+        TEST(go_needs_the_whole_key_set),
+        TEST(rounds_of_a_key_set_do_not_mix),
+        TEST(all_keys_of_a_stream_come_from_one_session),
+        TEST(what_a_port_does_not_have_has_its_status),
+        TEST(a_stream_through_a_switch_needs_flow_through),
+        TEST(a_link_stream_is_secure_in_the_same_way),
+        TEST(a_tlp_that_does_not_authenticate_ends_it),
+        TEST(with_a_bridged_end_the_known_end_decides),
+        TEST(with_both_ends_bridged_nothing_is_secure),
+        TEST(a_port_told_to_stay_insecure_says_so_alone),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run_with("emulated streams", NULL, tear_down, tests);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "suite.h"
 #include "tools/ide-emu/adversary.h"
 #include "tools/ide-emu/ide_tlp.h"
 
@@ -313,43 +314,29 @@ static void it_holds_only_so_many(void)
     adversary_clear(&a);
 }
 
-#define TEST(name)                                                                                           \
-    {                                                                                                        \
-#name, name                                                                                          \
-    }
-static const struct {
-    const char *name;
-    CU_TestFunc run;
-} tests[] = {
-    TEST(a_write_has_the_bytes_that_pcie_says),
-    TEST(a_completion_has_the_bytes_that_pcie_says),
-    TEST(what_is_encoded_is_decoded),
-    TEST(what_has_another_length_is_malformed),
-    TEST(the_prefix_says_what_is_behind_the_payload),
-    TEST(the_iv_is_sub_stream_and_counter),
-    TEST(the_pcrc_is_the_well_known_crc),
-    TEST(what_is_sealed_opens_and_nothing_of_it_is_legible),
-    TEST(every_bit_of_a_unit_counts),
-    TEST(a_wrong_pcrc_is_told_from_a_wrong_mac),
-    TEST(attacks_do_what_they_say),
-    TEST(it_tells_its_victims_apart),
-    TEST(what_is_no_attack_is_not_taken_for_one),
-    TEST(it_holds_only_so_many),
-};
-
 int main(void)
 {
+    CU_TestInfo tests[] = {
+        TEST(a_write_has_the_bytes_that_pcie_says),
+        TEST(a_completion_has_the_bytes_that_pcie_says),
+        TEST(what_is_encoded_is_decoded),
+        TEST(what_has_another_length_is_malformed),
+        TEST(the_prefix_says_what_is_behind_the_payload),
+        TEST(the_iv_is_sub_stream_and_counter),
+        TEST(the_pcrc_is_the_well_known_crc),
+        TEST(what_is_sealed_opens_and_nothing_of_it_is_legible),
+        TEST(every_bit_of_a_unit_counts),
+        TEST(a_wrong_pcrc_is_told_from_a_wrong_mac),
+        TEST(attacks_do_what_they_say),
+        TEST(it_tells_its_victims_apart),
+        TEST(what_is_no_attack_is_not_taken_for_one),
+        TEST(it_holds_only_so_many),
+        CU_TEST_INFO_NULL,
+    };
     static const uint8_t raw[32] = {1, 2, 3};
     if (aead_set_key(&key, AEAD_AES_256_GCM, raw) != IDE_OK)
         return EXIT_FAILURE;
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("tlp", NULL, NULL);
-    for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
-        CU_add_test(suite, tests[i].name, tests[i].run);
-    CU_basic_set_mode(CU_BRM_NORMAL);
-    CU_basic_run_tests();
+    int failed = suite_run("tlp", tests);
     aead_clear(&key);
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? EXIT_FAILURE : EXIT_SUCCESS;
+    return failed;
 }

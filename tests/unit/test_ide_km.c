@@ -4,6 +4,7 @@
 #include "ide_km/messages.h"
 #include "ide_km/responder.h"
 #include "loopback.h"
+#include "suite.h"
 
 static struct loopback l;
 static struct ide_km_responder km;
@@ -548,31 +549,29 @@ static void a_query_resp_of_another_port_is_refused(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("IDE_KM", NULL, NULL);
-    CU_ADD_TEST(suite, key_travels_in_the_documented_order);
-    CU_ADD_TEST(suite, objects_are_as_recorded);
-    CU_ADD_TEST(suite, each_selector_goes_there_and_back);
-    CU_ADD_TEST(suite, query_resp_wants_whole_dwords_that_fit);
-    CU_ADD_TEST(suite, a_key_set_has_six_different_keys);
-    CU_ADD_TEST(suite, a_bad_generator_gives_no_keys);
-    CU_ADD_TEST(suite, query_brings_the_port);
-    CU_ADD_TEST(suite, query_of_a_port_that_is_not_there_is_refused);
-    CU_ADD_TEST(suite, key_prog_brings_the_key);
-    CU_ADD_TEST(suite, key_prog_leaves_no_key_behind);
-    CU_ADD_TEST(suite, each_refusal_is_told_with_its_status);
-    CU_ADD_TEST(suite, go_and_stop_reach_the_port);
-    CU_ADD_TEST(suite, refused_go_and_stop_are_errors);
-    CU_ADD_TEST(suite, the_port_hears_of_the_sessions_end);
-    CU_ADD_TEST(suite, a_closed_session_is_refused);
-    CU_ADD_TEST(suite, outside_a_session_nothing_is_answered);
-    CU_ADD_TEST(suite, key_prog_of_wrong_length_has_its_status);
-    CU_ADD_TEST(suite, key_prog_of_an_unknown_sub_stream_has_its_status);
-    CU_ADD_TEST(suite, malformed_requests_are_errors);
-    CU_ADD_TEST(suite, wrong_answers_are_named);
-    CU_ADD_TEST(suite, a_query_resp_of_another_port_is_refused);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(key_travels_in_the_documented_order),
+        TEST(objects_are_as_recorded),
+        TEST(each_selector_goes_there_and_back),
+        TEST(query_resp_wants_whole_dwords_that_fit),
+        TEST(a_key_set_has_six_different_keys),
+        TEST(a_bad_generator_gives_no_keys),
+        TEST(query_brings_the_port),
+        TEST(query_of_a_port_that_is_not_there_is_refused),
+        TEST(key_prog_brings_the_key),
+        TEST(key_prog_leaves_no_key_behind),
+        TEST(each_refusal_is_told_with_its_status),
+        TEST(go_and_stop_reach_the_port),
+        TEST(refused_go_and_stop_are_errors),
+        TEST(the_port_hears_of_the_sessions_end),
+        TEST(a_closed_session_is_refused),
+        TEST(outside_a_session_nothing_is_answered),
+        TEST(key_prog_of_wrong_length_has_its_status),
+        TEST(key_prog_of_an_unknown_sub_stream_has_its_status),
+        TEST(malformed_requests_are_errors),
+        TEST(wrong_answers_are_named),
+        TEST(a_query_resp_of_another_port_is_refused),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("IDE_KM", tests);
 }

@@ -7,11 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <CUnit/Basic.h>
-
 #include "cert_builder.h"
 #include "spdm/cursor.h"
 #include "spdm/identity.h"
+#include "suite.h"
 
 #define NOW         1800000000 /* 2027-01-15 */
 #define END_OF_2099 4102444799 /* what the builder's certificates say */
@@ -581,11 +580,6 @@ static void every_curve_is_verified(void)
     }
 }
 
-#define TEST(function)                                                                                       \
-    {                                                                                                        \
-#function, function                                                                                  \
-    }
-
 int main(void)
 {
     CU_TestInfo tests[] = {
@@ -613,14 +607,9 @@ int main(void)
         TEST(every_curve_is_verified),
         CU_TEST_INFO_NULL,
     };
-    CU_SuiteInfo suites[] = {{.pName = "identity", .pTests = tests}, CU_SUITE_INFO_NULL};
-    if (!test_keys_open(KEY_EC_P384) || CU_initialize_registry() != CUE_SUCCESS ||
-        CU_register_suites(suites) != CUE_SUCCESS)
+    if (!test_keys_open(KEY_EC_P384))
         return 1;
-    CU_basic_set_mode(CU_BRM_NORMAL);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
+    int failed = suite_run("identity", tests);
     test_keys_close();
-    return failures == 0 ? 0 : 1;
+    return failed;
 }

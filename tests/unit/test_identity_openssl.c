@@ -5,10 +5,9 @@
 #include <string.h>
 #include <time.h>
 
-#include <CUnit/Basic.h>
-
 #include "cert_builder.h"
 #include "spdm/identity.h"
+#include "suite.h"
 
 #define NAME "Vendor=1B36:Device=0010:CC=010802:REV=02:SSVID=1AF4:SSID=1100"
 
@@ -175,11 +174,6 @@ static void an_altered_rsa_signature_is_refused(void)
     CU_ASSERT_STRING_EQUAL(fault.field, "signature");
 }
 
-#define TEST(function)                                                                                       \
-    {                                                                                                        \
-#function, function                                                                                  \
-    }
-
 int main(void)
 {
     CU_TestInfo tests[] = {
@@ -188,12 +182,5 @@ int main(void)
         TEST(an_altered_rsa_signature_is_refused), TEST(a_pss_salt_of_another_length_is_refused),
         TEST(an_rsa_exponent_of_one_is_refused),   CU_TEST_INFO_NULL,
     };
-    CU_SuiteInfo suites[] = {{.pName = "identity_openssl", .pTests = tests}, CU_SUITE_INFO_NULL};
-    if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-        return 1;
-    CU_basic_set_mode(CU_BRM_NORMAL);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures == 0 ? 0 : 1;
+    return suite_run("identity_openssl", tests);
 }

@@ -3,6 +3,7 @@
 #include "check.h"
 #include "session/key_schedule.h"
 #include "spdm/cursor.h"
+#include "suite.h"
 #include "vector_file.h"
 
 /* A place in a recording. */
@@ -217,20 +218,18 @@ static void the_data_stage_forgets_the_handshake(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("key schedule", NULL, NULL);
-    CU_ADD_TEST(suite, spdm12_sha384_aes256);
-    CU_ADD_TEST(suite, spdm11_sha256_aes128);
-    CU_ADD_TEST(suite, spdm12_sha256_chacha20);
-    CU_ADD_TEST(suite, spdm12_sha512_aes256);
-    CU_ADD_TEST(suite, spdm13_sha384_aes256);
-    CU_ADD_TEST(suite, spdm14_sha384_aes256);
-    CU_ADD_TEST(suite, spdm12_ffdhe3072);
-    CU_ADD_TEST(suite, each_function_has_its_stage);
-    CU_ADD_TEST(suite, without_algorithms_there_is_no_handshake);
-    CU_ADD_TEST(suite, the_data_stage_forgets_the_handshake);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(spdm12_sha384_aes256),
+        TEST(spdm11_sha256_aes128),
+        TEST(spdm12_sha256_chacha20),
+        TEST(spdm12_sha512_aes256),
+        TEST(spdm13_sha384_aes256),
+        TEST(spdm14_sha384_aes256),
+        TEST(spdm12_ffdhe3072),
+        TEST(each_function_has_its_stage),
+        TEST(without_algorithms_there_is_no_handshake),
+        TEST(the_data_stage_forgets_the_handshake),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("key schedule", tests);
 }

@@ -4,6 +4,7 @@
 #include "loopback.h"
 #include "session/messages.h"
 #include "spdm/cursor.h"
+#include "suite.h"
 
 static struct loopback l;
 
@@ -376,28 +377,26 @@ static void without_a_tag_nothing_is_sent(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("KEY_UPDATE", NULL, NULL);
-    CU_ADD_TEST(suite, update_key_changes_the_requesters_key);
-    CU_ADD_TEST(suite, update_all_keys_changes_both);
-    CU_ADD_TEST(suite, updates_follow_each_other);
-    CU_ADD_TEST(suite, nothing_of_the_old_keys_is_left);
-    CU_ADD_TEST(suite, it_is_due_before_the_numbers_end);
-    CU_ADD_TEST(suite, refused_update_leaves_the_old_keys);
-    CU_ADD_TEST(suite, busy_is_waited_for);
-    CU_ADD_TEST(suite, another_tag_leaves_the_old_keys);
-    CU_ADD_TEST(suite, another_operation_leaves_the_old_keys);
-    CU_ADD_TEST(suite, an_answer_under_the_old_key_is_refused);
-    CU_ADD_TEST(suite, a_failed_verification_leaves_the_old_keys);
-    CU_ADD_TEST(suite, after_it_the_keys_are_not_updated_again);
-    CU_ADD_TEST(suite, an_altered_answer_ends_the_attempt);
-    CU_ADD_TEST(suite, an_altered_request_while_pending_ends_the_session);
-    CU_ADD_TEST(suite, the_device_goes_back_with_the_requester);
-    CU_ADD_TEST(suite, other_operations_are_refused);
-    CU_ADD_TEST(suite, without_the_capability_it_is_refused);
-    CU_ADD_TEST(suite, without_a_tag_nothing_is_sent);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(update_key_changes_the_requesters_key),
+        TEST(update_all_keys_changes_both),
+        TEST(updates_follow_each_other),
+        TEST(nothing_of_the_old_keys_is_left),
+        TEST(it_is_due_before_the_numbers_end),
+        TEST(refused_update_leaves_the_old_keys),
+        TEST(busy_is_waited_for),
+        TEST(another_tag_leaves_the_old_keys),
+        TEST(another_operation_leaves_the_old_keys),
+        TEST(an_answer_under_the_old_key_is_refused),
+        TEST(a_failed_verification_leaves_the_old_keys),
+        TEST(after_it_the_keys_are_not_updated_again),
+        TEST(an_altered_answer_ends_the_attempt),
+        TEST(an_altered_request_while_pending_ends_the_session),
+        TEST(the_device_goes_back_with_the_requester),
+        TEST(other_operations_are_refused),
+        TEST(without_the_capability_it_is_refused),
+        TEST(without_a_tag_nothing_is_sent),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("KEY_UPDATE", tests);
 }

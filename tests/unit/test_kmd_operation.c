@@ -2,6 +2,7 @@
 /* Operations without threads or devices: what is handed out, what is undone, what is said.
  * tools/ide-kmd/operation.h */
 #include "check.h"
+#include "suite.h"
 #include "tools/ide-kmd/operation.h"
 
 #define JOBS_MAX 64
@@ -419,26 +420,24 @@ static void attest_is_one_step_at_one_end(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("ide-kmd operations", NULL, NULL);
-    CU_ADD_TEST(suite, establish_brings_the_stream_up);
-    CU_ADD_TEST(suite, one_ends_receive_keys_are_the_others_transmit_keys);
-    CU_ADD_TEST(suite, establish_undoes_what_it_had_started);
-    CU_ADD_TEST(suite, undoing_goes_backwards);
-    CU_ADD_TEST(suite, a_session_that_others_use_is_not_ended);
-    CU_ADD_TEST(suite, what_cannot_be_turned_off_is_not_forgotten);
-    CU_ADD_TEST(suite, without_random_numbers_no_key_is_given);
-    CU_ADD_TEST(suite, rekey_changes_the_key_set_and_stops_the_old_one);
-    CU_ADD_TEST(suite, a_rekey_that_fails_early_takes_the_new_keys_back);
-    CU_ADD_TEST(suite, a_rekey_that_fails_late_keeps_both_sets_and_the_next_completes_it);
-    CU_ADD_TEST(suite, stop_turns_off_all_that_may_be_on);
-    CU_ADD_TEST(suite, a_stop_that_fails_may_be_tried_again);
-    CU_ADD_TEST(suite, what_is_cancelled_is_undone);
-    CU_ADD_TEST(suite, a_stop_is_not_cancelled);
-    CU_ADD_TEST(suite, nobody_looks_while_the_ends_differ);
-    CU_ADD_TEST(suite, attest_is_one_step_at_one_end);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(establish_brings_the_stream_up),
+        TEST(one_ends_receive_keys_are_the_others_transmit_keys),
+        TEST(establish_undoes_what_it_had_started),
+        TEST(undoing_goes_backwards),
+        TEST(a_session_that_others_use_is_not_ended),
+        TEST(what_cannot_be_turned_off_is_not_forgotten),
+        TEST(without_random_numbers_no_key_is_given),
+        TEST(rekey_changes_the_key_set_and_stops_the_old_one),
+        TEST(a_rekey_that_fails_early_takes_the_new_keys_back),
+        TEST(a_rekey_that_fails_late_keeps_both_sets_and_the_next_completes_it),
+        TEST(stop_turns_off_all_that_may_be_on),
+        TEST(a_stop_that_fails_may_be_tried_again),
+        TEST(what_is_cancelled_is_undone),
+        TEST(a_stop_is_not_cancelled),
+        TEST(nobody_looks_while_the_ends_differ),
+        TEST(attest_is_one_step_at_one_end),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("ide-kmd operations", tests);
 }

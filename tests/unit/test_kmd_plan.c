@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "check.h"
+#include "suite.h"
 #include "tools/ide-kmd/plan.h"
 
 /* What happened, in order: a step's start or end. */
@@ -195,20 +196,18 @@ static void every_step_has_a_name_and_a_text(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("ide-kmd plans", NULL, NULL);
-    CU_ADD_TEST(suite, establish_keeps_the_order);
-    CU_ADD_TEST(suite, rekey_keeps_the_order);
-    CU_ADD_TEST(suite, stop_keeps_the_order);
-    CU_ADD_TEST(suite, rekey_never_touches_enable_or_registers);
-    CU_ADD_TEST(suite, both_ends_work_side_by_side);
-    CU_ADD_TEST(suite, a_failure_starts_nothing_more_and_waits_for_what_runs);
-    CU_ADD_TEST(suite, stop_goes_on_after_a_failure);
-    CU_ADD_TEST(suite, what_is_skipped_is_not_waited_for);
-    CU_ADD_TEST(suite, register_steps_count_for_both_ends);
-    CU_ADD_TEST(suite, every_step_has_a_name_and_a_text);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(establish_keeps_the_order),
+        TEST(rekey_keeps_the_order),
+        TEST(stop_keeps_the_order),
+        TEST(rekey_never_touches_enable_or_registers),
+        TEST(both_ends_work_side_by_side),
+        TEST(a_failure_starts_nothing_more_and_waits_for_what_runs),
+        TEST(stop_goes_on_after_a_failure),
+        TEST(what_is_skipped_is_not_waited_for),
+        TEST(register_steps_count_for_both_ends),
+        TEST(every_step_has_a_name_and_a_text),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("ide-kmd plans", tests);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "check.h"
+#include "suite.h"
 #include "tools/ide-kmd/request.h"
 
 static struct request request;
@@ -181,23 +182,22 @@ static void errors_of_a_session_differ_by_step(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("ide-kmd requests", NULL, NULL);
-    CU_ADD_TEST(suite, each_verb_is_understood);
-    CU_ADD_TEST(suite, all_members_arrive);
-    CU_ADD_TEST(suite, what_is_no_json_is_refused);
-    CU_ADD_TEST(suite, a_member_that_lacks_is_named);
-    CU_ADD_TEST(suite, a_member_of_a_wrong_type_is_named);
-    CU_ADD_TEST(suite, a_member_that_the_verb_does_not_know_is_refused);
-    CU_ADD_TEST(suite, values_out_of_range_are_refused);
-    CU_ADD_TEST(suite, an_id_that_could_be_read_comes_back);
-    CU_ADD_TEST(suite, an_id_has_a_longest_length);
-    CU_ADD_TEST(suite, a_request_has_a_longest_length);
-    CU_ADD_TEST(suite, a_failure_says_all_that_is_known);
-    CU_ADD_TEST(suite, errors_of_a_session_differ_by_step);
-    CU_basic_run_tests();
+    CU_TestInfo tests[] = {
+        TEST(each_verb_is_understood),
+        TEST(all_members_arrive),
+        TEST(what_is_no_json_is_refused),
+        TEST(a_member_that_lacks_is_named),
+        TEST(a_member_of_a_wrong_type_is_named),
+        TEST(a_member_that_the_verb_does_not_know_is_refused),
+        TEST(values_out_of_range_are_refused),
+        TEST(an_id_that_could_be_read_comes_back),
+        TEST(an_id_has_a_longest_length),
+        TEST(a_request_has_a_longest_length),
+        TEST(a_failure_says_all_that_is_known),
+        TEST(errors_of_a_session_differ_by_step),
+        CU_TEST_INFO_NULL,
+    };
+    int failed = suite_run("ide-kmd requests", tests);
     request_release(&request);
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    return failed;
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "suite.h"
 #include "tools/common/api.h"
 #include "tools/common/duration.h"
 #include "tools/ide-kmd/stream.h"
@@ -199,18 +200,16 @@ static void durations_are_read_as_people_write_them(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("ide-kmd trust, streams, common", NULL, NULL);
-    CU_ADD_TEST(suite, pem_and_der_files_are_read);
-    CU_ADD_TEST(suite, an_empty_folder_trusts_nobody);
-    CU_ADD_TEST(suite, a_missing_folder_trusts_nobody);
-    CU_ADD_TEST(suite, a_file_that_is_no_certificate_is_named);
-    CU_ADD_TEST(suite, a_file_that_is_too_long_is_refused);
-    CU_ADD_TEST(suite, streams_are_found_by_either_end);
-    CU_ADD_TEST(suite, the_events_endpoint_follows_from_the_other);
-    CU_ADD_TEST(suite, durations_are_read_as_people_write_them);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(pem_and_der_files_are_read),
+        TEST(an_empty_folder_trusts_nobody),
+        TEST(a_missing_folder_trusts_nobody),
+        TEST(a_file_that_is_no_certificate_is_named),
+        TEST(a_file_that_is_too_long_is_refused),
+        TEST(streams_are_found_by_either_end),
+        TEST(the_events_endpoint_follows_from_the_other),
+        TEST(durations_are_read_as_people_write_them),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("ide-kmd trust, streams, common", tests);
 }

@@ -6,12 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <CUnit/Basic.h>
-
 #include "check.h"
 #include "loopback.h"
 #include "session/messages.h"
 #include "spdm/cursor.h"
+#include "suite.h"
 
 static struct loopback loop;
 static uint8_t requester_large[16384], device_large[32768];
@@ -405,23 +404,21 @@ static void a_device_that_lost_its_state(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("later", NULL, NULL);
-    CU_ADD_TEST(suite, a_response_is_asked_for_until_it_is_ready);
-    CU_ADD_TEST(suite, a_challenge_later);
-    CU_ADD_TEST(suite, a_handshake_later);
-    CU_ADD_TEST(suite, busy_is_waited_for_in_a_handshake_too);
-    CU_ADD_TEST(suite, a_peer_that_is_never_ready);
-    CU_ADD_TEST(suite, large_messages_later);
-    CU_ADD_TEST(suite, a_wrong_question_changes_nothing);
-    CU_ADD_TEST(suite, a_session_takes_its_pending_request_with_it);
-    CU_ADD_TEST(suite, negotiation_does_not_wait);
-    CU_ADD_TEST(suite, cryptography_has_its_time);
-    CU_ADD_TEST(suite, each_error_has_its_code);
-    CU_ADD_TEST(suite, each_code_is_understood);
-    CU_ADD_TEST(suite, a_device_that_lost_its_state);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(a_response_is_asked_for_until_it_is_ready),
+        TEST(a_challenge_later),
+        TEST(a_handshake_later),
+        TEST(busy_is_waited_for_in_a_handshake_too),
+        TEST(a_peer_that_is_never_ready),
+        TEST(large_messages_later),
+        TEST(a_wrong_question_changes_nothing),
+        TEST(a_session_takes_its_pending_request_with_it),
+        TEST(negotiation_does_not_wait),
+        TEST(cryptography_has_its_time),
+        TEST(each_error_has_its_code),
+        TEST(each_code_is_understood),
+        TEST(a_device_that_lost_its_state),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("later", tests);
 }

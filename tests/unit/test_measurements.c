@@ -3,11 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <CUnit/Basic.h>
-
 #include "check.h"
 #include "measured_device.h"
 #include "spdm_pair.h"
+#include "suite.h"
 
 static struct device_identity identity;
 static struct spdm_pair pair;
@@ -371,28 +370,26 @@ static int make_identity(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("measurements", make_identity, NULL);
-    CU_ADD_TEST(suite, all_of_them_in_each_version);
-    CU_ADD_TEST(suite, one_by_one);
-    CU_ADD_TEST(suite, raw_bit_streams);
-    CU_ADD_TEST(suite, a_device_without_a_measurement_hash);
-    CU_ADD_TEST(suite, one_signature_covers_several_requests);
-    CU_ADD_TEST(suite, the_signature_covers_what_came_before_it);
-    CU_ADD_TEST(suite, indices_of_a_list_are_indices);
-    CU_ADD_TEST(suite, another_request_makes_l1l2_null);
-    CU_ADD_TEST(suite, an_error_makes_l1l2_null);
-    CU_ADD_TEST(suite, a_wrong_signature_publishes_nothing);
-    CU_ADD_TEST(suite, a_replayed_response_is_refused);
-    CU_ADD_TEST(suite, a_record_that_does_not_fit_is_not_cut);
-    CU_ADD_TEST(suite, as_many_as_there_are_indices);
-    CU_ADD_TEST(suite, a_record_longer_than_a_transfer);
-    CU_ADD_TEST(suite, a_requester_asks_only_for_what_there_is);
-    CU_ADD_TEST(suite, a_request_cut_off_anywhere_is_invalid);
-    CU_ADD_TEST(suite, what_a_device_refuses);
-    CU_ADD_TEST(suite, a_session_without_l1l2);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(all_of_them_in_each_version),
+        TEST(one_by_one),
+        TEST(raw_bit_streams),
+        TEST(a_device_without_a_measurement_hash),
+        TEST(one_signature_covers_several_requests),
+        TEST(the_signature_covers_what_came_before_it),
+        TEST(indices_of_a_list_are_indices),
+        TEST(another_request_makes_l1l2_null),
+        TEST(an_error_makes_l1l2_null),
+        TEST(a_wrong_signature_publishes_nothing),
+        TEST(a_replayed_response_is_refused),
+        TEST(a_record_that_does_not_fit_is_not_cut),
+        TEST(as_many_as_there_are_indices),
+        TEST(a_record_longer_than_a_transfer),
+        TEST(a_requester_asks_only_for_what_there_is),
+        TEST(a_request_cut_off_anywhere_is_invalid),
+        TEST(what_a_device_refuses),
+        TEST(a_session_without_l1l2),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run_with("measurements", make_identity, NULL, tests);
 }

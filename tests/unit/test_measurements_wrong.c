@@ -2,11 +2,10 @@
 /* MEASUREMENTS with one field wrong: the error that names it, and nothing published. */
 #include <string.h>
 
-#include <CUnit/Basic.h>
-
 #include "check.h"
 #include "measured_device.h"
 #include "spdm_pair.h"
+#include "suite.h"
 
 #define SVN 0x10u
 
@@ -245,19 +244,17 @@ static int make_identity(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("wrong MEASUREMENTS", make_identity, NULL);
-    CU_ADD_TEST(suite, a_single_measurement);
-    CU_ADD_TEST(suite, several_measurements);
-    CU_ADD_TEST(suite, the_number_of_measurements);
-    CU_ADD_TEST(suite, cut_off_anywhere);
-    CU_ADD_TEST(suite, what_a_signed_response_says_of_itself);
-    CU_ADD_TEST(suite, the_context_comes_back);
-    CU_ADD_TEST(suite, opaque_data_without_a_format);
-    CU_ADD_TEST(suite, a_digest_where_only_raw_was_agreed_on);
-    CU_ADD_TEST(suite, the_fault_names_the_measurement);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(a_single_measurement),
+        TEST(several_measurements),
+        TEST(the_number_of_measurements),
+        TEST(cut_off_anywhere),
+        TEST(what_a_signed_response_says_of_itself),
+        TEST(the_context_comes_back),
+        TEST(opaque_data_without_a_format),
+        TEST(a_digest_where_only_raw_was_agreed_on),
+        TEST(the_fault_names_the_measurement),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run_with("wrong MEASUREMENTS", make_identity, NULL, tests);
 }

@@ -2,11 +2,10 @@
 /* GET_MEASUREMENT_EXTENSION_LOG: portions, what a peer may get wrong, and what a log adds up to. */
 #include <string.h>
 
-#include <CUnit/Basic.h>
-
 #include "check.h"
 #include "measured_device.h"
 #include "spdm_pair.h"
+#include "suite.h"
 
 #define NAME "MEASUREMENT_EXTENSION_LOG"
 
@@ -265,18 +264,16 @@ static int make_identity(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("measurement extension log", make_identity, NULL);
-    CU_ADD_TEST(suite, a_log_that_adds_up);
-    CU_ADD_TEST(suite, a_log_of_another_implementation);
-    CU_ADD_TEST(suite, a_long_log_comes_in_portions);
-    CU_ADD_TEST(suite, portions_must_fit_together);
-    CU_ADD_TEST(suite, a_portion_is_neither_empty_nor_longer_than_asked_for);
-    CU_ADD_TEST(suite, a_requester_asks_only_for_what_there_is);
-    CU_ADD_TEST(suite, what_a_selection_must_be);
-    CU_ADD_TEST(suite, what_a_device_refuses);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(a_log_that_adds_up),
+        TEST(a_log_of_another_implementation),
+        TEST(a_long_log_comes_in_portions),
+        TEST(portions_must_fit_together),
+        TEST(a_portion_is_neither_empty_nor_longer_than_asked_for),
+        TEST(a_requester_asks_only_for_what_there_is),
+        TEST(what_a_selection_must_be),
+        TEST(what_a_device_refuses),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run_with("measurement extension log", make_identity, NULL, tests);
 }

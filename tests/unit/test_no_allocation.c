@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "spdm/crypto_wolf.h"
+#include "suite.h"
 #include <wolfssl/wolfcrypt/memory.h>
 
 static struct loopback l;
@@ -272,19 +273,18 @@ static void without_memory_there_is_no_generator(void)
 
 int main(void)
 {
-    if (CU_initialize_registry() != CUE_SUCCESS || wolfSSL_SetAllocators(wolf_malloc, free, wolf_realloc) != 0)
+    CU_TestInfo tests[] = {
+        TEST(an_allocation_is_noticed),
+        TEST(without_memory_there_is_no_generator),
+        TEST(conversations_do_not_allocate),
+        TEST(no_kind_of_key_allocates),
+        TEST(no_algorithm_allocates),
+        CU_TEST_INFO_NULL,
+    };
+    if (wolfSSL_SetAllocators(wolf_malloc, free, wolf_realloc) != 0)
         return 1;
     may_allocate = wolfcrypt_allocates();
     if (may_allocate)
         puts("skipped for wolfCrypt, which as it is built here allocates for elliptic curves; the layers are tested");
-    CU_pSuite suite = CU_add_suite("no allocation", NULL, NULL);
-    CU_ADD_TEST(suite, an_allocation_is_noticed);
-    CU_ADD_TEST(suite, without_memory_there_is_no_generator);
-    CU_ADD_TEST(suite, conversations_do_not_allocate);
-    CU_ADD_TEST(suite, no_kind_of_key_allocates);
-    CU_ADD_TEST(suite, no_algorithm_allocates);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    return suite_run("no allocation", tests);
 }

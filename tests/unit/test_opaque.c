@@ -2,6 +2,7 @@
 /* The opaque data that chooses the version of secured messages, in both formats. */
 #include "check.h"
 #include "session/opaque.h"
+#include "suite.h"
 
 static const struct spdm_params spdm12 = {.version = SPDM_VERSION_12, .opaque_format = 1};
 static const struct spdm_params spdm11 = {.version = SPDM_VERSION_11};
@@ -216,21 +217,19 @@ static void without_the_format_there_is_no_session(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("opaque data", NULL, NULL);
-    CU_ADD_TEST(suite, recorded_data_reads);
-    CU_ADD_TEST(suite, ours_is_written_as_recorded);
-    CU_ADD_TEST(suite, the_highest_common_version_is_chosen);
-    CU_ADD_TEST(suite, no_common_version_is_named);
-    CU_ADD_TEST(suite, more_versions_than_there_are_is_short);
-    CU_ADD_TEST(suite, a_version_that_is_not_ours_was_not_offered);
-    CU_ADD_TEST(suite, each_truncation_is_refused);
-    CU_ADD_TEST(suite, each_field_is_checked);
-    CU_ADD_TEST(suite, other_elements_are_skipped);
-    CU_ADD_TEST(suite, two_selections_are_refused);
-    CU_ADD_TEST(suite, without_the_format_there_is_no_session);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(recorded_data_reads),
+        TEST(ours_is_written_as_recorded),
+        TEST(the_highest_common_version_is_chosen),
+        TEST(no_common_version_is_named),
+        TEST(more_versions_than_there_are_is_short),
+        TEST(a_version_that_is_not_ours_was_not_offered),
+        TEST(each_truncation_is_refused),
+        TEST(each_field_is_checked),
+        TEST(other_elements_are_skipped),
+        TEST(two_selections_are_refused),
+        TEST(without_the_format_there_is_no_session),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("opaque data", tests);
 }

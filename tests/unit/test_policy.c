@@ -2,6 +2,7 @@
 /* spdm/policy.h by itself. What comes of a policy between two sides is in test_algorithms.c. */
 #include "check.h"
 #include "spdm/policy.h"
+#include "suite.h"
 
 static void the_default_is_what_cma_asks_for(void)
 {
@@ -81,15 +82,13 @@ static void the_order_is_the_users(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("policy", NULL, NULL);
-    CU_ADD_TEST(suite, the_default_is_what_cma_asks_for);
-    CU_ADD_TEST(suite, everything_is_all_that_is_built_in);
-    CU_ADD_TEST(suite, no_policy_is_all);
-    CU_ADD_TEST(suite, strength_is_a_filter_over_all_kinds);
-    CU_ADD_TEST(suite, the_order_is_the_users);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(the_default_is_what_cma_asks_for),
+        TEST(everything_is_all_that_is_built_in),
+        TEST(no_policy_is_all),
+        TEST(strength_is_a_filter_over_all_kinds),
+        TEST(the_order_is_the_users),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("policy", tests);
 }

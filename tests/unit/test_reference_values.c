@@ -2,12 +2,11 @@
 /* Measurements against reference values, and summary hashes in CHALLENGE_AUTH against both. */
 #include <string.h>
 
-#include <CUnit/Basic.h>
-
 #include "check.h"
 #include "measured_device.h"
 #include "spdm/reference_values.h"
 #include "spdm_pair.h"
+#include "suite.h"
 
 static struct device_identity identity;
 static struct spdm_pair pair;
@@ -238,24 +237,22 @@ static int make_identity(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("reference values", make_identity, NULL);
-    CU_ADD_TEST(suite, equal_values_are_right);
-    CU_ADD_TEST(suite, each_bit_of_a_value_matters);
-    CU_ADD_TEST(suite, a_shorter_or_longer_value_is_another);
-    CU_ADD_TEST(suite, what_is_expected_must_be_measured);
-    CU_ADD_TEST(suite, what_is_measured_besides);
-    CU_ADD_TEST(suite, one_of_several_values);
-    CU_ADD_TEST(suite, no_values_and_no_record);
-    CU_ADD_TEST(suite, a_summary_of_all);
-    CU_ADD_TEST(suite, a_summary_of_the_tcb);
-    CU_ADD_TEST(suite, without_a_tcb_the_summary_is_zeros);
-    CU_ADD_TEST(suite, none_was_asked_for);
-    CU_ADD_TEST(suite, an_altered_summary_is_not_kept);
-    CU_ADD_TEST(suite, nobody_to_ask);
-    CU_ADD_TEST(suite, a_device_knows_three_types);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(equal_values_are_right),
+        TEST(each_bit_of_a_value_matters),
+        TEST(a_shorter_or_longer_value_is_another),
+        TEST(what_is_expected_must_be_measured),
+        TEST(what_is_measured_besides),
+        TEST(one_of_several_values),
+        TEST(no_values_and_no_record),
+        TEST(a_summary_of_all),
+        TEST(a_summary_of_the_tcb),
+        TEST(without_a_tcb_the_summary_is_zeros),
+        TEST(none_was_asked_for),
+        TEST(an_altered_summary_is_not_kept),
+        TEST(nobody_to_ask),
+        TEST(a_device_knows_three_types),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run_with("reference values", make_identity, NULL, tests);
 }

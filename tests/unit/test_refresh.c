@@ -10,6 +10,7 @@
 
 #include "check.h"
 #include "kmd_rig.h"
+#include "suite.h"
 
 #define REFRESHES 1000u
 #define PAUSE_NS  500000
@@ -281,17 +282,14 @@ static void without_its_session_a_stream_keeps_its_keys(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("refresh", NULL, NULL);
-    CU_ADD_TEST(suite, a_thousand_refreshes_under_traffic);
-    CU_ADD_TEST(suite, a_failure_at_any_step_with_mailboxes);
-    CU_ADD_TEST(suite, a_failure_at_any_step_with_a_key_unit);
-    CU_ADD_TEST(suite, a_failure_at_any_step_with_a_root_of_trust);
-    CU_ADD_TEST(suite, a_port_that_refuses_keeps_its_old_keys);
-    CU_ADD_TEST(suite, without_its_session_a_stream_keeps_its_keys);
-    CU_basic_set_mode(CU_BRM_NORMAL);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? EXIT_FAILURE : EXIT_SUCCESS;
+    CU_TestInfo tests[] = {
+        TEST(a_thousand_refreshes_under_traffic),
+        TEST(a_failure_at_any_step_with_mailboxes),
+        TEST(a_failure_at_any_step_with_a_key_unit),
+        TEST(a_failure_at_any_step_with_a_root_of_trust),
+        TEST(a_port_that_refuses_keeps_its_old_keys),
+        TEST(without_its_session_a_stream_keeps_its_keys),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("refresh", tests);
 }

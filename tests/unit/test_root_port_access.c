@@ -8,6 +8,7 @@
 
 #include "root_port/pcie_access.h"
 #include "root_port/topology.h"
+#include "suite.h"
 #include "test_root_port_fake.h"
 
 /* One tree at a time, removed at the end of its test. */
@@ -266,5 +267,5 @@ int main(void)
         {"topology of unreadable functions is an error", topology_of_unreadable_functions_is_an_error},
         CU_TEST_INFO_NULL,
     };
-    return fake_run("root_port: libpci", tests);
+    return suite_run("root_port: libpci", tests);
 }

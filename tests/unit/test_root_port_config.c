@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "root_port/pcie_bdf.h"
+#include "suite.h"
 #include "test_root_port_fake.h"
 
 static void bdf_takes_the_full_form(void)
@@ -350,5 +351,5 @@ int main(void)
         {"wait on the system clock ends", wait_on_the_system_clock_ends},
         CU_TEST_INFO_NULL,
     };
-    return fake_run("root_port: configuration space", tests);
+    return suite_run("root_port: configuration space", tests);
 }

@@ -2,6 +2,7 @@
 /* The DOE mailbox against a device that behaves, and against the same device with one thing wrong. */
 #include <string.h>
 
+#include "suite.h"
 #include "test_root_port_mailbox.h"
 
 static void put_dword(uint8_t *at, uint32_t value)
@@ -578,5 +579,5 @@ int main(void)
         {"find lists all that fit", find_lists_all_that_fit},
         CU_TEST_INFO_NULL,
     };
-    return fake_run("root_port: DOE mailbox", tests);
+    return suite_run("root_port: DOE mailbox", tests);
 }

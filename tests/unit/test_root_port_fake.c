@@ -120,15 +120,3 @@ void fake_put_ext_cap(struct fake_function *function, unsigned offset, uint16_t 
 {
     fake_put32(function, offset, id | 1u << 16 | next << 20);
 }
-
-int fake_run(const char *name, CU_TestInfo *tests)
-{
-    CU_SuiteInfo suites[] = {{name, NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
-    if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-        return 1;
-    CU_basic_set_mode(CU_BRM_NORMAL);
-    CU_basic_run_tests();
-    int failed = CU_get_number_of_failures() != 0 || CU_get_number_of_tests_run() == 0;
-    CU_cleanup_registry();
-    return failed;
-}

@@ -65,7 +65,4 @@ void fake_put_bridge(struct fake_function *function, uint8_t primary, uint8_t se
 /* An extended capability's header. */
 void fake_put_ext_cap(struct fake_function *function, unsigned offset, uint16_t id, unsigned next);
 
-/* Runs the suite; the value for main(). */
-int fake_run(const char *name, CU_TestInfo *tests);
-
 #endif

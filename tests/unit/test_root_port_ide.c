@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "root_port/ide_stream.h"
+#include "suite.h"
 #include "test_root_port_fake.h"
 
 #define CAP 0x200u
@@ -525,5 +526,5 @@ int main(void)
         {"failing writes are told, the rest is undone", failing_writes_are_told_and_the_rest_is_undone},
         CU_TEST_INFO_NULL,
     };
-    return fake_run("root_port: IDE capability and stream", tests);
+    return suite_run("root_port: IDE capability and stream", tests);
 }

@@ -7,6 +7,7 @@
 #include "check.h"
 #include "root_port/kcu_memory.h"
 #include "root_port/key_provider.h"
+#include "suite.h"
 #include "test_root_port_fake.h"
 
 #define STREAMS  3u
@@ -497,5 +498,5 @@ int main(void)
         {"memory is mapped where it can be", memory_is_mapped_where_it_can_be},
         CU_TEST_INFO_NULL,
     };
-    return fake_run("key unit", tests);
+    return suite_run("key unit", tests);
 }

@@ -3,6 +3,7 @@
 #include "check.h"
 #include "root_port/keyp.h"
 #include "spdm/cursor.h"
+#include "suite.h"
 
 #define TABLE_MAX 8192
 
@@ -192,12 +193,5 @@ int main(void)
         {"a file that is not there is no table", a_file_that_is_not_there_is_no_table},
         CU_TEST_INFO_NULL,
     };
-    CU_SuiteInfo suites[] = {{"KEYP", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
-    if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-        return 1;
-    CU_basic_set_mode(CU_BRM_VERBOSE);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures != 0;
+    return suite_run("KEYP", tests);
 }

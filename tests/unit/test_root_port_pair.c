@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "root_port/ide_stream.h"
+#include "suite.h"
 #include "test_root_port_fake.h"
 
 #define CAP    0x200u
@@ -519,5 +520,5 @@ int main(void)
         {"attached streams are taken down", attached_streams_are_taken_down},
         CU_TEST_INFO_NULL,
     };
-    return fake_run("root_port: both ends of a stream", tests);
+    return suite_run("root_port: both ends of a stream", tests);
 }

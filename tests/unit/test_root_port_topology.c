@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Trees from bus numbers, also from numbers that a device made up. */
 #include "root_port/topology.h"
+#include "suite.h"
 #include "test_root_port_fake.h"
 
 static struct pcie_bdf bdf_of(const char *text)
@@ -297,5 +298,5 @@ int main(void)
         {"function that is gone is not added", function_that_is_gone_is_not_added},
         CU_TEST_INFO_NULL,
     };
-    return fake_run("root_port: topology", tests);
+    return suite_run("root_port: topology", tests);
 }

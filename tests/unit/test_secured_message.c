@@ -2,6 +2,7 @@
 /* DSP0277 records as DOE carries them. */
 #include "check.h"
 #include "secured_cma/secured_message.h"
+#include "suite.h"
 
 #define ID       0x12345678u
 #define OVERHEAD (SECURED_HEADROOM + AEAD_TAG_SIZE)
@@ -285,30 +286,28 @@ static void a_new_key_starts_at_zero_and_an_old_one_where_it_stopped(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("secured messages", NULL, NULL);
-    CU_ADD_TEST(suite, goes_there_with_each_cipher);
-    CU_ADD_TEST(suite, frame_is_as_on_the_wire);
-    CU_ADD_TEST(suite, random_padding_is_taken_off);
-    CU_ADD_TEST(suite, doe_padding_is_ignored);
-    CU_ADD_TEST(suite, more_than_doe_padding_is_long);
-    CU_ADD_TEST(suite, each_truncation_is_short);
-    CU_ADD_TEST(suite, each_flipped_bit_is_found);
-    CU_ADD_TEST(suite, length_below_tag_is_refused);
-    CU_ADD_TEST(suite, length_beyond_the_object_is_short);
-    CU_ADD_TEST(suite, another_session_is_refused);
-    CU_ADD_TEST(suite, replay_is_refused);
-    CU_ADD_TEST(suite, a_lost_record_is_noticed);
-    CU_ADD_TEST(suite, what_failed_is_not_left_readable);
-    CU_ADD_TEST(suite, inner_length_is_checked);
-    CU_ADD_TEST(suite, an_empty_message_goes_too);
-    CU_ADD_TEST(suite, numbers_end);
-    CU_ADD_TEST(suite, a_buffer_too_small_is_refused);
-    CU_ADD_TEST(suite, lengths_do_not_wrap);
-    CU_ADD_TEST(suite, without_a_key_nothing_goes);
-    CU_ADD_TEST(suite, a_new_key_starts_at_zero_and_an_old_one_where_it_stopped);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(goes_there_with_each_cipher),
+        TEST(frame_is_as_on_the_wire),
+        TEST(random_padding_is_taken_off),
+        TEST(doe_padding_is_ignored),
+        TEST(more_than_doe_padding_is_long),
+        TEST(each_truncation_is_short),
+        TEST(each_flipped_bit_is_found),
+        TEST(length_below_tag_is_refused),
+        TEST(length_beyond_the_object_is_short),
+        TEST(another_session_is_refused),
+        TEST(replay_is_refused),
+        TEST(a_lost_record_is_noticed),
+        TEST(what_failed_is_not_left_readable),
+        TEST(inner_length_is_checked),
+        TEST(an_empty_message_goes_too),
+        TEST(numbers_end),
+        TEST(a_buffer_too_small_is_refused),
+        TEST(lengths_do_not_wrap),
+        TEST(without_a_key_nothing_goes),
+        TEST(a_new_key_starts_at_zero_and_an_old_one_where_it_stopped),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("secured messages", tests);
 }

@@ -6,12 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <CUnit/Basic.h>
-
 #include "check.h"
 #include "loopback.h"
 #include "session/messages.h"
 #include "spdm/cursor.h"
+#include "suite.h"
 
 #define DEVICE_CAPS                                                                                          \
     (SPDM_CAP_SET_CERT | SPDM_CAP_CSR | SPDM_CAP_CERT_INSTALL_RESET | SPDM_CAP_EP_INFO_SIG | SPDM_CAP_EVENT | \
@@ -724,25 +723,23 @@ static void answers_about_something_else(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("services", NULL, NULL);
-    CU_ADD_TEST(suite, signing_requests);
-    CU_ADD_TEST(suite, certificates);
-    CU_ADD_TEST(suite, key_pairs);
-    CU_ADD_TEST(suite, desires_beyond_the_capabilities);
-    CU_ADD_TEST(suite, endpoint_info_signed);
-    CU_ADD_TEST(suite, endpoint_info_unsigned);
-    CU_ADD_TEST(suite, endpoint_info_altered);
-    CU_ADD_TEST(suite, events);
-    CU_ADD_TEST(suite, each_in_its_version_and_place);
-    CU_ADD_TEST(suite, cut_off_anywhere_and_too_long);
-    CU_ADD_TEST(suite, responses_cut_off_anywhere);
-    CU_ADD_TEST(suite, without_the_capability_or_the_op);
-    CU_ADD_TEST(suite, fields_out_of_bounds);
-    CU_ADD_TEST(suite, a_peer_that_cannot_is_not_asked);
-    CU_ADD_TEST(suite, answers_about_something_else);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(signing_requests),
+        TEST(certificates),
+        TEST(key_pairs),
+        TEST(desires_beyond_the_capabilities),
+        TEST(endpoint_info_signed),
+        TEST(endpoint_info_unsigned),
+        TEST(endpoint_info_altered),
+        TEST(events),
+        TEST(each_in_its_version_and_place),
+        TEST(cut_off_anywhere_and_too_long),
+        TEST(responses_cut_off_anywhere),
+        TEST(without_the_capability_or_the_op),
+        TEST(fields_out_of_bounds),
+        TEST(a_peer_that_cannot_is_not_asked),
+        TEST(answers_about_something_else),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("services", tests);
 }

@@ -5,6 +5,7 @@
 #include "loopback.h"
 #include "session/messages.h"
 #include "spdm/cursor.h"
+#include "suite.h"
 
 #include <stdlib.h>
 
@@ -532,40 +533,38 @@ static void session_requests_want_a_session(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("sessions", NULL, NULL);
-    CU_ADD_TEST(suite, opens_with_each_algorithm);
-    CU_ADD_TEST(suite, opens_after_authentication);
-    CU_ADD_TEST(suite, ends_when_asked);
-    CU_ADD_TEST(suite, a_zeroed_session_is_safe);
-    CU_ADD_TEST(suite, two_sessions_live_side_by_side);
-    CU_ADD_TEST(suite, more_than_the_device_has_are_refused);
-    CU_ADD_TEST(suite, an_unverified_peer_is_refused);
-    CU_ADD_TEST(suite, before_negotiation_is_refused);
-    CU_ADD_TEST(suite, a_device_without_the_capability_is_refused);
-    CU_ADD_TEST(suite, without_a_generator_nothing_is_sent);
-    CU_ADD_TEST(suite, the_layout_is_as_thought);
-    CU_ADD_TEST(suite, an_altered_response_does_not_match_its_signature);
-    CU_ADD_TEST(suite, a_foreign_key_signs_in_vain);
-    CU_ADD_TEST(suite, another_chain_does_not_match_the_signature);
-    CU_ADD_TEST(suite, altered_negotiation_does_not_match_the_signature);
-    CU_ADD_TEST(suite, wrong_verify_data_is_refused);
-    CU_ADD_TEST(suite, mutual_authentication_was_not_offered);
-    CU_ADD_TEST(suite, an_unoffered_record_version_is_refused);
-    CU_ADD_TEST(suite, no_record_version_is_refused);
-    CU_ADD_TEST(suite, a_point_off_the_curve_is_refused);
-    CU_ADD_TEST(suite, a_heartbeat_that_was_not_offered_is_refused);
-    CU_ADD_TEST(suite, each_truncation_is_short);
-    CU_ADD_TEST(suite, an_altered_finish_ends_the_handshake);
-    CU_ADD_TEST(suite, an_altered_finish_rsp_is_refused);
-    CU_ADD_TEST(suite, wrong_requester_verify_data_ends_the_handshake);
-    CU_ADD_TEST(suite, a_signature_that_was_not_asked_for_ends_the_handshake);
-    CU_ADD_TEST(suite, each_truncated_finish_ends_the_handshake);
-    CU_ADD_TEST(suite, nothing_but_finish_is_answered_in_the_handshake);
-    CU_ADD_TEST(suite, finish_only_after_key_exchange);
-    CU_ADD_TEST(suite, session_requests_want_a_session);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(opens_with_each_algorithm),
+        TEST(opens_after_authentication),
+        TEST(ends_when_asked),
+        TEST(a_zeroed_session_is_safe),
+        TEST(two_sessions_live_side_by_side),
+        TEST(more_than_the_device_has_are_refused),
+        TEST(an_unverified_peer_is_refused),
+        TEST(before_negotiation_is_refused),
+        TEST(a_device_without_the_capability_is_refused),
+        TEST(without_a_generator_nothing_is_sent),
+        TEST(the_layout_is_as_thought),
+        TEST(an_altered_response_does_not_match_its_signature),
+        TEST(a_foreign_key_signs_in_vain),
+        TEST(another_chain_does_not_match_the_signature),
+        TEST(altered_negotiation_does_not_match_the_signature),
+        TEST(wrong_verify_data_is_refused),
+        TEST(mutual_authentication_was_not_offered),
+        TEST(an_unoffered_record_version_is_refused),
+        TEST(no_record_version_is_refused),
+        TEST(a_point_off_the_curve_is_refused),
+        TEST(a_heartbeat_that_was_not_offered_is_refused),
+        TEST(each_truncation_is_short),
+        TEST(an_altered_finish_ends_the_handshake),
+        TEST(an_altered_finish_rsp_is_refused),
+        TEST(wrong_requester_verify_data_ends_the_handshake),
+        TEST(a_signature_that_was_not_asked_for_ends_the_handshake),
+        TEST(each_truncated_finish_ends_the_handshake),
+        TEST(nothing_but_finish_is_answered_in_the_handshake),
+        TEST(finish_only_after_key_exchange),
+        TEST(session_requests_want_a_session),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("sessions", tests);
 }

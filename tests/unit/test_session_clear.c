@@ -4,6 +4,7 @@
 #include "loopback.h"
 #include "session/messages.h"
 #include "spdm/cursor.h"
+#include "suite.h"
 
 static struct loopback l;
 
@@ -277,22 +278,20 @@ static void a_handshake_can_be_given_up_for_another(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("the handshake in the clear", NULL, NULL);
-    CU_ADD_TEST(suite, opens_without_a_record);
-    CU_ADD_TEST(suite, two_sessions_live_side_by_side);
-    CU_ADD_TEST(suite, one_side_alone_does_not_make_it);
-    CU_ADD_TEST(suite, an_altered_finish_ends_the_handshake);
-    CU_ADD_TEST(suite, an_altered_finish_rsp_is_refused);
-    CU_ADD_TEST(suite, an_altered_key_exchange_rsp_is_refused);
-    CU_ADD_TEST(suite, each_truncated_finish_rsp_is_short);
-    CU_ADD_TEST(suite, finish_only_after_key_exchange);
-    CU_ADD_TEST(suite, a_replayed_finish_changes_nothing);
-    CU_ADD_TEST(suite, finish_of_an_older_handshake_does_not_finish_the_latest);
-    CU_ADD_TEST(suite, no_record_is_taken_before_finish);
-    CU_ADD_TEST(suite, a_handshake_can_be_given_up_for_another);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(opens_without_a_record),
+        TEST(two_sessions_live_side_by_side),
+        TEST(one_side_alone_does_not_make_it),
+        TEST(an_altered_finish_ends_the_handshake),
+        TEST(an_altered_finish_rsp_is_refused),
+        TEST(an_altered_key_exchange_rsp_is_refused),
+        TEST(each_truncated_finish_rsp_is_short),
+        TEST(finish_only_after_key_exchange),
+        TEST(a_replayed_finish_changes_nothing),
+        TEST(finish_of_an_older_handshake_does_not_finish_the_latest),
+        TEST(no_record_is_taken_before_finish),
+        TEST(a_handshake_can_be_given_up_for_another),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("the handshake in the clear", tests);
 }

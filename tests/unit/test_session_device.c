@@ -4,6 +4,7 @@
 #include "loopback.h"
 #include "session/messages.h"
 #include "spdm/cursor.h"
+#include "suite.h"
 
 static struct loopback l;
 
@@ -241,25 +242,23 @@ static void a_small_buffer_gets_no_session(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("a device's sessions", NULL, NULL);
-    CU_ADD_TEST(suite, a_good_request_begins_a_session);
-    CU_ADD_TEST(suite, the_same_request_twice_has_two_ids);
-    CU_ADD_TEST(suite, ids_differ_even_if_the_generator_repeats_itself);
-    CU_ADD_TEST(suite, the_policy_is_kept);
-    CU_ADD_TEST(suite, an_empty_slot_is_refused);
-    CU_ADD_TEST(suite, an_opaque_length_beyond_the_limit_is_refused);
-    CU_ADD_TEST(suite, no_common_record_version_is_refused);
-    CU_ADD_TEST(suite, no_opaque_data_is_refused);
-    CU_ADD_TEST(suite, a_point_off_the_curve_is_refused);
-    CU_ADD_TEST(suite, each_truncation_is_refused);
-    CU_ADD_TEST(suite, without_a_generator_it_fails_and_nothing_is_left);
-    CU_ADD_TEST(suite, without_the_capability_it_is_refused);
-    CU_ADD_TEST(suite, a_requester_without_encryption_is_refused);
-    CU_ADD_TEST(suite, before_negotiation_it_is_refused);
-    CU_ADD_TEST(suite, a_small_buffer_gets_no_session);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(a_good_request_begins_a_session),
+        TEST(the_same_request_twice_has_two_ids),
+        TEST(ids_differ_even_if_the_generator_repeats_itself),
+        TEST(the_policy_is_kept),
+        TEST(an_empty_slot_is_refused),
+        TEST(an_opaque_length_beyond_the_limit_is_refused),
+        TEST(no_common_record_version_is_refused),
+        TEST(no_opaque_data_is_refused),
+        TEST(a_point_off_the_curve_is_refused),
+        TEST(each_truncation_is_refused),
+        TEST(without_a_generator_it_fails_and_nothing_is_left),
+        TEST(without_the_capability_it_is_refused),
+        TEST(a_requester_without_encryption_is_refused),
+        TEST(before_negotiation_it_is_refused),
+        TEST(a_small_buffer_gets_no_session),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("a device's sessions", tests);
 }

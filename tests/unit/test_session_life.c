@@ -4,6 +4,7 @@
 #include "loopback.h"
 #include "session/messages.h"
 #include "spdm/cursor.h"
+#include "suite.h"
 
 static struct loopback l;
 static const uint8_t digests_request[] = {SPDM_VERSION_12, SPDM_GET_DIGESTS, 0, 0};
@@ -571,38 +572,36 @@ static void a_message_as_long_as_may_be_fits(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("sessions' lives", NULL, NULL);
-    CU_ADD_TEST(suite, each_flipped_bit_of_a_request_ends_the_session);
-    CU_ADD_TEST(suite, each_flipped_bit_of_a_response_ends_the_attempt);
-    CU_ADD_TEST(suite, a_replayed_request_ends_the_session);
-    CU_ADD_TEST(suite, a_replayed_response_ends_the_attempt);
-    CU_ADD_TEST(suite, a_lost_message_ends_the_attempt);
-    CU_ADD_TEST(suite, records_of_two_sessions_are_not_mixed_up);
-    CU_ADD_TEST(suite, a_record_in_the_clear_type_is_no_session);
-    CU_ADD_TEST(suite, objects_of_other_types_are_dropped);
-    CU_ADD_TEST(suite, discovery_is_answered);
-    CU_ADD_TEST(suite, numbers_that_are_used_up_end_the_session);
-    CU_ADD_TEST(suite, what_is_too_long_for_its_message_is_refused);
-    CU_ADD_TEST(suite, heartbeats_keep_a_session_alive);
-    CU_ADD_TEST(suite, any_request_counts_as_a_heartbeat);
-    CU_ADD_TEST(suite, a_silent_session_ends_after_twice_the_period);
-    CU_ADD_TEST(suite, without_a_period_there_is_no_heartbeat);
-    CU_ADD_TEST(suite, without_the_capability_there_is_no_period);
-    CU_ADD_TEST(suite, get_version_ends_all_sessions);
-    CU_ADD_TEST(suite, a_device_reset_ends_all_sessions);
-    CU_ADD_TEST(suite, a_connection_that_was_reset_ends_the_session);
-    CU_ADD_TEST(suite, busy_is_waited_for_in_the_session);
-    CU_ADD_TEST(suite, busy_for_ever_is_given_up_and_the_session_stays);
-    CU_ADD_TEST(suite, request_resynch_ends_the_session);
-    CU_ADD_TEST(suite, request_resynch_outside_ends_all_sessions);
-    CU_ADD_TEST(suite, a_session_can_be_opened_again);
-    CU_ADD_TEST(suite, wrong_answers_are_named);
-    CU_ADD_TEST(suite, vendor_messages_go_there_and_back);
-    CU_ADD_TEST(suite, vendor_messages_outside_a_session_are_refused);
-    CU_ADD_TEST(suite, a_message_as_long_as_may_be_fits);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(each_flipped_bit_of_a_request_ends_the_session),
+        TEST(each_flipped_bit_of_a_response_ends_the_attempt),
+        TEST(a_replayed_request_ends_the_session),
+        TEST(a_replayed_response_ends_the_attempt),
+        TEST(a_lost_message_ends_the_attempt),
+        TEST(records_of_two_sessions_are_not_mixed_up),
+        TEST(a_record_in_the_clear_type_is_no_session),
+        TEST(objects_of_other_types_are_dropped),
+        TEST(discovery_is_answered),
+        TEST(numbers_that_are_used_up_end_the_session),
+        TEST(what_is_too_long_for_its_message_is_refused),
+        TEST(heartbeats_keep_a_session_alive),
+        TEST(any_request_counts_as_a_heartbeat),
+        TEST(a_silent_session_ends_after_twice_the_period),
+        TEST(without_a_period_there_is_no_heartbeat),
+        TEST(without_the_capability_there_is_no_period),
+        TEST(get_version_ends_all_sessions),
+        TEST(a_device_reset_ends_all_sessions),
+        TEST(a_connection_that_was_reset_ends_the_session),
+        TEST(busy_is_waited_for_in_the_session),
+        TEST(busy_for_ever_is_given_up_and_the_session_stays),
+        TEST(request_resynch_ends_the_session),
+        TEST(request_resynch_outside_ends_all_sessions),
+        TEST(a_session_can_be_opened_again),
+        TEST(wrong_answers_are_named),
+        TEST(vendor_messages_go_there_and_back),
+        TEST(vendor_messages_outside_a_session_are_refused),
+        TEST(a_message_as_long_as_may_be_fits),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("sessions' lives", tests);
 }

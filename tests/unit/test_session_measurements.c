@@ -2,12 +2,11 @@
 /* Measurements within sessions: each has its own L1/L2; summaries in KEY_EXCHANGE_RSP; the extension log. */
 #include <string.h>
 
-#include <CUnit/Basic.h>
-
 #include "check.h"
 #include "loopback.h"
 #include "measured_device.h"
 #include "spdm/reference_values.h"
+#include "suite.h"
 
 static struct loopback pair;
 static uint8_t record[1024], wanted[1024];
@@ -228,21 +227,19 @@ static void a_record_longer_than_a_transfer(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("measurements in sessions", NULL, NULL);
-    CU_ADD_TEST(suite, signed_and_not_in_each_version);
-    CU_ADD_TEST(suite, each_session_has_its_own_l1l2);
-    CU_ADD_TEST(suite, another_request_in_the_session_makes_it_null);
-    CU_ADD_TEST(suite, no_session_no_measurements);
-    CU_ADD_TEST(suite, resynch_ends_the_session);
-    CU_ADD_TEST(suite, a_summary_in_key_exchange);
-    CU_ADD_TEST(suite, an_altered_summary_ends_the_handshake);
-    CU_ADD_TEST(suite, a_summary_that_nobody_has);
-    CU_ADD_TEST(suite, a_type_that_there_is_not);
-    CU_ADD_TEST(suite, the_log_in_a_session);
-    CU_ADD_TEST(suite, a_record_longer_than_a_transfer);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(signed_and_not_in_each_version),
+        TEST(each_session_has_its_own_l1l2),
+        TEST(another_request_in_the_session_makes_it_null),
+        TEST(no_session_no_measurements),
+        TEST(resynch_ends_the_session),
+        TEST(a_summary_in_key_exchange),
+        TEST(an_altered_summary_ends_the_handshake),
+        TEST(a_summary_that_nobody_has),
+        TEST(a_type_that_there_is_not),
+        TEST(the_log_in_a_session),
+        TEST(a_record_longer_than_a_transfer),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("measurements in sessions", tests);
 }

@@ -6,6 +6,7 @@
 #include "session/messages.h"
 #include "spdm/chain.h"
 #include "spdm/cursor.h"
+#include "suite.h"
 
 static struct loopback l;
 static struct device_identity host;          /* who the requester is */
@@ -511,32 +512,30 @@ static void each_slot_of_the_device(void)
 
 int main(void)
 {
+    CU_TestInfo tests[] = {
+        TEST(each_form_in_each_version),
+        TEST(each_slot_of_the_requester),
+        TEST(a_known_requester_is_not_asked_again),
+        TEST(small_portions_make_a_chain_too),
+        TEST(a_requester_that_cannot_gets_a_session_if_it_need_not),
+        TEST(provisioned_keys_of_both_sides),
+        TEST(another_provisioned_key_does_not_match),
+        TEST(a_provisioned_key_that_is_none_is_refused),
+        TEST(a_requester_that_cannot_is_refused),
+        TEST(an_untrusted_requester_is_refused),
+        TEST(a_chain_without_its_key_is_refused),
+        TEST(an_empty_slot_is_refused),
+        TEST(a_chain_that_does_not_fit_is_refused),
+        TEST(finish_without_the_signature_that_was_asked_for_is_refused),
+        TEST(finish_before_the_chain_is_known_is_refused),
+        TEST(handshakes_are_not_mixed_up),
+        TEST(requests_out_of_turn_are_refused),
+        TEST(wrong_answers_end_the_handshake),
+        TEST(what_the_requester_cannot_is_refused),
+        TEST(each_slot_of_the_device),
+        CU_TEST_INFO_NULL,
+    };
     if (!device_identity_make(&host, "mutual", "P-256", HASH_SHA256))
         return 1;
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("mutual authentication", NULL, NULL);
-    CU_ADD_TEST(suite, each_form_in_each_version);
-    CU_ADD_TEST(suite, each_slot_of_the_requester);
-    CU_ADD_TEST(suite, a_known_requester_is_not_asked_again);
-    CU_ADD_TEST(suite, small_portions_make_a_chain_too);
-    CU_ADD_TEST(suite, a_requester_that_cannot_gets_a_session_if_it_need_not);
-    CU_ADD_TEST(suite, provisioned_keys_of_both_sides);
-    CU_ADD_TEST(suite, another_provisioned_key_does_not_match);
-    CU_ADD_TEST(suite, a_provisioned_key_that_is_none_is_refused);
-    CU_ADD_TEST(suite, a_requester_that_cannot_is_refused);
-    CU_ADD_TEST(suite, an_untrusted_requester_is_refused);
-    CU_ADD_TEST(suite, a_chain_without_its_key_is_refused);
-    CU_ADD_TEST(suite, an_empty_slot_is_refused);
-    CU_ADD_TEST(suite, a_chain_that_does_not_fit_is_refused);
-    CU_ADD_TEST(suite, finish_without_the_signature_that_was_asked_for_is_refused);
-    CU_ADD_TEST(suite, finish_before_the_chain_is_known_is_refused);
-    CU_ADD_TEST(suite, handshakes_are_not_mixed_up);
-    CU_ADD_TEST(suite, requests_out_of_turn_are_refused);
-    CU_ADD_TEST(suite, wrong_answers_end_the_handshake);
-    CU_ADD_TEST(suite, what_the_requester_cannot_is_refused);
-    CU_ADD_TEST(suite, each_slot_of_the_device);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    return suite_run("mutual authentication", tests);
 }

@@ -4,6 +4,7 @@
 #include "loopback.h"
 #include "session/messages.h"
 #include "spdm/cursor.h"
+#include "suite.h"
 
 static struct loopback l;
 
@@ -453,34 +454,32 @@ static void without_a_generator_nothing_is_left(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("sessions from a PSK", NULL, NULL);
-    CU_ADD_TEST(suite, opens_with_a_context_of_the_device);
-    CU_ADD_TEST(suite, opens_without_a_context_in_one_exchange);
-    CU_ADD_TEST(suite, an_empty_hint_finds_the_key_without_one);
-    CU_ADD_TEST(suite, both_kinds_of_session_live_side_by_side);
-    CU_ADD_TEST(suite, heartbeats_keep_it_alive);
-    CU_ADD_TEST(suite, an_unknown_hint_is_refused);
-    CU_ADD_TEST(suite, another_key_does_not_match);
-    CU_ADD_TEST(suite, an_empty_key_is_refused);
-    CU_ADD_TEST(suite, without_the_capability_nothing_is_sent);
-    CU_ADD_TEST(suite, more_than_the_device_has_are_refused);
-    CU_ADD_TEST(suite, an_altered_response_does_not_match_its_hmac);
-    CU_ADD_TEST(suite, an_unoffered_record_version_is_refused);
-    CU_ADD_TEST(suite, each_truncation_is_short);
-    CU_ADD_TEST(suite, lengths_that_wrap_are_refused);
-    CU_ADD_TEST(suite, a_context_that_was_not_announced_is_refused);
-    CU_ADD_TEST(suite, wrong_requester_verify_data_ends_the_handshake);
-    CU_ADD_TEST(suite, finish_does_not_finish_a_psk_handshake);
-    CU_ADD_TEST(suite, psk_finish_only_after_psk_exchange);
-    CU_ADD_TEST(suite, a_device_without_context_knows_no_psk_finish);
-    CU_ADD_TEST(suite, psk_finish_does_not_finish_a_key_exchange);
-    CU_ADD_TEST(suite, each_truncated_request_is_refused);
-    CU_ADD_TEST(suite, each_length_of_a_request_is_bounded);
-    CU_ADD_TEST(suite, the_policy_is_kept);
-    CU_ADD_TEST(suite, without_a_generator_nothing_is_left);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(opens_with_a_context_of_the_device),
+        TEST(opens_without_a_context_in_one_exchange),
+        TEST(an_empty_hint_finds_the_key_without_one),
+        TEST(both_kinds_of_session_live_side_by_side),
+        TEST(heartbeats_keep_it_alive),
+        TEST(an_unknown_hint_is_refused),
+        TEST(another_key_does_not_match),
+        TEST(an_empty_key_is_refused),
+        TEST(without_the_capability_nothing_is_sent),
+        TEST(more_than_the_device_has_are_refused),
+        TEST(an_altered_response_does_not_match_its_hmac),
+        TEST(an_unoffered_record_version_is_refused),
+        TEST(each_truncation_is_short),
+        TEST(lengths_that_wrap_are_refused),
+        TEST(a_context_that_was_not_announced_is_refused),
+        TEST(wrong_requester_verify_data_ends_the_handshake),
+        TEST(finish_does_not_finish_a_psk_handshake),
+        TEST(psk_finish_only_after_psk_exchange),
+        TEST(a_device_without_context_knows_no_psk_finish),
+        TEST(psk_finish_does_not_finish_a_key_exchange),
+        TEST(each_truncated_request_is_refused),
+        TEST(each_length_of_a_request_is_bounded),
+        TEST(the_policy_is_kept),
+        TEST(without_a_generator_nothing_is_left),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("sessions from a PSK", tests);
 }

@@ -3,6 +3,7 @@
 #include "bytes.h"
 #include "check.h"
 #include "spdm/signature.h"
+#include "suite.h"
 
 #define CONTEXT "responder-challenge_auth signing"
 
@@ -121,18 +122,17 @@ static void nothing_is_signed_that_was_not_negotiated(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("signatures over transcripts", NULL, NULL);
-    CU_ADD_TEST(suite, ecdsa_signs_the_digest_of_the_message);
-    CU_ADD_TEST(suite, eddsa_signs_the_message);
-    CU_ADD_TEST(suite, before_1_2_the_transcript_is_the_digest);
-    CU_ADD_TEST(suite, a_signature_is_of_its_version_and_context);
-    CU_ADD_TEST(suite, nothing_is_signed_that_was_not_negotiated);
+    CU_TestInfo tests[] = {
+        TEST(ecdsa_signs_the_digest_of_the_message),
+        TEST(eddsa_signs_the_message),
+        TEST(before_1_2_the_transcript_is_the_digest),
+        TEST(a_signature_is_of_its_version_and_context),
+        TEST(nothing_is_signed_that_was_not_negotiated),
+        CU_TEST_INFO_NULL,
+    };
     if (drbg_open(&drbg) != IDE_OK)
         return 1;
-    CU_basic_run_tests();
+    int failed = suite_run("signatures over transcripts", tests);
     drbg_close(&drbg);
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    return failed;
 }

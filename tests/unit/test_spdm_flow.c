@@ -3,10 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <CUnit/Basic.h>
-
 #include "spdm/cursor.h"
 #include "spdm_pair.h"
+#include "suite.h"
 
 static struct device_identity p384, p256;
 static struct spdm_pair pair;
@@ -435,11 +434,6 @@ static int make_identities(void)
                : -1;
 }
 
-#define TEST(function)                                                                                       \
-    {                                                                                                        \
-#function, function                                                                                  \
-    }
-
 int main(void)
 {
     CU_TestInfo tests[] = {
@@ -466,12 +460,5 @@ int main(void)
         TEST(digests_are_given_by_slot),
         CU_TEST_INFO_NULL,
     };
-    CU_SuiteInfo suites[] = {{"spdm flow", make_identities, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
-    if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-        return 2;
-    CU_basic_set_mode(CU_BRM_NORMAL);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-    CU_cleanup_registry();
-    return failures > 0;
+    return suite_run_with("spdm flow", make_identities, NULL, tests);
 }

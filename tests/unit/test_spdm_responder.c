@@ -3,10 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <CUnit/Basic.h>
-
 #include "check.h"
 #include "spdm_pair.h"
+#include "suite.h"
 
 static struct device_identity identity;
 static struct spdm_pair pair;
@@ -546,27 +545,25 @@ static int make_identity(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("responder", make_identity, NULL);
-    CU_ADD_TEST(suite, each_request_in_each_state);
-    CU_ADD_TEST(suite, malformed_requests_are_refused_and_change_nothing);
-    CU_ADD_TEST(suite, requests_of_no_length_are_answered);
-    CU_ADD_TEST(suite, a_repeated_request_gets_the_same_answer_once);
-    CU_ADD_TEST(suite, get_version_starts_anew_and_tells);
-    CU_ADD_TEST(suite, version_lists_the_configured_ones);
-    CU_ADD_TEST(suite, a_capability_that_was_not_announced_is_not_served);
-    CU_ADD_TEST(suite, what_belongs_outside_is_refused_in_a_session);
-    CU_ADD_TEST(suite, a_session_does_not_touch_m1m2);
-    CU_ADD_TEST(suite, a_portion_fits_the_peer);
-    CU_ADD_TEST(suite, a_summary_of_nothing_is_absent);
-    CU_ADD_TEST(suite, a_small_buffer_holds_an_error_or_nothing);
-    CU_ADD_TEST(suite, structures_of_unknown_type_are_passed_over);
-    CU_ADD_TEST(suite, extended_algorithms_are_never_selected);
-    CU_ADD_TEST(suite, vendor_requests_go_to_their_vendor);
-    CU_ADD_TEST(suite, vendor_requests_wait_for_negotiation);
-    CU_ADD_TEST(suite, every_error_becomes_an_spdm_error);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(each_request_in_each_state),
+        TEST(malformed_requests_are_refused_and_change_nothing),
+        TEST(requests_of_no_length_are_answered),
+        TEST(a_repeated_request_gets_the_same_answer_once),
+        TEST(get_version_starts_anew_and_tells),
+        TEST(version_lists_the_configured_ones),
+        TEST(a_capability_that_was_not_announced_is_not_served),
+        TEST(what_belongs_outside_is_refused_in_a_session),
+        TEST(a_session_does_not_touch_m1m2),
+        TEST(a_portion_fits_the_peer),
+        TEST(a_summary_of_nothing_is_absent),
+        TEST(a_small_buffer_holds_an_error_or_nothing),
+        TEST(structures_of_unknown_type_are_passed_over),
+        TEST(extended_algorithms_are_never_selected),
+        TEST(vendor_requests_go_to_their_vendor),
+        TEST(vendor_requests_wait_for_negotiation),
+        TEST(every_error_becomes_an_spdm_error),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run_with("responder", make_identity, NULL, tests);
 }

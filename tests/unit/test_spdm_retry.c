@@ -2,9 +2,8 @@
 /* A requester whose peer answers with ERROR, or not at all: what is waited for, how long, and what ends the attempt. */
 #include <string.h>
 
-#include <CUnit/Basic.h>
-
 #include "spdm_pair.h"
+#include "suite.h"
 
 static struct device_identity identity;
 static struct spdm_pair pair;
@@ -207,21 +206,19 @@ static int make_identity(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("retry", make_identity, NULL);
-    CU_ADD_TEST(suite, busy_is_waited_for);
-    CU_ADD_TEST(suite, busy_for_ever_ends_the_attempt);
-    CU_ADD_TEST(suite, request_in_flight_is_tried_again);
-    CU_ADD_TEST(suite, a_response_that_is_not_ready_is_asked_for);
-    CU_ADD_TEST(suite, not_ready_is_bounded);
-    CU_ADD_TEST(suite, not_ready_for_ever_ends_the_attempt);
-    CU_ADD_TEST(suite, request_resynch_forgets_everything);
-    CU_ADD_TEST(suite, other_errors_are_reported_with_their_code);
-    CU_ADD_TEST(suite, an_error_does_not_enter_the_transcript);
-    CU_ADD_TEST(suite, a_dead_transport_is_reported_as_it_is);
-    CU_ADD_TEST(suite, without_random_numbers_there_is_no_challenge);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(busy_is_waited_for),
+        TEST(busy_for_ever_ends_the_attempt),
+        TEST(request_in_flight_is_tried_again),
+        TEST(a_response_that_is_not_ready_is_asked_for),
+        TEST(not_ready_is_bounded),
+        TEST(not_ready_for_ever_ends_the_attempt),
+        TEST(request_resynch_forgets_everything),
+        TEST(other_errors_are_reported_with_their_code),
+        TEST(an_error_does_not_enter_the_transcript),
+        TEST(a_dead_transport_is_reported_as_it_is),
+        TEST(without_random_numbers_there_is_no_challenge),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run_with("retry", make_identity, NULL, tests);
 }

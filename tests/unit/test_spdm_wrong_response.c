@@ -3,9 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <CUnit/Basic.h>
-
 #include "spdm_pair.h"
+#include "suite.h"
 
 static struct device_identity identity;
 static struct spdm_pair pair;
@@ -341,18 +340,16 @@ static int make_identity(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("wrong responses", make_identity, NULL);
-    CU_ADD_TEST(suite, a_wrong_response_ends_the_attempt);
-    CU_ADD_TEST(suite, an_extended_algorithm_was_never_offered);
-    CU_ADD_TEST(suite, an_extended_algorithm_of_a_structure_was_never_offered);
-    CU_ADD_TEST(suite, an_algorithm_that_this_build_lacks_is_not_offered);
-    CU_ADD_TEST(suite, who_measures_selects_how);
-    CU_ADD_TEST(suite, a_responder_with_several_keys_is_asked_for_them);
-    CU_ADD_TEST(suite, the_requesters_context_must_come_back);
-    CU_ADD_TEST(suite, a_request_that_the_peer_cannot_take_is_not_sent);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(a_wrong_response_ends_the_attempt),
+        TEST(an_extended_algorithm_was_never_offered),
+        TEST(an_extended_algorithm_of_a_structure_was_never_offered),
+        TEST(an_algorithm_that_this_build_lacks_is_not_offered),
+        TEST(who_measures_selects_how),
+        TEST(a_responder_with_several_keys_is_asked_for_them),
+        TEST(the_requesters_context_must_come_back),
+        TEST(a_request_that_the_peer_cannot_take_is_not_sent),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run_with("wrong responses", make_identity, NULL, tests);
 }

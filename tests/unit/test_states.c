@@ -7,6 +7,7 @@
 #include "check.h"
 #include "loopback.h"
 #include "session/messages.h"
+#include "suite.h"
 
 #define IN(state)   (1u << (state))
 #define ALL_STATES  0xfu
@@ -243,16 +244,13 @@ static void a_session_outlives_all_that_is_refused(void)
 
 int main(void)
 {
-    if (CU_initialize_registry() != CUE_SUCCESS)
-        return 1;
-    CU_pSuite suite = CU_add_suite("states", NULL, NULL);
-    CU_ADD_TEST(suite, each_rule_has_its_row);
-    CU_ADD_TEST(suite, each_request_in_each_state_outside_sessions);
-    CU_ADD_TEST(suite, each_request_in_a_handshake);
-    CU_ADD_TEST(suite, each_request_in_a_session);
-    CU_ADD_TEST(suite, a_session_outlives_all_that_is_refused);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(each_rule_has_its_row),
+        TEST(each_request_in_each_state_outside_sessions),
+        TEST(each_request_in_a_handshake),
+        TEST(each_request_in_a_session),
+        TEST(a_session_outlives_all_that_is_refused),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("states", tests);
 }

@@ -8,12 +8,11 @@
 #include <string.h>
 #include <time.h>
 
-#include <CUnit/Basic.h>
-
 #include "check.h"
 #include "secured_cma/doe.h"
 #include "spdm/cursor.h"
 #include "spdm/internal.h"
+#include "suite.h"
 #include "vector_file.h"
 
 #define LARGE 65536u
@@ -192,13 +191,11 @@ static void a_responder_does_not_select_them(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("recorded chunks", open_file, close_file);
-    CU_ADD_TEST(suite, recorded_chunks_make_up_their_messages);
-    CU_ADD_TEST(suite, a_requester_does_not_negotiate_them);
-    CU_ADD_TEST(suite, a_responder_does_not_select_them);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(recorded_chunks_make_up_their_messages),
+        TEST(a_requester_does_not_negotiate_them),
+        TEST(a_responder_does_not_select_them),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run_with("recorded chunks", open_file, close_file, tests);
 }

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <CUnit/Basic.h>
-
 #include "secured_cma/doe.h"
 #include "secured_cma/secured_message.h"
 #include "session/key_schedule.h"
@@ -16,6 +14,7 @@
 #include "spdm/identity.h"
 #include "spdm/measurements.h"
 #include "spdm/signature.h"
+#include "suite.h"
 #include "vector_file.h"
 
 #define MESSAGE_MAX 8192
@@ -814,20 +813,18 @@ static void spdm12_rsapss3072_ffdhe3072(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("recorded sessions", NULL, NULL);
-    CU_ADD_TEST(suite, spdm12_p384_sha384_aes256);
-    CU_ADD_TEST(suite, spdm12_p256_sha256_chacha20);
-    CU_ADD_TEST(suite, spdm11_p256_sha256_aes128);
-    CU_ADD_TEST(suite, spdm12_p521_sha512);
-    CU_ADD_TEST(suite, spdm12_psk);
-    CU_ADD_TEST(suite, spdm12_handshake_in_the_clear);
-    CU_ADD_TEST(suite, spdm12_mutual_with_encapsulated_requests);
-    CU_ADD_TEST(suite, spdm13_p384_sha384_aes256);
-    CU_ADD_TEST(suite, spdm14_p384_sha384_aes256);
-    CU_ADD_TEST(suite, spdm12_rsapss3072_ffdhe3072);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(spdm12_p384_sha384_aes256),
+        TEST(spdm12_p256_sha256_chacha20),
+        TEST(spdm11_p256_sha256_aes128),
+        TEST(spdm12_p521_sha512),
+        TEST(spdm12_psk),
+        TEST(spdm12_handshake_in_the_clear),
+        TEST(spdm12_mutual_with_encapsulated_requests),
+        TEST(spdm13_p384_sha384_aes256),
+        TEST(spdm14_p384_sha384_aes256),
+        TEST(spdm12_rsapss3072_ffdhe3072),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("recorded sessions", tests);
 }

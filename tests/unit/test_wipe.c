@@ -8,6 +8,7 @@
 #include "loopback.h"
 #include "secrets.h"
 #include "session/messages.h"
+#include "suite.h"
 
 #define ROWS_MAX 64u
 
@@ -540,28 +541,25 @@ static void stream_keys_end_with_their_programming(void)
 
 int main(void)
 {
-    if (CU_initialize_registry() != CUE_SUCCESS)
-        return 1;
-    CU_pSuite suite = CU_add_suite("wipe", NULL, NULL);
-    CU_ADD_TEST(suite, after_end_session);
-    CU_ADD_TEST(suite, after_it_with_each_algorithm);
-    CU_ADD_TEST(suite, after_close_and_device_reset);
-    CU_ADD_TEST(suite, after_get_version);
-    CU_ADD_TEST(suite, after_a_connection_reset);
-    CU_ADD_TEST(suite, at_once_with_a_connection_reset);
-    CU_ADD_TEST(suite, after_a_session_from_a_psk);
-    CU_ADD_TEST(suite, after_a_handshake_in_the_clear);
-    CU_ADD_TEST(suite, after_a_missing_heartbeat);
-    CU_ADD_TEST(suite, after_request_resynch);
-    CU_ADD_TEST(suite, after_request_resynch_in_the_handshake);
-    CU_ADD_TEST(suite, after_a_failed_handshake);
-    CU_ADD_TEST(suite, handshake_secrets_end_with_the_handshake);
-    CU_ADD_TEST(suite, old_keys_end_with_key_update);
-    CU_ADD_TEST(suite, new_keys_end_with_a_failed_key_update);
-    CU_ADD_TEST(suite, all_keys_end_with_a_lost_key_update);
-    CU_ADD_TEST(suite, stream_keys_end_with_their_programming);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(after_end_session),
+        TEST(after_it_with_each_algorithm),
+        TEST(after_close_and_device_reset),
+        TEST(after_get_version),
+        TEST(after_a_connection_reset),
+        TEST(at_once_with_a_connection_reset),
+        TEST(after_a_session_from_a_psk),
+        TEST(after_a_handshake_in_the_clear),
+        TEST(after_a_missing_heartbeat),
+        TEST(after_request_resynch),
+        TEST(after_request_resynch_in_the_handshake),
+        TEST(after_a_failed_handshake),
+        TEST(handshake_secrets_end_with_the_handshake),
+        TEST(old_keys_end_with_key_update),
+        TEST(new_keys_end_with_a_failed_key_update),
+        TEST(all_keys_end_with_a_lost_key_update),
+        TEST(stream_keys_end_with_their_programming),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("wipe", tests);
 }

@@ -9,6 +9,7 @@
 #include "secrets.h"
 #include "session/internal.h"
 #include "spdm/der.h"
+#include "suite.h"
 
 #define BITS 16u   /* of an algorithm field */
 
@@ -298,18 +299,15 @@ static void the_exchanges_leave_nothing(void)
 
 int main(void)
 {
-    if (CU_initialize_registry() != CUE_SUCCESS)
-        return 1;
-    CU_pSuite suite = CU_add_suite("wipe: the crypto layer", NULL, NULL);
-    CU_ADD_TEST(suite, dhe_leaves_nothing);
-    CU_ADD_TEST(suite, derivations_leave_nothing);
-    CU_ADD_TEST(suite, records_leave_nothing);
-    CU_ADD_TEST(suite, signatures_leave_nothing);
-    CU_ADD_TEST(suite, other_signatures_leave_nothing);
-    CU_ADD_TEST(suite, the_key_schedule_leaves_nothing);
-    CU_ADD_TEST(suite, the_exchanges_leave_nothing);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(dhe_leaves_nothing),
+        TEST(derivations_leave_nothing),
+        TEST(records_leave_nothing),
+        TEST(signatures_leave_nothing),
+        TEST(other_signatures_leave_nothing),
+        TEST(the_key_schedule_leaves_nothing),
+        TEST(the_exchanges_leave_nothing),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("wipe: the crypto layer", tests);
 }
