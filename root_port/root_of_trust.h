@@ -19,7 +19,7 @@
 struct root_of_trust {
     struct pcie_bdf bdf;
     const char *sysfs; /* borrowed; NULL: the machine's */
-    uint32_t timeout_ms;
+    struct spdm_port_settings settings;
     pthread_mutex_t lock; /* guards the rest */
     bool is_open;
     unsigned users;       /* root ports that have joined the session */
@@ -40,8 +40,9 @@ struct rot_port {
     uint8_t index;
 };
 
-/* Touches nothing yet. timeout_ms as for spdm_port_open(). */
-void rot_init(struct root_of_trust *rot, const struct pcie_bdf *bdf, const char *sysfs, uint32_t timeout_ms);
+/* Touches nothing yet. settings as for spdm_port_open(). */
+void rot_init(struct root_of_trust *rot, const struct pcie_bdf *bdf, const char *sysfs,
+              const struct spdm_port_settings *settings);
 
 /* Who it is, as spdm_port_attest() has it; wait: the caller's. Does its session no harm if it has one. */
 struct rot_identity {

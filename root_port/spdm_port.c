@@ -53,14 +53,13 @@ static enum ide_err read_ids(struct spdm_port *port, struct ide_fault *fault)
 }
 
 enum ide_err spdm_port_open(struct spdm_port *port, const struct pcie_config *config,
-                            const struct wait_ops *wait, uint32_t timeout_ms, struct ide_fault *fault)
+                            const struct wait_ops *wait, const struct spdm_port_settings *settings,
+                            struct ide_fault *fault)
 {
     memset(port, 0, sizeof *port);
     port->config = *config;
     port->wait = wait;
-    port->settings = spdm_config_requester;
-    if (timeout_ms)
-        port->settings.timeout_ms = timeout_ms;
+    port->settings = settings->spdm;
     if (drbg_open(&port->drbg) != IDE_OK)
         return ide_fail(fault, IDE_E_RANDOM, NULL, NULL);
     port->drbg_open = true;

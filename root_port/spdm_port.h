@@ -16,6 +16,11 @@
 
 #define SPDM_CHAIN_MAX 65535u /* the Length field of a certificate chain has 16 bits */
 
+/* What a port is offered. */
+struct spdm_port_settings {
+    struct spdm_config spdm; /* copied; its policy is borrowed */
+};
+
 /* Owned by the caller and used by one thread. About 80 KB; holds secrets while a session is open. */
 struct spdm_port {
     struct pcie_config config;
@@ -35,12 +40,11 @@ struct spdm_port {
 };
 
 /*
- * Nothing is read or sent yet. config and wait must outlive the port.
- * timeout_ms: the most that one answer may take; 0 for the specification's.
+ * Nothing is read or sent yet. config, wait and what settings point to must outlive the port.
  * Errors: IDE_E_RANDOM. Close with spdm_port_close(), also after a failure.
  */
 enum ide_err spdm_port_open(struct spdm_port *port, const struct pcie_config *config,
-                            const struct wait_ops *wait, uint32_t timeout_ms,
+                            const struct wait_ops *wait, const struct spdm_port_settings *settings,
                             struct ide_fault *fault) MUST_USE;
 
 /* Ends the session without a word and wipes all. */

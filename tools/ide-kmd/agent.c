@@ -30,8 +30,9 @@ static enum ide_err open_port(struct agent *agent, struct ide_fault *fault)
     uint32_t generation = agent->spdm.generation;
     TRY(pcie_access_open(&agent->access, agent->settings->sysfs, fault));
     TRY(pcie_function_open(&agent->function, &agent->access, &agent->bdf, fault));
-    TRY(spdm_port_open(&agent->spdm, &agent->function.config, &agent->wait, agent->settings->timeout_ms,
-                       fault));
+    struct spdm_port_settings settings =
+        spdm_options_port(agent->settings->spdm, agent->settings->timeout_ms);
+    TRY(spdm_port_open(&agent->spdm, &agent->function.config, &agent->wait, &settings, fault));
     agent->spdm.generation = generation;
     return IDE_OK;
 }

@@ -397,7 +397,8 @@ enum ide_err controller_open(struct controller *c, const struct controller_setti
     c->agent = (struct agent_settings){.sysfs = settings->sysfs,
                                        .allow_wrong_bdf = settings->allow_wrong_bdf,
                                        .timeout_ms = settings->timeout_ms,
-                                       .providers = &c->providers};
+                                       .providers = &c->providers,
+                                       .spdm = &settings->spdm};
     c->workers.settings = &c->agent;
     c->hooks = (struct operation_hooks){.dispatch = on_dispatch,
                                         .progress = on_progress,
@@ -408,7 +409,8 @@ enum ide_err controller_open(struct controller *c, const struct controller_setti
     if (err != IDE_OK)
         return failure_set(failure, err, "start", NULL, "there are no random numbers for keys");
     c->rng = drbg_rng(&c->drbg);
-    err = providers_open(&c->providers, &settings->provider, settings->sysfs, settings->timeout_ms, failure);
+    const struct spdm_port_settings spdm = spdm_options_port(&settings->spdm, settings->timeout_ms);
+    err = providers_open(&c->providers, &settings->provider, settings->sysfs, &spdm, failure);
     if (err == IDE_OK)
         err = survey_open(&c->survey, settings->sysfs, &c->streams, failure);
     c->survey.providers = &c->providers;

@@ -26,6 +26,7 @@ struct controller_settings {
     struct provider_settings provider;
     bool allow_wrong_bdf; /* of QUERY_RESP */
     uint32_t timeout_ms;
+    struct spdm_options spdm;
 };
 
 /* One operation with all that it needs as long as it lives. */

@@ -109,9 +109,13 @@ static const struct hint {
     {IDE_E_DOE_ABORT, NULL, "reset the device"},
     {IDE_E_DOE_LENGTH, NULL, "the device does not follow the DOE specification: look for a firmware update"},
     {IDE_E_DOE_TYPE, NULL, "the device does not follow the DOE specification: look for a firmware update"},
+    {IDE_E_VERSION, "session",
+     "a stream needs a session, and sessions came with SPDM 1.1: look for a firmware update"},
     {IDE_E_VERSION, NULL,
-     "the device speaks no SPDM version that this controller speaks: look for a firmware update"},
-    {IDE_E_NO_COMMON, NULL, "the device has none of the algorithms of this controller"},
+     "the device speaks no SPDM version that this controller speaks: look for a firmware update, or "
+     "at ide-kmd --spdm-versions"},
+    {IDE_E_NO_COMMON, NULL,
+     "the device has none of the algorithms that ide-kmd may use: see its --algorithms and --strength"},
     {IDE_E_NOT_OFFERED, NULL, "the device does not follow the specification: do not trust it"},
     {IDE_E_CAPABILITY, NULL,
      "the device cannot do this: look for a firmware update or a setting that turns it on"},
@@ -138,8 +142,21 @@ static const struct hint {
     {IDE_E_CANCELLED, NULL, "try again when the controller runs again"},
 };
 
+/* What an SPDM ERROR in answer to a request means. */
+static const struct {
+    const char *exchange, *text;
+} peer_error_hints[] = {
+    {"NEGOTIATE_ALGORITHMS",
+     "the device has none of the algorithms that ide-kmd may use: see its --algorithms and --strength"},
+    {"KEY_EXCHANGE", "the code says why the device refused: it may have none of the versions of secured "
+                     "messages that ide-kmd offers, see its --secured-versions"},
+};
+
 const char *failure_hint(const struct failure *f)
 {
+    for (size_t i = 0; f->err == IDE_E_PEER_ERROR && i < sizeof peer_error_hints / sizeof *peer_error_hints; i++)
+        if (f->fault.step && strcmp(peer_error_hints[i].exchange, f->fault.step) == 0)
+            return peer_error_hints[i].text;
     for (size_t i = 0; i < sizeof hints / sizeof *hints; i++)
         if (hints[i].err == f->err && (!hints[i].step || (f->step && strcmp(hints[i].step, f->step) == 0)))
             return hints[i].text;
