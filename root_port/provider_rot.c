@@ -120,15 +120,12 @@ static enum ide_err authenticate(void *context, const struct trust *trust, bool 
 }
 
 enum ide_err rot_attest(struct root_of_trust *rot, const struct wait_ops *wait, const struct trust *trust,
-                        struct rot_identity *out, struct ide_fault *fault)
+                        const struct rot_look *then, struct ide_fault *fault)
 {
     enter_as(rot, wait);
     enum ide_err err = meet(rot, trust, rot->users > 0, spdm_port_attest, fault);
-    if (err == IDE_OK) {
-        out->peer = rot->spdm.connection.peer;
-        out->ids = rot->spdm.ids;
-        out->params = rot->spdm.connection.params;
-    }
+    if (err == IDE_OK)
+        err = then->look(then->context, &rot->spdm, rot->users > 0, fault);
     return leave(rot, err);
 }
 

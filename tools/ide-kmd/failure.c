@@ -89,6 +89,13 @@ static const struct hint {
     {IDE_E_NAME, NULL,
      "a certificate that names another device may mean that the device is not what it says it is; for "
      "devices without any CMA name there is ide-kmd --allow-unnamed"},
+    {IDE_E_MEASUREMENT, NULL,
+     "the device runs, or is, something else than the reference values say: do not trust it, or look whether "
+     "they are for this version of its firmware"},
+    {IDE_E_NO_REFERENCE, "reference", "see REFERENCE VALUES in ide-kmd(8)"},
+    {IDE_E_NO_REFERENCE, NULL,
+     "put the device's reference values where ide-kmd --reference says; `ide-ctl --json attest` shows what it "
+     "measures"},
     {IDE_E_SIGNATURE, NULL,
      "the device did not prove its identity: do not trust it; try again after a reset"},
     {IDE_E_HMAC, NULL,
@@ -168,6 +175,23 @@ static void set_text(json_t *object, const char *name, const char *text)
     json_object_set_new(object, name, text && *text ? json_string(text) : json_null());
 }
 
+static json_t *value_json(const struct measurement_value *v)
+{
+    char text[2 * sizeof v->bytes + 1] = "";
+    for (size_t i = 0; i < v->len && i < sizeof v->bytes; i++)
+        snprintf(text + 2 * i, 3, "%02x", v->bytes[i]);
+    return json_string(text);
+}
+
+static json_t *mismatch_json(const struct measurement_mismatch *m)
+{
+    json_t *expected = json_array();
+    for (size_t i = 0; i < m->expected_count; i++)
+        json_array_append_new(expected, value_json(&m->expected[i]));
+    return json_pack("{s:i, s:o, s:o}", "index", (int)m->index, "got",
+                     m->got.len ? value_json(&m->got) : json_null(), "expected", expected);
+}
+
 json_t *failure_json(const struct failure *f)
 {
     char bdf[PCIE_BDF_TEXT];
@@ -183,6 +207,8 @@ json_t *failure_json(const struct failure *f)
         json_object_set_new(object, "got", json_integer((json_int_t)f->fault.got));
         json_object_set_new(object, "want", json_integer((json_int_t)f->fault.want));
     }
+    if (f->mismatch.index)
+        json_object_set_new(object, "measurement", mismatch_json(&f->mismatch));
     if (f->fault.peer_code) {
         json_object_set_new(object, "peer_code", json_integer(f->fault.peer_code));
         json_object_set_new(object, "peer_data", json_integer(f->fault.peer_data));

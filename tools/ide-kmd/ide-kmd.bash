@@ -7,7 +7,7 @@ _ide_kmd() {
         mapfile -t COMPREPLY < <(compgen -d -- "$cur")
         return
         ;;
-    --keyp | --memory)
+    --keyp | --memory | --reference)
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
         ;;
@@ -30,6 +30,6 @@ _ide_kmd() {
     --listen | --timeout | --rot | --algorithms) return ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "--sysfs --listen --trust --allow-unnamed --allow-wrong-bdf --timeout
-        --provider --rot --keyp --memory --spdm-versions --secured-versions --algorithms --strength --help --version" -- "$cur")
+        --provider --rot --keyp --memory --reference --require-reference --spdm-versions --secured-versions --algorithms --strength --help --version" -- "$cur")
 }
 complete -F _ide_kmd ide-kmd

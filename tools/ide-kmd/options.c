@@ -35,6 +35,11 @@ static const char help[] =
     "                     DIR/mem, else /dev/mem)\n"
     "  --timeout TIME     the most that a device may take for one answer, and a stream\n"
     "                     for becoming Secure: 2, 0.5, 500ms (default: 1)\n"
+    "  --reference PATH   what devices are expected to measure: a JSON file, or a folder of\n"
+    "                     them; attest compares, and fails if something differs\n"
+    "  --require-reference\n"
+    "                     no stream with an endpoint that does not measure what is expected,\n"
+    "                     or of which nothing is\n"
     "  --spdm-versions VERSIONS\n"
     "                     the versions of SPDM to speak: 1.2, or 1.1-1.3 (default: 1.0-1.4;\n"
     "                     the highest that the device has too is used, and sessions, and so\n"
@@ -61,6 +66,8 @@ enum {
     OPTION_KEYP,
     OPTION_MEMORY,
     OPTION_TIMEOUT,
+    OPTION_REFERENCE,
+    OPTION_REQUIRE_REFERENCE,
     OPTION_SPDM, /* by its name: spdm_options_set() */
     OPTION_HELP,
     OPTION_VERSION
@@ -77,6 +84,8 @@ static const struct option long_options[] = {
     {"keyp", required_argument, NULL, OPTION_KEYP},
     {"memory", required_argument, NULL, OPTION_MEMORY},
     {"timeout", required_argument, NULL, OPTION_TIMEOUT},
+    {"reference", required_argument, NULL, OPTION_REFERENCE},
+    {"require-reference", no_argument, NULL, OPTION_REQUIRE_REFERENCE},
     {"spdm-versions", required_argument, NULL, OPTION_SPDM},
     {"secured-versions", required_argument, NULL, OPTION_SPDM},
     {"algorithms", required_argument, NULL, OPTION_SPDM},
@@ -139,6 +148,12 @@ static enum options_result take(int option, const char *name, struct controller_
         if (duration_parse(optarg, &settings->timeout_ms))
             return OPTIONS_RUN;
         return usage_error("--timeout is no time between 1 ms and an hour: ", optarg);
+    case OPTION_REFERENCE:
+        settings->reference = optarg;
+        return OPTIONS_RUN;
+    case OPTION_REQUIRE_REFERENCE:
+        settings->require_reference = true;
+        return OPTIONS_RUN;
     case OPTION_SPDM:
         return take_spdm(name, &settings->spdm);
     case OPTION_HELP:
@@ -172,6 +187,8 @@ enum options_result options_parse(int argc, char **argv, struct controller_setti
     }
     if (optind < argc)
         return usage_error("an argument that means nothing: ", argv[optind]);
+    if (settings->require_reference && !settings->reference)
+        return usage_error("--require-reference needs --reference", "");
     if (!spdm_options_check(&settings->spdm, error, sizeof error))
         return usage_error(error, "");
     return OPTIONS_RUN;

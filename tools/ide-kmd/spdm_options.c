@@ -7,6 +7,7 @@
 #include "spdm/policy_text.h"
 
 #define SECURED_HIGHEST 0x12
+#define MEL_SPEC_DMTF   1
 
 const struct spdm_options spdm_options_default = {
     .version_min = SPDM_VERSION_10,
@@ -69,6 +70,7 @@ struct spdm_port_settings spdm_options_port(const struct spdm_options *options, 
     c->version_max = options->version_max;
     c->secured_min = options->secured_min;
     c->secured_max = options->secured_max;
+    c->mel_spec = MEL_SPEC_DMTF;
     if (timeout_ms)
         c->timeout_ms = timeout_ms;
     spdm_policy_apply(&options->policy, c);
