@@ -99,6 +99,7 @@ static void status(void *context, struct key_provider_status *out)
         .ready = ready,
         .session = ready ? port->generation : 0,
         .params = port->connection.params,
+        .secured_version = ready ? port->session.secured_version : 0,
     };
 }
 

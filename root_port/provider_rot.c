@@ -9,12 +9,13 @@
 
 #define STEP "QUERY_RESP"
 
-void rot_init(struct root_of_trust *rot, const struct pcie_bdf *bdf, const char *sysfs, uint32_t timeout_ms)
+void rot_init(struct root_of_trust *rot, const struct pcie_bdf *bdf, const char *sysfs,
+              const struct spdm_port_settings *settings)
 {
     memset(rot, 0, sizeof *rot);
     rot->bdf = *bdf;
     rot->sysfs = sysfs;
-    rot->timeout_ms = timeout_ms;
+    rot->settings = *settings;
     pthread_mutex_init(&rot->lock, NULL);
 }
 
@@ -57,7 +58,7 @@ static enum ide_err open_function(struct root_of_trust *rot, struct ide_fault *f
     if (err == IDE_OK)
         err = check_type(rot, fault);
     if (err == IDE_OK)
-        err = spdm_port_open(&rot->spdm, &rot->function.config, &rot->wait, rot->timeout_ms, fault);
+        err = spdm_port_open(&rot->spdm, &rot->function.config, &rot->wait, &rot->settings, fault);
     if (err != IDE_OK) {
         close_function(rot);
         return err;
@@ -119,15 +120,12 @@ static enum ide_err authenticate(void *context, const struct trust *trust, bool 
 }
 
 enum ide_err rot_attest(struct root_of_trust *rot, const struct wait_ops *wait, const struct trust *trust,
-                        struct rot_identity *out, struct ide_fault *fault)
+                        const struct rot_look *then, struct ide_fault *fault)
 {
     enter_as(rot, wait);
     enum ide_err err = meet(rot, trust, rot->users > 0, spdm_port_attest, fault);
-    if (err == IDE_OK) {
-        out->peer = rot->spdm.connection.peer;
-        out->ids = rot->spdm.ids;
-        out->params = rot->spdm.connection.params;
-    }
+    if (err == IDE_OK)
+        err = then->look(then->context, &rot->spdm, rot->users > 0, fault);
     return leave(rot, err);
 }
 
@@ -259,6 +257,8 @@ static void status(void *context, struct key_provider_status *out)
     struct root_of_trust *rot = enter(port);
     bool ready = has_session(port);
     *out = (struct key_provider_status){.ready = ready, .session = ready ? rot->spdm.generation : 0};
+    if (ready)
+        out->secured_version = rot->spdm.session.secured_version;
     if (rot->is_open)
         out->params = rot->spdm.connection.params;
     pthread_mutex_unlock(&rot->lock);

@@ -19,7 +19,7 @@
 struct root_of_trust {
     struct pcie_bdf bdf;
     const char *sysfs; /* borrowed; NULL: the machine's */
-    uint32_t timeout_ms;
+    struct spdm_port_settings settings;
     pthread_mutex_t lock; /* guards the rest */
     bool is_open;
     unsigned users;       /* root ports that have joined the session */
@@ -40,17 +40,18 @@ struct rot_port {
     uint8_t index;
 };
 
-/* Touches nothing yet. timeout_ms as for spdm_port_open(). */
-void rot_init(struct root_of_trust *rot, const struct pcie_bdf *bdf, const char *sysfs, uint32_t timeout_ms);
+/* Touches nothing yet. settings as for spdm_port_open(). */
+void rot_init(struct root_of_trust *rot, const struct pcie_bdf *bdf, const char *sysfs,
+              const struct spdm_port_settings *settings);
 
-/* Who it is, as spdm_port_attest() has it; wait: the caller's. Does its session no harm if it has one. */
-struct rot_identity {
-    struct identity peer;
-    struct cma_ids ids;
-    struct spdm_params params;
+/* Has it prove who it is, as spdm_port_attest() does, and then looks closer; wait: the caller's. Does its
+ * session no harm if it has one. in_use: root ports have their keys through it. */
+struct rot_look {
+    enum ide_err (*look)(void *context, struct spdm_port *port, bool in_use, struct ide_fault *fault);
+    void *context;
 };
 enum ide_err rot_attest(struct root_of_trust *rot, const struct wait_ops *wait, const struct trust *trust,
-                        struct rot_identity *out, struct ide_fault *fault) MUST_USE;
+                        const struct rot_look *then, struct ide_fault *fault) MUST_USE;
 
 /* When no thread uses it any more. */
 void rot_close(struct root_of_trust *rot);

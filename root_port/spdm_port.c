@@ -53,14 +53,13 @@ static enum ide_err read_ids(struct spdm_port *port, struct ide_fault *fault)
 }
 
 enum ide_err spdm_port_open(struct spdm_port *port, const struct pcie_config *config,
-                            const struct wait_ops *wait, uint32_t timeout_ms, struct ide_fault *fault)
+                            const struct wait_ops *wait, const struct spdm_port_settings *settings,
+                            struct ide_fault *fault)
 {
     memset(port, 0, sizeof *port);
     port->config = *config;
     port->wait = wait;
-    port->settings = spdm_config_requester;
-    if (timeout_ms)
-        port->settings.timeout_ms = timeout_ms;
+    port->settings = settings->spdm;
     if (drbg_open(&port->drbg) != IDE_OK)
         return ide_fail(fault, IDE_E_RANDOM, NULL, NULL);
     port->drbg_open = true;
@@ -70,6 +69,8 @@ enum ide_err spdm_port_open(struct spdm_port *port, const struct pcie_config *co
     spdm_connection_init(&port->connection, SPDM_REQUESTER, &port->settings, &rng, &clock);
     port->connection.chain = port->chain;
     port->connection.chain_cap = sizeof port->chain;
+    port->connection.large.data = port->large;
+    port->connection.large.cap = sizeof port->large;
     return IDE_OK;
 }
 
@@ -224,6 +225,32 @@ enum ide_err spdm_port_open_session(struct spdm_port *port, struct ide_fault *fa
     if (err == IDE_OK)
         port->generation++;
     return take_fault(port, err, fault);
+}
+
+enum ide_err spdm_port_measure(struct spdm_port *port, const struct spdm_measurement_request *request,
+                               bool in_session, uint8_t *record, size_t cap,
+                               struct spdm_measurement_result *result, struct ide_fault *fault)
+{
+    struct spdm_connection *c = &port->connection;
+    if (!in_session)
+        return take_fault(port, spdm_get_measurements(c, &c->clear, request, record, cap, result), fault);
+    enum ide_err err = spdm_port_open_session(port, fault);
+    if (err != IDE_OK)
+        return err;
+    err = session_get_measurements(&port->session, request, record, cap, result);
+    return spdm_port_settle(port, err, fault);
+}
+
+enum ide_err spdm_port_get_mel(struct spdm_port *port, bool in_session, uint8_t *mel, size_t cap, size_t *len,
+                               struct ide_fault *fault)
+{
+    struct spdm_connection *c = &port->connection;
+    if (!in_session)
+        return take_fault(port, spdm_get_mel(c, &c->clear, mel, cap, len), fault);
+    enum ide_err err = spdm_port_open_session(port, fault);
+    if (err != IDE_OK)
+        return err;
+    return spdm_port_settle(port, session_get_mel(&port->session, mel, cap, len), fault);
 }
 
 bool spdm_port_has_session(const struct spdm_port *port)

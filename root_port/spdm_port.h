@@ -14,9 +14,15 @@
 #include "session/session.h"
 #include "spdm/requester.h"
 
-#define SPDM_CHAIN_MAX 65535u /* the Length field of a certificate chain has 16 bits */
+#define SPDM_CHAIN_MAX 65535u   /* the Length field of a certificate chain has 16 bits */
+#define SPDM_MESSAGE_MAX 65536u /* the longest message that comes in chunks */
 
-/* Owned by the caller and used by one thread. About 80 KB; holds secrets while a session is open. */
+/* What a port is offered. */
+struct spdm_port_settings {
+    struct spdm_config spdm; /* copied; its policy is borrowed */
+};
+
+/* Owned by the caller and used by one thread. About 150 KB; holds secrets while a session is open. */
 struct spdm_port {
     struct pcie_config config;
     const struct wait_ops *wait; /* borrowed */
@@ -32,15 +38,15 @@ struct spdm_port {
     struct session session;
     uint32_t generation; /* counts the sessions */
     uint8_t chain[SPDM_CHAIN_MAX];
+    uint8_t large[SPDM_MESSAGE_MAX];
 };
 
 /*
- * Nothing is read or sent yet. config and wait must outlive the port.
- * timeout_ms: the most that one answer may take; 0 for the specification's.
+ * Nothing is read or sent yet. config, wait and what settings point to must outlive the port.
  * Errors: IDE_E_RANDOM. Close with spdm_port_close(), also after a failure.
  */
 enum ide_err spdm_port_open(struct spdm_port *port, const struct pcie_config *config,
-                            const struct wait_ops *wait, uint32_t timeout_ms,
+                            const struct wait_ops *wait, const struct spdm_port_settings *settings,
                             struct ide_fault *fault) MUST_USE;
 
 /* Ends the session without a word and wipes all. */
@@ -67,6 +73,18 @@ enum ide_err spdm_port_attest(struct spdm_port *port, const struct trust *trust,
 
 /* Opens the session if there is none. IDE_E_NO_DOE if the mailbox carries no records. After authenticate. */
 enum ide_err spdm_port_open_session(struct spdm_port *port, struct ide_fault *fault) MUST_USE;
+
+/*
+ * spdm_get_measurements(), after attest or open_session; in_session: in the port's session, which is opened if
+ * there is none. IDE_E_CAPABILITY if the port measures nothing, or is to sign and cannot.
+ */
+enum ide_err spdm_port_measure(struct spdm_port *port, const struct spdm_measurement_request *request,
+                               bool in_session, uint8_t *record, size_t cap,
+                               struct spdm_measurement_result *result, struct ide_fault *fault) MUST_USE;
+
+/* spdm_get_mel(), likewise. */
+enum ide_err spdm_port_get_mel(struct spdm_port *port, bool in_session, uint8_t *mel, size_t cap, size_t *len,
+                               struct ide_fault *fault) MUST_USE;
 
 bool spdm_port_has_session(const struct spdm_port *port);
 

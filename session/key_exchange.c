@@ -147,7 +147,7 @@ static enum ide_err check_selection(struct session *s, const struct spdm_key_exc
     if (err != IDE_OK)
         return err;
     struct reader opaque = reader_of(rsp->opaque, rsp->opaque_len);
-    s->secured_version = opaque_read_selected(&opaque, &c->params);
+    s->secured_version = opaque_read_selected(&opaque, c);
     return read_done(&opaque, &c->fault, RESPONSE_NAME);
 }
 
@@ -203,7 +203,7 @@ static enum ide_err exchange(struct session *s, struct share *share)
         return ide_fail(&c->fault, err, REQUEST_NAME, NULL);
     s->id = half_id;
     struct writer opaque = writer_of(share->opaque, sizeof(share->opaque));
-    opaque_write_supported(&opaque, &c->params);
+    opaque_write_supported(&opaque, c);
     struct spdm_key_exchange request = {
         .header = {.param1 = c->config->summary_type, .param2 = c->chain_slot},
         .req_session_id = half_id,
@@ -253,7 +253,7 @@ static enum ide_err read_wish(struct spdm_responder *r, struct spdm_request *req
     if (!wish->slot)
         return ide_fail(&c->fault, IDE_E_FIELD, REQUEST_NAME, "SlotID");
     struct reader opaque = reader_of(in->opaque, in->opaque_len);
-    wish->secured_version = opaque_read_supported(&opaque, &c->params);
+    wish->secured_version = opaque_read_supported(&opaque, c);
     err = read_done(&opaque, &c->fault, REQUEST_NAME);
     if (err != IDE_OK)
         return err;

@@ -19,13 +19,27 @@ enum data_id { VERSION_SELECTION = 0, SUPPORTED_VERSIONS = 1 };
 static const uint16_t our_versions[] = {0x1000, 0x1100, 0x1200};
 #define OUR_COUNT (sizeof(our_versions) / sizeof(our_versions[0]))
 
-static bool is_ours(uint16_t version)
+static bool is_offered(const struct spdm_config *config, uint16_t version)
+{
+    uint8_t digits = (uint8_t)(version >> 8);
+    return config->secured_max == 0 || (digits >= config->secured_min && digits <= config->secured_max);
+}
+
+static bool is_ours(const struct spdm_config *config, uint16_t version)
 {
     for (size_t i = 0; i < OUR_COUNT; i++) {
         if (our_versions[i] == version)
-            return true;
+            return is_offered(config, version);
     }
     return false;
+}
+
+static uint8_t offered_count(const struct spdm_config *config)
+{
+    uint8_t count = 0;
+    for (size_t i = 0; i < OUR_COUNT; i++)
+        count += is_offered(config, our_versions[i]);
+    return count;
 }
 
 static bool has_format_1(const struct spdm_params *p)
@@ -68,14 +82,16 @@ static void write_element(struct writer *w, enum data_id id, size_t data_len)
     write_u8(w, (uint8_t)id);
 }
 
-void opaque_write_supported(struct writer *w, const struct spdm_params *p)
+void opaque_write_supported(struct writer *w, const struct spdm_connection *c)
 {
     size_t start = w->pos;
-    write_table(w, p);
-    write_element(w, SUPPORTED_VERSIONS, 3 + sizeof(our_versions));
-    write_u8(w, OUR_COUNT);
+    uint8_t count = offered_count(c->config);
+    write_table(w, &c->params);
+    write_element(w, SUPPORTED_VERSIONS, 3 + count * sizeof our_versions[0]);
+    write_u8(w, count);
     for (size_t i = 0; i < OUR_COUNT; i++)
-        write_u16(w, our_versions[i]);
+        if (is_offered(c->config, our_versions[i]))
+            write_u16(w, our_versions[i]);
     write_zero(w, padding_of(w->pos - start));
 }
 
@@ -151,14 +167,14 @@ static void join(struct reader *r, const struct reader *part)
     r->want = part->want;
 }
 
-uint16_t opaque_read_supported(struct reader *r, const struct spdm_params *p)
+uint16_t opaque_read_supported(struct reader *r, const struct spdm_connection *c)
 {
-    struct reader data = find_element(r, p, SUPPORTED_VERSIONS, "SupportedVersionList");
+    struct reader data = find_element(r, &c->params, SUPPORTED_VERSIONS, "SupportedVersionList");
     uint8_t count = r->err == IDE_OK ? read_u8(&data, "VersionCount") : 0;
     uint16_t best = 0;
     for (unsigned i = 0; i < count && data.err == IDE_OK; i++) {
         uint16_t version = read_u16(&data, "VersionsList") & VERSION_MASK;
-        if (is_ours(version) && version > best)
+        if (is_ours(c->config, version) && version > best)
             best = version;
     }
     if (best == 0)
@@ -167,14 +183,15 @@ uint16_t opaque_read_supported(struct reader *r, const struct spdm_params *p)
     return r->err == IDE_OK ? best : 0;
 }
 
-uint16_t opaque_read_selected(struct reader *r, const struct spdm_params *p)
+uint16_t opaque_read_selected(struct reader *r, const struct spdm_connection *c)
 {
-    struct reader data = find_element(r, p, VERSION_SELECTION, "SelectedVersion");
+    struct reader data = find_element(r, &c->params, VERSION_SELECTION, "SelectedVersion");
     if (r->err != IDE_OK)
         return 0;
     uint16_t version = read_u16(&data, "SelectedVersion") & VERSION_MASK;
-    if (!is_ours(version))
-        read_fail_value(&data, IDE_E_NOT_OFFERED, "SelectedVersion", version, our_versions[OUR_COUNT - 1]);
+    if (!is_ours(c->config, version))
+        read_fail_value(&data, IDE_E_NOT_OFFERED, "SelectedVersion", version,
+                        c->config->secured_max ? c->config->secured_max << 8 : our_versions[OUR_COUNT - 1]);
     read_end(&data);
     join(r, &data);
     return r->err == IDE_OK ? version : 0;

@@ -19,13 +19,13 @@
 /* IDE_OK, or IDE_E_UNSUPPORTED where 1.2 and later did not agree on OpaqueDataFmt1. */
 enum ide_err opaque_usable(const struct spdm_params *p, struct ide_fault *fault, const char *step) MUST_USE;
 
-/* The versions that we support: 0x1000, 0x1100 and 0x1200. */
-void opaque_write_supported(struct writer *w, const struct spdm_params *p);
-/* The highest of ours that the requester supports; IDE_E_NO_COMMON if there is none. 0 if r fails. */
-uint16_t opaque_read_supported(struct reader *r, const struct spdm_params *p);
+/* The versions that c's configuration offers, of 0x1000, 0x1100 and 0x1200. */
+void opaque_write_supported(struct writer *w, const struct spdm_connection *c);
+/* The highest of those that the requester supports; IDE_E_NO_COMMON if there is none. 0 if r fails. */
+uint16_t opaque_read_supported(struct reader *r, const struct spdm_connection *c);
 
 void opaque_write_selected(struct writer *w, const struct spdm_params *p, uint16_t version);
-/* What the responder selected; IDE_E_NOT_OFFERED if it is none of ours. 0 if r fails. */
-uint16_t opaque_read_selected(struct reader *r, const struct spdm_params *p);
+/* What the responder selected; IDE_E_NOT_OFFERED if c does not offer it. 0 if r fails. */
+uint16_t opaque_read_selected(struct reader *r, const struct spdm_connection *c);
 
 #endif

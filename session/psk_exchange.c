@@ -97,7 +97,7 @@ static enum ide_err check_response(struct session *s, const struct spdm_psk_exch
         return ide_fail_value(&c->fault, IDE_E_FIELD, RESPONSE_NAME, "ResponderContextLength", rsp->context_len,
                               session_psk_with_context(&c->params) ? c->params.hash->size : 0);
     struct reader opaque = reader_of(rsp->opaque, rsp->opaque_len);
-    s->secured_version = opaque_read_selected(&opaque, &c->params);
+    s->secured_version = opaque_read_selected(&opaque, c);
     return read_done(&opaque, &c->fault, RESPONSE_NAME);
 }
 
@@ -137,7 +137,7 @@ enum ide_err session_psk_exchange(struct session *s, const struct session_psk *p
     if (err != IDE_OK)
         return ide_fail(&c->fault, err, REQUEST_NAME, NULL);
     s->id = half_id;
-    opaque_write_supported(&opaque, &c->params);
+    opaque_write_supported(&opaque, c);
     struct spdm_psk_exchange request = {
         .header = {.param1 = c->config->summary_type},
         .req_session_id = half_id,
@@ -188,7 +188,7 @@ static enum ide_err read_wish(struct spdm_responder *r, struct spdm_request *req
     if (!wish->psk)
         return ide_fail(&c->fault, IDE_E_FIELD, REQUEST_NAME, "PSKHint");
     struct reader opaque = reader_of(wish->in.opaque, wish->in.opaque_len);
-    wish->secured_version = opaque_read_supported(&opaque, &c->params);
+    wish->secured_version = opaque_read_supported(&opaque, c);
     err = read_done(&opaque, &c->fault, REQUEST_NAME);
     if (err != IDE_OK)
         return err;

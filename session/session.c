@@ -31,6 +31,8 @@ enum ide_err session_agreed(struct spdm_connection *c, bool psk, const char *ste
     const struct spdm_params *p = &c->params;
     if (c->state != SPDM_NEGOTIATED)
         return ide_fail(&c->fault, IDE_E_STATE, step, NULL);
+    if (p->version < SPDM_VERSION_11) /* sessions came with 1.1 */
+        return ide_fail_value(&c->fault, IDE_E_VERSION, step, "SPDMVersion", p->version, SPDM_VERSION_11);
     const char *missing = missing_capability(p, psk);
     if (missing)
         return ide_fail(&c->fault, IDE_E_CAPABILITY, step, missing);

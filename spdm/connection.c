@@ -16,7 +16,7 @@
  */
 #define EC_SIGNATURES (SPDM_ASYM_ECDSA_P256 | SPDM_ASYM_ECDSA_P384)
 #define COMMON_CONFIG                                                                                        \
-    .version_min = SPDM_VERSION_12, .version_max = SPDM_VERSION_12,                                          \
+    .version_min = SPDM_VERSION_10, .version_max = SPDM_VERSION_14,                                          \
     .base_hash = SPDM_HASH_SHA256 | SPDM_HASH_SHA384, .dhe = SPDM_DHE_SECP256R1 | SPDM_DHE_SECP384R1,        \
     .aead = SPDM_AEAD_AES_128_GCM | SPDM_AEAD_AES_256_GCM | SPDM_AEAD_CHACHA20_POLY1305,                     \
     .key_schedule = SPDM_KEY_SCHEDULE_SPDM, .measurement_spec = 1

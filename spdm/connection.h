@@ -82,7 +82,8 @@ struct spdm_policy;
 
 /* What this side offers. Constant, may serve many connections. */
 struct spdm_config {
-    uint8_t version_min, version_max;   /* inclusive */
+    uint8_t version_min, version_max;   /* inclusive; 0x12 is 1.2 */
+    uint8_t secured_min, secured_max;   /* the same of secured messages, DSP0277; both 0: all that there are */
     uint8_t ct_exponent;
     uint32_t flags;                     /* SPDM_CAP_* */
     uint32_t base_asym, base_hash;      /* SPDM_ASYM_*, SPDM_HASH_* */
@@ -97,7 +98,8 @@ struct spdm_config {
 };
 
 /*
- * What CMA and IDE ask for, as in spdm_policy_cma (policy.h); the responder leaves RSASSA 3072 out. 1.2 to 1.2 for now.
+ * What CMA and IDE ask for, as in spdm_policy_cma (policy.h), in every version that there is; the responder leaves RSASSA
+ * 3072 out.
  */
 extern const struct spdm_config spdm_config_requester, spdm_config_responder;
 

@@ -58,6 +58,7 @@
     X(IDE_E_USAGE, "usage", "the certificate is not for this use")                                           \
     X(IDE_E_NAME, "name", "the certificate names another device")                                            \
     X(IDE_E_MEASUREMENT, "measurement", "a measurement is not the reference value")                          \
+    X(IDE_E_NO_REFERENCE, "no_reference", "there are no reference values for the device")                    \
     /* sessions */                                                                                           \
     X(IDE_E_SESSION, "session", "there is no such session")                                                  \
     X(IDE_E_RESOURCES, "resources", "no free resource")                                                      \

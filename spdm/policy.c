@@ -1,16 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "spdm/policy.h"
 
-const struct spdm_policy spdm_policy_cma = {
-    .strength_min = 128,
-    .order =
-        {
-            [SPDM_KIND_ASYM] = {SPDM_ASYM_ECDSA_P384, SPDM_ASYM_ECDSA_P256, SPDM_ASYM_RSASSA_3072},
-            [SPDM_KIND_HASH] = {SPDM_HASH_SHA384, SPDM_HASH_SHA256},
-            [SPDM_KIND_DHE] = {SPDM_DHE_SECP384R1, SPDM_DHE_SECP256R1},
-            [SPDM_KIND_AEAD] = {SPDM_AEAD_AES_256_GCM, SPDM_AEAD_CHACHA20_POLY1305, SPDM_AEAD_AES_128_GCM},
-        },
-};
+const struct spdm_policy spdm_policy_cma = SPDM_POLICY_CMA;
 
 const struct spdm_policy spdm_policy_all = {.strength_min = 112};
 

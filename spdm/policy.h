@@ -33,6 +33,15 @@ struct spdm_policy {
  * What PCIe CMA and IDE ask for (PCIe 6.x §6.31.3, §6.33): ECDSA P-384 and P-256 and RSASSA 3072, SHA-384 and SHA-256,
  * secp384r1 and secp256r1, AES-256-GCM first. spdm_config_requester offers it.
  */
+#define SPDM_POLICY_CMA                                                                                                \
+    {                                                                                                                  \
+        .strength_min = 128, .order = {                                                                                \
+            [SPDM_KIND_ASYM] = {SPDM_ASYM_ECDSA_P384, SPDM_ASYM_ECDSA_P256, SPDM_ASYM_RSASSA_3072},                    \
+            [SPDM_KIND_HASH] = {SPDM_HASH_SHA384, SPDM_HASH_SHA256},                                                   \
+            [SPDM_KIND_DHE] = {SPDM_DHE_SECP384R1, SPDM_DHE_SECP256R1},                                                \
+            [SPDM_KIND_AEAD] = {SPDM_AEAD_AES_256_GCM, SPDM_AEAD_CHACHA20_POLY1305, SPDM_AEAD_AES_128_GCM},            \
+        },                                                                                                             \
+    }
 extern const struct spdm_policy spdm_policy_cma;
 /* Everything that is built in and has 112 bits of security or more, the strongest first. */
 extern const struct spdm_policy spdm_policy_all;

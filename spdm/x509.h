@@ -51,6 +51,12 @@ enum ide_err x509_parse(struct reader *r, struct x509 *c, const char *step, stru
 enum ide_err x509_parse_public_key(const uint8_t *der, size_t len, struct public_key *key, const char *step,
                                    struct ide_fault *fault) MUST_USE;
 
+/*
+ * A Name as people read it, "CN=root, O=maker", in the order in which it stands; what is malformed ends it. Bytes that
+ * are not printable ASCII are question marks. size at least 1; returns text.
+ */
+char *x509_name_text(struct span name, char *text, size_t size);
+
 /* Whether an OID (its content) is among those of ext_key_usage. */
 bool x509_has_purpose(struct span ext_key_usage, struct span oid);
 

@@ -106,7 +106,7 @@ struct bench {
     struct session session;
     struct session_responder responder;
     struct session responder_sessions[1];
-    struct spdm_config responder_config;
+    struct spdm_config requester_config, responder_config;
     struct spdm_vendor echo;
     uint8_t chain[8192];
     struct doe_transport transport;
@@ -176,7 +176,9 @@ static void bench_open(struct bench *b)
     b->rng = drbg_rng(&b->drbg);
     b->clock = (struct clock){monotonic_ms, unix_seconds, no_sleep, NULL};
     b->transport = (struct doe_transport){exchange, b};
+    b->requester_config = spdm_config_requester;
     b->responder_config = spdm_config_responder;
+    b->requester_config.version_max = b->responder_config.version_max = SPDM_VERSION_12;
     b->responder_config.base_asym = SPDM_ASYM_ECDSA_P384;
     session_responder_init(&b->responder, &b->responder_config, &b->rng, &b->clock, b->responder_sessions, 1);
     b->echo = (struct spdm_vendor){
@@ -195,7 +197,7 @@ static void handshake(struct bench *b, struct sample *requester, struct sample *
     memset(tallies, 0, sizeof tallies);
     b->responder_ns = 0;
     uint64_t start = now_ns();
-    spdm_connection_init(&b->requester, SPDM_REQUESTER, &spdm_config_requester, &b->rng, &b->clock);
+    spdm_connection_init(&b->requester, SPDM_REQUESTER, &b->requester_config, &b->rng, &b->clock);
     b->requester.chain = b->chain;
     b->requester.chain_cap = sizeof b->chain;
     b->requester.clear = doe_clear_channel(&b->transport);

@@ -90,6 +90,8 @@ def test_every_message_fits_the_schema(platform, controller, client):
     for port in client.ask("list")["result"]["ports"]:
         check("port", client.ask("show", bdf=port["bdf"])["result"])
     check("attest_result", client.ask("attest", bdf=ENDPOINT)["result"])
+    check("attest_result", client.ask("attest", bdf=ENDPOINT, measurements={
+        "signed": True, "raw": True, "in_session": True, "mel": True, "index": 1})["result"])
     check("operation_result", client.ask("establish", "word", bdf=ENDPOINT, stream=0)["result"])
     check("rekey_result", client.ask("rekey")["result"])
     check("show_result", client.ask("show")["result"])

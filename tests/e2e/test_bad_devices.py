@@ -17,7 +17,7 @@ ESTABLISH = [
     ("doe-error", "doe_error", "authenticate", "DOE receive", "DOE Error"),
     ("wrong-length-doe", "doe_length", "authenticate", "DOE receive", "Data Object Ready"),
     ("wrong-type-doe", "doe_type", "authenticate", "DOE discovery", "DataObjectType"),
-    ("short", "short", "authenticate", "VERSION", "Reserved"),
+    ("short", "short", "authenticate", "VERSION", "VersionNumberEntry"),
     ("long", "long", "authenticate", "DOE discovery", "length"),
     ("spdm-busy", "busy", "authenticate", "GET_VERSION", None),
     ("spdm-error", "peer_error", "authenticate", "GET_VERSION", None),

@@ -116,7 +116,7 @@ def test_what_a_person_reads(platform, controller):
     done = controller.ctl("establish", ROOT_PORT, "--stream", "0")
     assert done.stdout == (
         "Stream 0 is Secure: root port 0000:00:03.0, endpoint 0000:01:00.0, key set 0.\n"
-        "  SPDM 1.2, ECDSA P-384, SHA-384, secp384r1, AES-256-GCM\n")
+        "  SPDM 1.4, ECDSA P-384, SHA-384, secp384r1, AES-256-GCM\n")
     assert done.stderr == ""   # no terminal, no steps
     shown = controller.ctl("show").stdout.splitlines()
     assert shown[0].split() == "STREAM STATE ROOT PORT ITS STATE ENDPOINT ITS STATE KEY SET REKEYS OWNER".split()

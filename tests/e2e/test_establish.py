@@ -52,7 +52,7 @@ def in_background(function, *arguments):
 def test_establish_makes_both_ends_secure_whichever_is_named(named, platform, controller):
     up = controller.json("establish", named, "--stream", "0")
     assert (up["root_port"], up["endpoint"], up["stream"]) == (ROOT_PORT, ENDPOINT, 0)
-    assert (up["state"], up["key_set"], up["spdm_version"], up["provider"]) == ("secure", 0, "1.2", "doe")
+    assert (up["state"], up["key_set"], up["spdm_version"], up["provider"]) == ("secure", 0, "1.4", "doe")
     assert up["algorithms"] == {"hash": "SHA-384", "asym": "ECDSA P-384", "dhe": "secp384r1", "aead": "AES-256-GCM"}
     assert up["notes"] == []
     assert secure(platform) == {(ROOT_PORT, 0), (ENDPOINT, 0)}

@@ -10,6 +10,7 @@
 #include "spdm/cursor.h"
 #include "spdm/der.h"
 #include "spdm/identity.h"
+#include "spdm/x509.h"
 
 #define NOW       1800000000
 #define HASH_SIZE 48u
@@ -45,6 +46,21 @@ static void verify(const uint8_t *chain, size_t n, struct span root, enum cma_na
         ide_fault_text(&fault, text, sizeof(text));
 }
 
+/* The names that people are shown. */
+static void name(const uint8_t *data, size_t n)
+{
+    struct reader r = reader_of(data, n);
+    struct ide_fault fault;
+    struct x509 c;
+    char text[64];
+    if (x509_parse(&r, &c, "certificate", &fault) != IDE_OK)
+        c.subject = (struct span){data, n};
+    x509_name_text(c.subject, text, sizeof text);
+    for (const char *t = text; *t; t++)
+        if (*t < 0x20 || *t > 0x7e)
+            abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     if (n > INPUT_MAX)
@@ -66,5 +82,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     verify(chain, len, root, CMA_NAME_IF_PRESENT);
     free(chain);
     verify(data, n, root, CMA_NAME_REQUIRED);
+    name(data, n);
     return 0;
 }

@@ -61,12 +61,15 @@ static void round_trip(const struct spdm_message *d, const struct spdm_params *p
 
 static void read_opaque(const struct spdm_params *p, const uint8_t *data, size_t size)
 {
+    static struct spdm_connection c;
     struct reader r = reader_of(data, size);
-    uint16_t version = opaque_read_supported(&r, p);
+    c.config = &spdm_config_requester;
+    c.params = *p;
+    uint16_t version = opaque_read_supported(&r, &c);
     if ((version == 0) != (r.err != IDE_OK) || version > 0x1200)
         __builtin_trap();
     r = reader_of(data, size);
-    version = opaque_read_selected(&r, p);
+    version = opaque_read_selected(&r, &c);
     if ((version == 0) != (r.err != IDE_OK) || version > 0x1200)
         __builtin_trap();
 }

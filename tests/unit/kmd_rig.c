@@ -487,7 +487,8 @@ static bool open_providers(enum provider_choice choice, char *error, size_t size
         .choice = choice, .keyp = path, .has_rot = choice == PROVIDER_ROT, .rot = root_of_trust};
     if (!write_table(path, sizeof path))
         return false;
-    if (providers_open(&rig.providers, &rig.provider, NULL, TIMEOUT_MS, &failure) == IDE_OK)
+    const struct spdm_port_settings spdm = spdm_options_port(&spdm_options_default, TIMEOUT_MS);
+    if (providers_open(&rig.providers, &rig.provider, NULL, &spdm, &failure) == IDE_OK)
         return true;
     snprintf(error, size, "%s", failure.message);
     return false;
@@ -544,7 +545,7 @@ bool rig_open(unsigned streams, enum provider_choice choice, char *error, size_t
         !emu_init(&rig.emu, &rig.platform, error, size) || !open_devices(error, size) ||
         !open_providers(choice, error, size))
         return false;
-    rig.settings = (struct agent_settings){.timeout_ms = TIMEOUT_MS, .providers = &rig.providers};
+    rig.settings = (struct agent_settings){.timeout_ms = TIMEOUT_MS, .providers = &rig.providers, .spdm = &spdm_options_default};
     open_streams(streams);
     return true;
 }

@@ -133,6 +133,9 @@ bool loopback_open(struct loopback *l, enum key_type curve)
         return false;
     l->requester_config = spdm_config_requester;
     l->responder_config = spdm_config_responder;
+    /* what a test means that does not say otherwise */
+    l->requester_config.version_min = l->requester_config.version_max = SPDM_VERSION_12;
+    l->responder_config.version_min = l->responder_config.version_max = SPDM_VERSION_12;
     l->responder_config.base_asym = small ? SPDM_ASYM_ECDSA_P256 : SPDM_ASYM_ECDSA_P384;
     l->responder_config.base_hash = small ? SPDM_HASH_SHA256 : SPDM_HASH_SHA384;
     l->responder_config.dhe = small ? SPDM_DHE_SECP256R1 : SPDM_DHE_SECP384R1;

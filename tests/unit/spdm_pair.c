@@ -80,6 +80,9 @@ bool spdm_pair_open(struct spdm_pair *p, struct device_identity *identity)
     p->identity = identity;
     p->requester_config = spdm_config_requester;
     p->responder_config = spdm_config_responder;
+    /* what a test means that does not say otherwise */
+    p->requester_config.version_min = p->requester_config.version_max = SPDM_VERSION_12;
+    p->responder_config.version_min = p->responder_config.version_max = SPDM_VERSION_12;
     /* a device selects what its key and its chain are made for */
     p->responder_config.base_asym = private_key_algorithms(&identity->key);
     p->responder_config.base_hash = hash_by_id(identity->hash)->bit;

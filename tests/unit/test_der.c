@@ -5,6 +5,7 @@
 
 #include "bytes.h"
 #include "spdm/der.h"
+#include "spdm/x509.h"
 #include "suite.h"
 
 /* Ends a reading: the error at its field, or IDE_OK. */
@@ -183,6 +184,20 @@ static void what_is_no_time_is_refused(void)
     }
 }
 
+static void a_name_is_read_and_means_nothing_to_a_terminal(void)
+{
+    static const uint8_t name[] = {
+        0x30, 0x25, 0x31, 0x0d, 0x30, 0x0b, 6, 3, 0x55, 4, 3, 0x0c, 4, 'r', 0x1b, '[', 0xc3,   /* CN */
+        0x31, 0x14, 0x30, 8, 6, 3, 0x55, 4, 10, 0x13, 1, 'm',                                  /* O, and in the same set */
+        0x30, 8, 6, 3, 0x55, 4, 99, 0x13, 1, 'x',                                              /* one without a name */
+    };
+    char text[32], small[8];
+    CU_ASSERT_STRING_EQUAL(x509_name_text((struct span){name, sizeof name}, text, sizeof text), "CN=r?[?, O=m, ?=x");
+    CU_ASSERT_STRING_EQUAL(x509_name_text((struct span){name, sizeof name}, small, sizeof small), "CN=r?[?");
+    for (size_t n = 0; n < sizeof name; n++)
+        CU_ASSERT_STRING_EQUAL(x509_name_text((struct span){name, n}, text, sizeof text), "");
+}
+
 int main(void)
 {
     CU_TestInfo tests[] = {
@@ -195,6 +210,7 @@ int main(void)
         TEST(bit_strings_are_whole_bytes),
         TEST(times_are_read_as_date_prints_them),
         TEST(what_is_no_time_is_refused),
+        TEST(a_name_is_read_and_means_nothing_to_a_terminal),
         CU_TEST_INFO_NULL,
     };
     return suite_run("der", tests);

@@ -161,11 +161,13 @@ static enum ide_err use(struct visit *v)
 
 static enum ide_err whole(void)
 {
+    struct spdm_port_settings offered = {.spdm = spdm_config_requester};
+    offered.spdm.timeout_ms = TIMEOUT_MS;
     struct visit v = {.config = host_config(endpoint), .wait = wait_system(NULL), .port = malloc(sizeof *v.port)};
     struct ide_fault later;
     if (!v.port)
         return IDE_E_MEMORY;
-    enum ide_err err = spdm_port_open(v.port, &v.config, &v.wait, TIMEOUT_MS, &v.fault);
+    enum ide_err err = spdm_port_open(v.port, &v.config, &v.wait, &offered, &v.fault);
     v.provider = key_provider_doe(v.port);
     if (err == IDE_OK)
         err = use(&v);
@@ -268,9 +270,11 @@ static void a_counted_fault_passes_by_itself(void)
 
 static void a_reset_ends_sessions(void)
 {
+    struct spdm_port_settings offered = {.spdm = spdm_config_requester};
+    offered.spdm.timeout_ms = TIMEOUT_MS;
     struct visit v = {.config = host_config(endpoint), .wait = wait_system(NULL), .port = malloc(sizeof *v.port)};
     CU_ASSERT_PTR_NOT_NULL_FATAL(v.port);
-    CHECK_OK(spdm_port_open(v.port, &v.config, &v.wait, TIMEOUT_MS, &v.fault));
+    CHECK_OK(spdm_port_open(v.port, &v.config, &v.wait, &offered, &v.fault));
     v.provider = key_provider_doe(v.port);
     CHECK_OK(spdm_port_authenticate(v.port, &trust, false, &v.fault));
     CHECK_OK(spdm_port_open_session(v.port, &v.fault));

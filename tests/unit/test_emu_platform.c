@@ -131,8 +131,8 @@ static void what_is_wrong_is_said_with_its_place(void)
         {ONE("\"ide\": {\"link_streams\": 9}"), "f: functions[0].ide.link_streams: 9 is not 0 to 8"},
         {ONE("\"ide\": {\"selective_streams\": 256, \"address_blocks\": 1}"),
          "f: functions[0].ide: its registers have 8208 bytes, and 1024 are possible"},
-        {ONE("\"spdm\": {\"algorithm\": \"RSA\"}"),
-         "f: functions[0].spdm.algorithm: is none of \"P-256\", \"P-384\""},
+        {ONE("\"spdm\": {\"algorithm\": \"RSA\"}"), "f: functions[0].spdm.algorithm: is none of \"P-256\", \"P-384\", \"P-521\", \"RSA-2048\", "
+         "\"RSA-3072\", \"RSA-4096\", \"Ed25519\", \"Ed448\""},
         {ONE("\"below\": {}"), "f: functions[0].below: is no array"},
         {BELOW("\"bdf\": \"0000:00:02.0\""),
          "f: functions[0].below[0].bdf: 0000:00:02.0 is not on the bus below its port"},

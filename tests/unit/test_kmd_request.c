@@ -102,6 +102,32 @@ static void a_member_of_a_wrong_type_is_named(void)
             "the member \"stream\" must be an integer and is a real number");
 }
 
+#define MEASURE(members) HEAD "\"attest\", \"bdf\": \"0000:00:03.0\", \"measurements\": " members "}"
+
+static void measurements_are_taken_or_refused(void)
+{
+    const char *text = MEASURE("{\"signed\": false, \"raw\": true, \"index\": 254, \"in_session\": true, \"mel\": true}");
+    request_release(&request);
+    CHECK_OK(request_decode(text, strlen(text), &request, &failure));
+    const struct request_measurements *m = &request.measurements;
+    CU_ASSERT_TRUE(m->is_there && m->is_unsigned && m->raw && m->in_session && m->mel && m->index == 254);
+    request_release(&request);
+    text = MEASURE("{\"signed\": true}");
+    CHECK_OK(request_decode(text, strlen(text), &request, &failure));
+    CU_ASSERT_TRUE(m->is_there && !m->is_unsigned && !m->raw && m->index == 0);
+    request_release(&request);
+    refused(MEASURE("true"), IDE_E_ARGUMENT, "measurements",
+            "the member \"measurements\" must be an object and is a boolean");
+    refused(MEASURE("{\"raw\": 1}"), IDE_E_ARGUMENT, "raw", "the member \"raw\" must be a boolean and is an integer");
+    refused(MEASURE("{\"index\": \"1\"}"), IDE_E_ARGUMENT, "index",
+            "the member \"index\" must be an integer and is a string");
+    refused(MEASURE("{\"index\": 0}"), IDE_E_ARGUMENT, "index", "measurement 0 is out of range: 1 to 254");
+    refused(MEASURE("{\"index\": 255}"), IDE_E_ARGUMENT, "index", "measurement 255 is out of range: 1 to 254");
+    refused(MEASURE("{\"mess\": 1}"), IDE_E_ARGUMENT, "mess", "\"measurements\" takes no member \"mess\"");
+    refused(HEAD "\"list\", \"measurements\": {}}", IDE_E_ARGUMENT, "measurements",
+            "\"list\" takes no member \"measurements\"");
+}
+
 static void a_member_that_the_verb_does_not_know_is_refused(void)
 {
     refused(HEAD "\"list\", \"bdf\": \"0000:00:03.0\"}", IDE_E_ARGUMENT, "bdf",
@@ -188,6 +214,7 @@ int main(void)
         TEST(what_is_no_json_is_refused),
         TEST(a_member_that_lacks_is_named),
         TEST(a_member_of_a_wrong_type_is_named),
+        TEST(measurements_are_taken_or_refused),
         TEST(a_member_that_the_verb_does_not_know_is_refused),
         TEST(values_out_of_range_are_refused),
         TEST(an_id_that_could_be_read_comes_back),

@@ -4,8 +4,10 @@
 #include "session/opaque.h"
 #include "suite.h"
 
-static const struct spdm_params spdm12 = {.version = SPDM_VERSION_12, .opaque_format = 1};
-static const struct spdm_params spdm11 = {.version = SPDM_VERSION_11};
+static const struct spdm_connection spdm12 = {.config = &spdm_config_requester,
+                                              .params = {.version = SPDM_VERSION_12, .opaque_format = 1}};
+static const struct spdm_connection spdm11 = {.config = &spdm_config_requester,
+                                              .params = {.version = SPDM_VERSION_11}};
 
 /* recorded: 1.2 with three versions, 1.1 with one; and their answers */
 static const uint8_t supported12[] = {1, 0, 0, 0, 0, 0, 9, 0, 1, 1, 3, 0, 0x10, 0, 0x11, 0, 0x12, 0, 0, 0};
@@ -28,16 +30,16 @@ static struct sample sample_of(const void *data, size_t len)
     return s;
 }
 
-static void supported(struct sample *s, const struct spdm_params *p)
+static void supported(struct sample *s, const struct spdm_connection *c)
 {
     s->r = reader_of(s->data, s->len);
-    s->version = opaque_read_supported(&s->r, p);
+    s->version = opaque_read_supported(&s->r, c);
 }
 
-static void selected(struct sample *s, const struct spdm_params *p)
+static void selected(struct sample *s, const struct spdm_connection *c)
 {
     s->r = reader_of(s->data, s->len);
-    s->version = opaque_read_selected(&s->r, p);
+    s->version = opaque_read_selected(&s->r, c);
 }
 
 static void check_read(const struct sample *s, enum ide_err err, const char *field)
@@ -70,10 +72,10 @@ static void ours_is_written_as_recorded(void)
     opaque_write_supported(&w, &spdm12);
     CU_ASSERT_TRUE(w.pos == sizeof supported12 && memcmp(out, supported12, w.pos) == 0);
     w = writer_of(out, sizeof out);
-    opaque_write_selected(&w, &spdm12, 0x1200);
+    opaque_write_selected(&w, &spdm12.params, 0x1200);
     CU_ASSERT_TRUE(w.pos == sizeof selected12 && memcmp(out, selected12, w.pos) == 0);
     w = writer_of(out, sizeof out);
-    opaque_write_selected(&w, &spdm11, 0x1000);
+    opaque_write_selected(&w, &spdm11.params, 0x1000);
     CU_ASSERT_TRUE(w.pos == sizeof selected11 && memcmp(out, selected11, w.pos) == 0);
     w = writer_of(out, sizeof out);
     opaque_write_supported(&w, &spdm11);
@@ -204,12 +206,37 @@ static void two_selections_are_refused(void)
     check_read(&s, IDE_E_FIELD, "SelectedVersion");
 }
 
+static void only_what_is_configured_is_offered(void)
+{
+    struct spdm_config config = {.secured_min = 0x10, .secured_max = 0x11};
+    struct spdm_connection c = {.config = &config, .params = spdm12.params};
+    uint8_t out[OPAQUE_VERSIONS_MAX];
+    struct writer w = writer_of(out, sizeof out);
+    opaque_write_supported(&w, &c);
+    CU_ASSERT_EQUAL(out[10], 2);   /* VersionCount */
+    struct sample s = sample_of(out, w.pos);
+    supported(&s, &spdm12);
+    CU_ASSERT_TRUE(s.r.err == IDE_OK && s.version == 0x1100);
+    s = sample_of(supported12, sizeof supported12);
+    supported(&s, &c);
+    CU_ASSERT_TRUE(s.r.err == IDE_OK && s.version == 0x1100);
+    s = sample_of(selected12, sizeof selected12);
+    selected(&s, &c);
+    check_read(&s, IDE_E_NOT_OFFERED, "SelectedVersion");
+    CU_ASSERT_TRUE(s.r.got == 0x1200 && s.r.want == 0x1100);
+    config = (struct spdm_config){.secured_min = 0x12, .secured_max = 0x12};
+    s = sample_of(supported11, sizeof supported11);
+    c.params = spdm11.params;
+    supported(&s, &c);
+    check_read(&s, IDE_E_NO_COMMON, "VersionsList");
+}
+
 static void without_the_format_there_is_no_session(void)
 {
-    struct spdm_params p = spdm12;
+    struct spdm_params p = spdm12.params;
     struct ide_fault fault;
     CHECK_OK(opaque_usable(&p, &fault, "session"));
-    CHECK_OK(opaque_usable(&spdm11, &fault, "session"));
+    CHECK_OK(opaque_usable(&spdm11.params, &fault, "session"));
     p.opaque_format = 0;
     CHECK_ERR(opaque_usable(&p, &fault, "session"), IDE_E_UNSUPPORTED);
     CHECK_FAULT(&fault, IDE_E_UNSUPPORTED, "session", "OpaqueDataFmt1");
@@ -228,6 +255,7 @@ int main(void)
         TEST(each_field_is_checked),
         TEST(other_elements_are_skipped),
         TEST(two_selections_are_refused),
+        TEST(only_what_is_configured_is_offered),
         TEST(without_the_format_there_is_no_session),
         CU_TEST_INFO_NULL,
     };

@@ -2,6 +2,7 @@
 /* spdm/policy.h by itself. What comes of a policy between two sides is in test_algorithms.c. */
 #include "check.h"
 #include "spdm/policy.h"
+#include "spdm/policy_text.h"
 #include "suite.h"
 
 static void the_default_is_what_cma_asks_for(void)
@@ -80,6 +81,83 @@ static void the_order_is_the_users(void)
     CU_ASSERT_EQUAL(spdm_policy_choose(&policy, SPDM_KIND_HASH, all), SPDM_HASH_SHA512);    /* no list: the strongest */
 }
 
+static void a_name_is_an_algorithm(void)
+{
+    char error[128];
+    struct spdm_policy p = spdm_policy_cma;
+    CU_ASSERT_TRUE(spdm_policy_parse("Ed25519, rsapss-3072,ECDSA P-521 , sha3 384, AES128GCM", &p, error, sizeof error));
+    CU_ASSERT_EQUAL(p.order[SPDM_KIND_ASYM][0], SPDM_ASYM_ED25519);
+    CU_ASSERT_EQUAL(p.order[SPDM_KIND_ASYM][1], SPDM_ASYM_RSAPSS_3072);
+    CU_ASSERT_EQUAL(p.order[SPDM_KIND_ASYM][2], SPDM_ASYM_ECDSA_P521);
+    CU_ASSERT_EQUAL(p.order[SPDM_KIND_ASYM][3], 0);
+    CU_ASSERT_EQUAL(p.order[SPDM_KIND_HASH][0], SPDM_HASH_SHA3_384);
+    CU_ASSERT_EQUAL(p.order[SPDM_KIND_HASH][1], 0);
+    CU_ASSERT_EQUAL(p.order[SPDM_KIND_AEAD][0], SPDM_AEAD_AES_128_GCM);
+    /* nothing was said of this kind */
+    CU_ASSERT_EQUAL(p.order[SPDM_KIND_DHE][0], SPDM_DHE_SECP384R1);
+    CU_ASSERT_TRUE(spdm_policy_parse(" All", &p, error, sizeof error));
+    CU_ASSERT_EQUAL(spdm_policy_filter(&p, SPDM_KIND_ASYM, SPDM_ASYM_ED448), SPDM_ASYM_ED448);
+    for (unsigned bit = 0; bit < 12; bit++)   /* each has a name that is read */
+        if (bit != 9)
+            CU_ASSERT_TRUE(spdm_policy_parse(spdm_algorithm_name(SPDM_KIND_ASYM, 1u << bit), &p, error, sizeof error) &&
+                           p.order[SPDM_KIND_ASYM][0] == 1u << bit);
+}
+
+static void what_is_wrong_is_said_and_changes_nothing(void)
+{
+    static const struct {
+        const char *text, *error;
+    } rows[] = {
+        {"", "\"\" is no algorithm that is built in"},
+        {"SHA-384,", "\"\" is no algorithm that is built in"},
+        {"SHA-384, MD5", "\"MD5\" is no algorithm that is built in"},
+        {"SHA-384, sha384", "\"sha384\" stands there twice"},
+        {"SHA-384, all", "\"all\" is no algorithm that is built in"},
+        {"a name that is longer than any name of an algorithm",
+         "\"a name that is longer than any n\" is no algorithm that is built in"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char error[128] = "";
+        struct spdm_policy p = spdm_policy_cma;
+        CU_ASSERT_FALSE(spdm_policy_parse(rows[i].text, &p, error, sizeof error));
+        CU_ASSERT_STRING_EQUAL(error, rows[i].error);
+        CU_ASSERT_EQUAL(memcmp(&p, &spdm_policy_cma, sizeof p), 0);
+    }
+}
+
+static void versions_are_a_range(void)
+{
+    static const char *const wrong[] = {"", "1", "1.", "1.5", "2.0", "1.2-", "1.3-1.2", "1.2 ", "1.1-1.2-1.3", "1.10"};
+    char error[128];
+    uint8_t min = 0, max = 0;
+    CU_ASSERT_TRUE(spdm_versions_parse("1.2", 0x14, &min, &max, error, sizeof error) && min == 0x12 && max == 0x12);
+    CU_ASSERT_TRUE(spdm_versions_parse("1.0-1.4", 0x14, &min, &max, error, sizeof error) && min == 0x10 && max == 0x14);
+    CU_ASSERT_FALSE(spdm_versions_parse("1.3", 0x12, &min, &max, error, sizeof error));
+    CU_ASSERT_STRING_EQUAL(error, "\"1.3\" is no version, or range of them, of 1.0 to 1.2, such as 1.1-1.2");
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        CU_ASSERT_FALSE(spdm_versions_parse(wrong[i], 0x14, &min, &max, error, sizeof error));
+    CU_ASSERT_TRUE(min == 0x10 && max == 0x14);
+}
+
+static void what_is_too_weak_cannot_be_asked_for(void)
+{
+    char error[128];
+    struct spdm_policy p = spdm_policy_cma;
+    CU_ASSERT_TRUE(spdm_policy_check(&p, error, sizeof error));
+    CU_ASSERT_TRUE(spdm_policy_parse_strength("192", &p, error, sizeof error));
+    CU_ASSERT_TRUE(spdm_policy_check(&p, error, sizeof error));   /* P-256 and its like of the default fall away */
+    CU_ASSERT_TRUE(spdm_policy_parse("ECDSA P-384, RSASSA 4096", &p, error, sizeof error));
+    CU_ASSERT_FALSE(spdm_policy_check(&p, error, sizeof error));
+    CU_ASSERT_STRING_EQUAL(error, "RSASSA 4096 has less than 192 bits of security");
+    p = spdm_policy_cma;
+    CU_ASSERT_TRUE(spdm_policy_parse_strength("256", &p, error, sizeof error));
+    CU_ASSERT_FALSE(spdm_policy_check(&p, error, sizeof error));
+    CU_ASSERT_STRING_EQUAL(error, "no signature has 256 bits of security");
+    CU_ASSERT_FALSE(spdm_policy_parse_strength("257", &p, error, sizeof error));
+    CU_ASSERT_FALSE(spdm_policy_parse_strength("12x", &p, error, sizeof error));
+    CU_ASSERT_FALSE(spdm_policy_parse_strength("", &p, error, sizeof error));
+}
+
 int main(void)
 {
     CU_TestInfo tests[] = {
@@ -88,6 +166,10 @@ int main(void)
         TEST(no_policy_is_all),
         TEST(strength_is_a_filter_over_all_kinds),
         TEST(the_order_is_the_users),
+        TEST(a_name_is_an_algorithm),
+        TEST(what_is_wrong_is_said_and_changes_nothing),
+        TEST(versions_are_a_range),
+        TEST(what_is_too_weak_cannot_be_asked_for),
         CU_TEST_INFO_NULL,
     };
     return suite_run("policy", tests);

@@ -184,6 +184,22 @@ static void an_unverified_peer_is_refused(void)
     check_next_attempt();
 }
 
+static void before_1_1_there_are_no_sessions(void)
+{
+    begin(KEY_EC_P256);
+    l.requester_config.version_min = l.responder_config.version_min = SPDM_VERSION_10;
+    l.responder_config.version_max = SPDM_VERSION_10;
+    CHECK_OK(spdm_negotiate(&l.requester));
+    CU_ASSERT_EQUAL(l.requester.params.version, SPDM_VERSION_10);
+    l.requester.peer_verified = true;
+    unsigned before = l.exchanges;
+    CHECK_ERR(session_open(&l.session, &l.requester, &l.transport), IDE_E_VERSION);
+    CHECK_FAULT(&l.requester.fault, IDE_E_VERSION, "session", "SPDMVersion");
+    CU_ASSERT_TRUE(l.requester.fault.got == SPDM_VERSION_10 && l.requester.fault.want == SPDM_VERSION_11);
+    CU_ASSERT_EQUAL(l.exchanges, before);
+    loopback_close(&l);
+}
+
 static void before_negotiation_is_refused(void)
 {
     begin(KEY_EC_P256);
@@ -541,6 +557,7 @@ int main(void)
         TEST(two_sessions_live_side_by_side),
         TEST(more_than_the_device_has_are_refused),
         TEST(an_unverified_peer_is_refused),
+        TEST(before_1_1_there_are_no_sessions),
         TEST(before_negotiation_is_refused),
         TEST(a_device_without_the_capability_is_refused),
         TEST(without_a_generator_nothing_is_sent),

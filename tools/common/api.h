@@ -17,6 +17,7 @@
 #define API_FRAME_MAX        1048576u /* bytes; a longer frame ends the connection */
 #define API_ID_MAX           64u      /* bytes of a request id that is a string */
 #define API_STREAM_LAST      254u     /* 255 marks idle register blocks */
+#define API_MEASUREMENT_LAST 254u
 
 enum api_verb {
     API_PING,
@@ -31,11 +32,12 @@ enum api_verb {
 /* Parameters as bits. */
 #define API_BDF    1u
 #define API_STREAM 2u
+#define API_MEASUREMENTS 4u
 
 struct api_verb_row {
     enum api_verb verb;
     const char *name;
-    unsigned required, allowed; /* API_BDF, API_STREAM */
+    unsigned required, allowed; /* of the bits above */
 };
 
 /* The row of the verb with this name; NULL if there is none. */

@@ -8,6 +8,22 @@
 #include "tools/ide-ctl/ctl.h"
 #include "tools/ide-ctl/print.h"
 
+static json_t *measurements_of(const struct ctl_measurements *m)
+{
+    json_t *object = json_object();
+    if (m->index)
+        json_object_set_new(object, "index", json_integer(m->index));
+    if (m->is_unsigned)
+        json_object_set_new(object, "signed", json_false());
+    if (m->raw)
+        json_object_set_new(object, "raw", json_true());
+    if (m->in_session)
+        json_object_set_new(object, "in_session", json_true());
+    if (m->mel)
+        json_object_set_new(object, "mel", json_true());
+    return object;
+}
+
 static json_t *request_of(const struct ctl *ctl, enum api_verb verb)
 {
     json_t *request = json_pack("{s:s}", "verb", api_verb_row(verb)->name);
@@ -15,6 +31,8 @@ static json_t *request_of(const struct ctl *ctl, enum api_verb verb)
         json_object_set_new(request, "bdf", json_string(ctl->bdf));
     if (ctl->has_stream)
         json_object_set_new(request, "stream", json_integer(ctl->stream));
+    if (ctl->measurements.is_given)
+        json_object_set_new(request, "measurements", measurements_of(&ctl->measurements));
     return request;
 }
 

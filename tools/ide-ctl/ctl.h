@@ -14,6 +14,13 @@
 
 enum ctl_status { CTL_DONE = 0, CTL_FAILED = 1, CTL_USAGE = 2, CTL_NO_CONTROLLER = 3 };
 
+/* What attest asks of a device's measurements. */
+struct ctl_measurements {
+    bool is_given;
+    bool is_unsigned, raw, in_session, mel;
+    json_int_t index; /* 0: all */
+};
+
 /* The command line, parsed. */
 struct ctl {
     const char *endpoint;
@@ -22,6 +29,7 @@ struct ctl {
     bool has_bdf, has_stream;
     char bdf[PCIE_BDF_TEXT]; /* as the controller wants it */
     json_int_t stream;
+    struct ctl_measurements measurements;
 };
 
 enum ctl_takes { CTL_NOTHING, CTL_MAY, CTL_MUST };

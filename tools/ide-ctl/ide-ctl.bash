@@ -13,6 +13,7 @@ _ide_ctl_values() { # MEMBER COMMAND...
 _ide_ctl() {
     local commands="list show attest establish rekey stop monitor"
     local options="--connect --json --stream --timeout --help --version"
+    local attest="--measurement --raw --unsigned --in-session --mel"
     local word command="" bdf="" cur prev i
     local -a _ide_ctl_connect=() words
     # Without bash-completion's splitting a BDF would be several words, because of its colons.
@@ -25,19 +26,20 @@ _ide_ctl() {
         word=${words[i]}
         case $word in
         --connect) _ide_ctl_connect=(--connect "${words[++i]}") ;;
-        --stream | --timeout) ((i++)) ;;
+        --stream | --timeout | --measurement) ((i++)) ;;
         -*) ;;
         *) if [ -z "$command" ]; then command=$word; else bdf=$word; fi ;;
         esac
     done
     case $prev in
-    --connect | --timeout) return ;;
+    --connect | --timeout | --measurement) return ;;
     --stream)
         mapfile -t COMPREPLY < <(compgen -W "$(_ide_ctl_values stream show ${bdf:+"$bdf"})" -- "$cur")
         return
         ;;
     esac
     case $command:$cur in
+    attest:-*) mapfile -t COMPREPLY < <(compgen -W "$options $attest" -- "$cur") ;;
     *:-*) mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur") ;;
     :*) mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur") ;;
     list:* | monitor:*) ;;

@@ -23,13 +23,19 @@ static const struct ctl_command commands[] = {
     {"monitor", command_monitor, CTL_NOTHING, CTL_NOTHING, "", "events as they come"},
 };
 
-enum { OPTION_CONNECT = 256, OPTION_JSON, OPTION_STREAM, OPTION_TIMEOUT, OPTION_HELP, OPTION_VERSION };
+enum { OPTION_CONNECT = 256, OPTION_JSON, OPTION_STREAM, OPTION_TIMEOUT, OPTION_UNSIGNED,
+       OPTION_RAW, OPTION_MEASUREMENT, OPTION_IN_SESSION, OPTION_MEL, OPTION_HELP, OPTION_VERSION };
 
 static const struct option long_options[] = {
     {"connect", required_argument, NULL, OPTION_CONNECT},
     {"json", no_argument, NULL, OPTION_JSON},
     {"stream", required_argument, NULL, OPTION_STREAM},
     {"timeout", required_argument, NULL, OPTION_TIMEOUT},
+    {"unsigned", no_argument, NULL, OPTION_UNSIGNED},
+    {"raw", no_argument, NULL, OPTION_RAW},
+    {"measurement", required_argument, NULL, OPTION_MEASUREMENT},
+    {"in-session", no_argument, NULL, OPTION_IN_SESSION},
+    {"mel", no_argument, NULL, OPTION_MEL},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
     {0},
@@ -47,6 +53,11 @@ static void print_help(void)
            "  --json              JSON on stdout, results and errors alike\n"
            "  --stream N          the stream's number, 0 to 254; establish takes the first free one\n"
            "  --timeout TIME      the most to wait for the controller: 5, 0.5, 500ms (default: 60)\n"
+           "  --measurement N     attest: only this one, 1 to 254, instead of all\n"
+           "  --raw               attest: measurements as they are, instead of their digests\n"
+           "  --unsigned          attest: measurements without a signature\n"
+           "  --in-session        attest: ask for them in a secure session\n"
+           "  --mel               attest: the measurement extension log too\n"
            "  --help, --version\n\n"
            "Exit status: 0 done, 1 failed, 2 wrong command line, 3 no controller.\n");
 }
@@ -68,6 +79,27 @@ static bool parse_stream(const char *text, struct ctl *ctl)
     ctl->stream = number;
     ctl->has_stream = true;
     return true;
+}
+
+static bool parse_measurement(const char *text, struct ctl *ctl)
+{
+    char *end;
+    errno = 0;
+    ctl->measurements.index = strtoll(text, &end, 10);
+    return errno == 0 && end != text && *end == '\0' && ctl->measurements.index > 0;
+}
+
+/* Of attest alone. */
+static int take_measurement_option(int option, struct ctl *ctl)
+{
+    ctl->measurements.is_given = true;
+    if (option == OPTION_MEASUREMENT && !parse_measurement(optarg, ctl))
+        return usage_error("--measurement is no number: ", optarg);
+    ctl->measurements.is_unsigned |= option == OPTION_UNSIGNED;
+    ctl->measurements.raw |= option == OPTION_RAW;
+    ctl->measurements.in_session |= option == OPTION_IN_SESSION;
+    ctl->measurements.mel |= option == OPTION_MEL;
+    return CTL_DONE;
 }
 
 /* As lspci prints it, with or without the domain. */
@@ -100,6 +132,12 @@ static int take_option(int option, struct ctl *ctl)
         return duration_parse(optarg, &ctl->timeout_ms)
                    ? CTL_DONE
                    : usage_error("--timeout is no time between 1 ms and an hour: ", optarg);
+    case OPTION_UNSIGNED:
+    case OPTION_RAW:
+    case OPTION_MEASUREMENT:
+    case OPTION_IN_SESSION:
+    case OPTION_MEL:
+        return take_measurement_option(option, ctl);
     case OPTION_HELP:
         print_help();
         return -1;
@@ -130,6 +168,8 @@ static int check_arguments(const struct ctl_command *command, const struct ctl *
         return usage_error("which stream? --stream N is needed by ", command->name);
     if (command->stream == CTL_NOTHING && ctl->has_stream)
         return usage_error("no --stream is taken by ", command->name);
+    if (ctl->measurements.is_given && command->run != command_attest)
+        return usage_error("measurements are for attest, not for ", command->name);
     if (ctl->has_stream && !ctl->has_bdf)
         return usage_error("--stream needs a port: ", command->name);
     return CTL_DONE;

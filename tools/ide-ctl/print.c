@@ -49,6 +49,20 @@ void print_algorithms(FILE *out, const json_t *object)
             fprintf(out, ", %s", text_of(algorithms, names[i]));
 }
 
+/* Of a measurement that is not the reference value. */
+static void print_mismatch(FILE *out, const json_t *measurement)
+{
+    size_t i;
+    json_t *value;
+    if (!measurement)
+        return;
+    fprintf(out, "  Measurement %lld: %s\n", number_of(measurement, "index"), text_of(measurement, "got"));
+    json_array_foreach(json_object_get(measurement, "expected"), i, value)
+    {
+        fprintf(out, "  Expected: %s\n", json_string_value(value));
+    }
+}
+
 /* "0000:01:00.0: authenticate: CERTIFICATE: ..." and below it what became of the stream and what to do. */
 void print_error(FILE *out, const json_t *error)
 {
@@ -58,6 +72,7 @@ void print_error(FILE *out, const json_t *error)
     if (json_is_string(json_object_get(error, "step")) && strcmp(text_of(error, "step"), "survey") != 0)
         fprintf(out, "%s: ", text_of(error, "step"));
     fprintf(out, "%s\n", text_of(error, "message"));
+    print_mismatch(out, json_object_get(error, "measurement"));
     if (json_is_string(json_object_get(error, "outcome")))
         fprintf(out, "  Now: %s.\n", text_of(error, "outcome"));
     if (json_is_string(json_object_get(error, "hint")))

@@ -300,6 +300,11 @@ static void init_responder(struct device *d)
 {
     const struct platform_spdm *spdm = &d->function->desc.spdm;
     d->config = spdm_config_responder;
+    spdm_policy_apply(&spdm->policy, &d->config);
+    d->config.version_min = spdm->version_min;
+    d->config.version_max = spdm->version_max;
+    d->config.secured_min = spdm->secured_min;
+    d->config.secured_max = spdm->secured_max;
     d->config.base_asym = spdm->base_asym;
     d->config.base_hash = spdm->base_hash;
     emu_measure(&d->config);

@@ -69,9 +69,10 @@ static bool has_identity(const struct platform_function *f)
     return f->doe;
 }
 
-static const char *curve_name(const struct platform_function *f)
+/* The hash in the chain's head is made when it is loaded. */
+static const char *key_name(const struct platform_function *f)
 {
-    return f->spdm.base_asym == SPDM_ASYM_ECDSA_P256 ? "P-256" : "P-384";
+    return f->spdm.key->name;
 }
 
 /* One line a function. The file made-for holds these, so that another platform makes other identities. */
@@ -83,7 +84,7 @@ static void print_made_for(const struct identities *ids, FILE *out)
         char bdf[PCIE_BDF_TEXT], name[NAME_MAX_TEXT];
         struct cma_ids cma = platform_cma_ids(f);
         if (has_identity(f))
-            fprintf(out, "%s %s %s\n", pcie_bdf_format(&f->bdf, bdf), curve_name(f),
+            fprintf(out, "%s %s %s\n", pcie_bdf_format(&f->bdf, bdf), key_name(f),
                     cma_name_text(&cma, name, sizeof name));
     }
 }
@@ -163,8 +164,9 @@ static bool write_file(const struct identities *ids, const char *name,
 
 /* --- openssl ------------------------------------------------------------------------------------------------------ */
 
-#define NEW_KEY                                                                                              \
-    "-newkey ec -pkeyopt ec_paramgen_curve:%s -nodes -config openssl.cnf -sha384 -keyout %s.key -subj /CN=%s"
+#define NEW_KEY    "-newkey %s -nodes -config openssl.cnf -keyout %s.key -subj /CN=%s"
+#define SIGNED     " -sha384 -days 3650"
+#define AUTHORITY_KEY "ec -pkeyopt ec_paramgen_curve:P-384"
 
 static bool openssl_failed(const struct identities *ids, char *error, size_t size)
 {
@@ -183,16 +185,16 @@ static bool make_authority(const struct identities *ids, const char *name, char 
         return false;
     snprintf(key, sizeof key, "%s/root", name);
     snprintf(subject, sizeof subject, "ide-emu-%s-root", name);
-    snprintf(command, sizeof command, "req -x509 " NEW_KEY " -days 3650 -extensions root -out %s/root.pem", "P-384",
+    snprintf(command, sizeof command, "req -x509 " NEW_KEY SIGNED " -extensions root -out %s/root.pem", AUTHORITY_KEY,
              key, subject, name);
     if (!run(ids, command, error, size))
         return false;
     snprintf(key, sizeof key, "%s/intermediate", name);
     snprintf(subject, sizeof subject, "ide-emu-%s-intermediate", name);
     snprintf(command, sizeof command,
-             "req -x509 " NEW_KEY
-             " -days 3650 -extensions intermediate -out %s/intermediate.pem -CA %s/root.pem -CAkey %s/root.key",
-             "P-384", key, subject, name, name, name);
+             "req -x509 " NEW_KEY SIGNED
+             " -extensions intermediate -out %s/intermediate.pem -CA %s/root.pem -CAkey %s/root.key",
+             AUTHORITY_KEY, key, subject, name, name, name);
     return run(ids, command, error, size);
 }
 
@@ -204,9 +206,9 @@ static void leaf_command(char command[static COMMAND_MAX], const struct platform
     section_name(section, variants[kind].section, f);
     const char *authority = variants[kind].authority;
     snprintf(command, COMMAND_MAX,
-             "req -x509 " NEW_KEY " -days 3650 -extensions %s -out %s.pem -CA %s/intermediate.pem -CAkey "
+             "req -x509 " NEW_KEY SIGNED " -extensions %s -out %s.pem -CA %s/intermediate.pem -CAkey "
              "%s/intermediate.key",
-             curve_name(f), leaf, bdf, section, leaf, authority, authority);
+             f->spdm.key->openssl, leaf, bdf, section, leaf, authority, authority);
 }
 
 /* `req` cannot date a certificate back; `ca` can. */
@@ -215,7 +217,7 @@ static bool make_expired(const struct identities *ids, const struct platform_fun
     char command[COMMAND_MAX], bdf[PCIE_BDF_TEXT], leaf[64], section[NAME_MAX_TEXT];
     pcie_bdf_format(&f->bdf, bdf);
     snprintf(leaf, sizeof leaf, "%s/%s", bdf, variants[IDENTITY_EXPIRED].file);
-    snprintf(command, sizeof command, "req -new " NEW_KEY " -out %s.csr", curve_name(f), leaf, bdf, leaf);
+    snprintf(command, sizeof command, "req -new " NEW_KEY " -out %s.csr", f->spdm.key->openssl, leaf, bdf, leaf);
     if (!write_file(ids, "index.txt", NULL, error, size) || !run(ids, command, error, size))
         return false;
     snprintf(command, sizeof command,

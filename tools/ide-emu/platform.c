@@ -67,6 +67,27 @@ bool platform_is_port(const struct platform_function *f)
     return f->type != PCIE_TYPE_ENDPOINT && f->type != PCIE_TYPE_RC_ENDPOINT;
 }
 
+const struct platform_key platform_keys[PLATFORM_KEYS] = {
+    {"P-256", "ec -pkeyopt ec_paramgen_curve:P-256", KEY_EC_P256, 256, SPDM_HASH_SHA256},
+    {"P-384", "ec -pkeyopt ec_paramgen_curve:P-384", KEY_EC_P384, 384, SPDM_HASH_SHA384},
+    {"P-521", "ec -pkeyopt ec_paramgen_curve:P-521", KEY_EC_P521, 521, SPDM_HASH_SHA384},
+    {"RSA-2048", "rsa:2048", KEY_RSA, 2048, SPDM_HASH_SHA384},
+    {"RSA-3072", "rsa:3072", KEY_RSA, 3072, SPDM_HASH_SHA384},
+    {"RSA-4096", "rsa:4096", KEY_RSA, 4096, SPDM_HASH_SHA384},
+    {"Ed25519", "ed25519", KEY_ED25519, 256, SPDM_HASH_SHA384},
+    {"Ed448", "ed448", KEY_ED448, 456, SPDM_HASH_SHA384},
+};
+
+#define KEY_P256 (&platform_keys[0])
+#define KEY_P384 (&platform_keys[1])
+
+void platform_spdm_set_key(struct platform_spdm *spdm, const struct platform_key *key)
+{
+    spdm->key = key;
+    spdm->base_asym = asym_of_key(key->type, key->bits);
+    spdm->base_hash = key->hash;
+}
+
 struct platform_function platform_function_default(enum pcie_port_type type)
 {
     struct platform_function f = {.type = type, .parent = PLATFORM_NO_PARENT};
@@ -79,8 +100,17 @@ struct platform_function platform_function_default(enum pcie_port_type type)
         f.bar_size = defaults[i].bar_size;
         f.ide = defaults[i].ide;
     }
-    f.spdm = (struct platform_spdm){
-        .base_asym = SPDM_ASYM_ECDSA_P384, .base_hash = SPDM_HASH_SHA384, .heartbeat = HEARTBEAT_SECONDS};
+    f.spdm = (struct platform_spdm){.version_min = SPDM_VERSION_10,
+                                    .version_max = SPDM_VERSION_14,
+                                    .secured_min = 0x10,
+                                    .secured_max = 0x12,
+                                    .heartbeat = HEARTBEAT_SECONDS,
+                                    .policy = SPDM_POLICY_CMA};
+    /* what its key signs, and the hash that goes with it */
+    f.spdm.policy.strength_min = 0;
+    memset(f.spdm.policy.order[SPDM_KIND_ASYM], 0, sizeof f.spdm.policy.order[SPDM_KIND_ASYM]);
+    memset(f.spdm.policy.order[SPDM_KIND_HASH], 0, sizeof f.spdm.policy.order[SPDM_KIND_HASH]);
+    platform_spdm_set_key(&f.spdm, KEY_P384);
     return f;
 }
 
@@ -119,8 +149,7 @@ void platform_default(struct platform *p)
     edu->ids.revision = 0x10;
     edu->ide.link_streams = 0;
     edu->ide.abilities &= ~PCIE_IDE_CAP_LINK;
-    edu->spdm.base_asym = SPDM_ASYM_ECDSA_P256;
-    edu->spdm.base_hash = SPDM_HASH_SHA256;
+    platform_spdm_set_key(&edu->spdm, KEY_P256);
     edu->bar_size = 0x100000;
 }
 

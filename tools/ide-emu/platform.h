@@ -13,6 +13,7 @@
 #include "root_port/pcie_bdf.h"
 #include "root_port/pcie_config.h"
 #include "spdm/identity.h"
+#include "spdm/policy.h"
 
 #define PLATFORM_FUNCTIONS_MAX 256u
 #define PLATFORM_LINK_STREAMS_MAX 8u
@@ -27,11 +28,30 @@ struct platform_ide {
     uint32_t abilities;          /* of PCIE_IDE_CAP_*: flow-through, partial header, aggregation, PCRC, ... */
 };
 
+/* The kinds of key that a device can have. */
+struct platform_key {
+    const char *name;                 /* "P-384" */
+    const char *openssl;              /* what makes one: options of `openssl req` */
+    enum key_type type;
+    uint16_t bits;
+    uint32_t hash;                    /* SPDM_HASH_* that goes with it unless another one is named */
+};
+
+#define PLATFORM_KEYS 8u
+extern const struct platform_key platform_keys[PLATFORM_KEYS];
+
 /* The SPDM responder behind a DOE mailbox. */
 struct platform_spdm {
-    uint32_t base_asym, base_hash;    /* one bit each of SPDM_ASYM_*, SPDM_HASH_* */
+    const struct platform_key *key;   /* of its identity */
+    uint32_t base_asym, base_hash;    /* SPDM_ASYM_* that the key signs with; one of SPDM_HASH_* */
+    struct spdm_policy policy;        /* key exchanges and ciphers, and in which order it chooses */
+    uint8_t version_min, version_max; /* 0x12 is 1.2 */
+    uint8_t secured_min, secured_max; /* of secured messages */
     uint8_t heartbeat;                /* seconds, 0: none */
 };
+
+/* Gives it the key, and the algorithms that go with it. */
+void platform_spdm_set_key(struct platform_spdm *spdm, const struct platform_key *key);
 
 /* CXL.cachemem with IDE, at a root port or the endpoint below it. */
 struct platform_cxl {

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "tools/ide-emu/platform.h"
+#include "tools/ide-emu/platform_parser.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,142 +11,9 @@
 #include "tools/ide-emu/cxl_port.h"
 #include "tools/ide-emu/stream_port.h"
 
-#define PATH_MAX_TEXT 256u
 #define DEPTH_MAX 32u
 #define BAR_SIZE_MAX 0x40000000u
 #define KCU_BASE_MAX (INT64_MAX / 2) /* an offset in a file */
-
-struct parser {
-    struct platform *platform;
-    const char *name;
-    char path[PATH_MAX_TEXT];   /* where we are: functions[1].below[0] */
-    char *error;
-    size_t size;
-};
-
-static bool wrong(struct parser *p, const char *key, const char *format, ...) __attribute__((format(printf, 3, 4)));
-
-static bool wrong(struct parser *p, const char *key, const char *format, ...)
-{
-    char what[PATH_MAX_TEXT];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(what, sizeof what, format, args);
-    va_end(args);
-    const char *dot = *p->path && *key ? "." : "";
-    const char *colon = *p->path || *key ? ": " : "";
-    snprintf(p->error, p->size, "%s: %s%s%s%s%s", p->name, p->path, dot, key, colon, what);
-    return false;
-}
-
-/* Goes down to a member or an element; leave() comes back. */
-static size_t enter(struct parser *p, const char *key, int index)
-{
-    size_t was = strlen(p->path);
-    const char *dot = was ? "." : "";
-    if (index < 0)
-        snprintf(p->path + was, sizeof p->path - was, "%s%s", dot, key);
-    else
-        snprintf(p->path + was, sizeof p->path - was, "%s%s[%d]", dot, key, index);
-    return was;
-}
-
-static void leave(struct parser *p, size_t was)
-{
-    p->path[was] = '\0';
-}
-
-/* --- Values ------------------------------------------------------------------------------------------------------- */
-
-/* A misspelt key that is passed over would give a platform that is not the one that was meant. */
-static bool only_keys(struct parser *p, const json_t *object, const char *const *keys)
-{
-    const char *key;
-    json_t *value;
-    if (!json_is_object(object))
-        return wrong(p, "", "is no object");
-    json_object_foreach((json_t *)(uintptr_t)object, key, value)
-    {
-        const char *const *k = keys;
-        while (*k && strcmp(*k, key) != 0)
-            k++;
-        if (!*k)
-            return wrong(p, key, "there is no such key");
-    }
-    return true;
-}
-
-static bool number_of(const json_t *value, uint64_t *number)
-{
-    const char *text = json_string_value(value);
-    char *end;
-    if (json_is_integer(value)) {
-        *number = (uint64_t)json_integer_value(value);
-        return json_integer_value(value) >= 0;
-    }
-    if (!text || strncmp(text, "0x", 2) != 0)
-        return false;
-    errno = 0;
-    *number = strtoull(text + 2, &end, 16);
-    return errno == 0 && end > text + 2 && *end == '\0' && text[2] != '-' && text[2] != '+';
-}
-
-/* Takes a number, or "0x..."; *out stays if the key is not there. */
-static bool take_number(struct parser *p, const json_t *object, const char *key, uint64_t max, uint64_t *out)
-{
-    const json_t *value = json_object_get(object, key);
-    uint64_t number;
-    if (!value)
-        return true;
-    if (!number_of(value, &number))
-        return wrong(p, key, "is neither a number nor a string like \"0x1b36\"");
-    if (number > max)
-        return wrong(p, key, "%" PRIu64 " is not 0 to %" PRIu64, number, max);
-    *out = number;
-    return true;
-}
-
-/* The same for the sizes of integer that a platform has. */
-#define TAKE(suffix, type)                                                                                   \
-    static bool take_##suffix(struct parser *p, const json_t *object, const char *key, uint64_t max, type *out) \
-    {                                                                                                        \
-        uint64_t number = *out;                                                                              \
-        bool ok = take_number(p, object, key, max, &number);                                                 \
-        *out = (type)number;                                                                                 \
-        return ok;                                                                                           \
-    }
-TAKE(u8, uint8_t)
-TAKE(u16, uint16_t)
-TAKE(u32, uint32_t)
-TAKE(unsigned, unsigned)
-
-static bool take_bool(struct parser *p, const json_t *object, const char *key, bool *out)
-{
-    const json_t *value = json_object_get(object, key);
-    if (value && !json_is_boolean(value))
-        return wrong(p, key, "is neither true nor false");
-    if (value)
-        *out = json_is_true(value);
-    return true;
-}
-
-/* One of the texts in the list (ended by NULL): its index to *out, which stays if the key is not there. */
-static bool take_choice(struct parser *p, const json_t *object, const char *key, const char *const *texts,
-                        size_t *out)
-{
-    const json_t *value = json_object_get(object, key);
-    if (!value)
-        return true;
-    for (size_t i = 0; texts[i]; i++)
-        if (json_is_string(value) && strcmp(json_string_value(value), texts[i]) == 0) {
-            *out = i;
-            return true;
-        }
-    char list[PATH_MAX_TEXT] = "";
-    for (size_t i = 0, at = 0; texts[i] && at < sizeof list; i++)
-        at += (size_t)snprintf(list + at, sizeof list - at, "%s\"%s\"", i ? ", " : "", texts[i]);
-    return wrong(p, key, "is none of %s", list);
-}
 
 /* --- Parts of a function ------------------------------------------------------------------------------------------ */
 
@@ -169,7 +34,7 @@ static bool take_abilities(struct parser *p, const json_t *object, uint32_t *bit
 {
     for (size_t i = 0; i < sizeof abilities / sizeof abilities[0]; i++) {
         bool on = *bits & abilities[i].bit;
-        if (!take_bool(p, object, abilities[i].key, &on))
+        if (!parse_bool(p, object, abilities[i].key, &on))
             return false;
         *bits = on ? *bits | abilities[i].bit : *bits & ~abilities[i].bit;
     }
@@ -180,7 +45,7 @@ static bool ide_fits(struct parser *p, const struct platform_ide *ide)
 {
     size_t bytes = stream_port_size(ide) - PCIE_IDE_CAP;
     if (bytes > IDE_KM_BLOCKS_MAX)
-        return wrong(p, "", "its registers have %zu bytes, and %u are possible", bytes, IDE_KM_BLOCKS_MAX);
+        return parse_wrong(p, "", "its registers have %zu bytes, and %u are possible", bytes, IDE_KM_BLOCKS_MAX);
     return true;
 }
 
@@ -195,31 +60,14 @@ static bool take_ide(struct parser *p, const json_t *function, struct platform_i
         ide->present = ide->present && !object;
         return true;
     }
-    size_t was = enter(p, "ide", -1);
+    size_t was = parse_enter(p, "ide", -1);
     ide->present = true;
-    bool ok = only_keys(p, object, keys) &&
-              take_unsigned(p, object, "link_streams", PLATFORM_LINK_STREAMS_MAX, &ide->link_streams) &&
-              take_unsigned(p, object, "selective_streams", PLATFORM_SELECTIVE_STREAMS_MAX, &ide->selective_streams) &&
-              take_unsigned(p, object, "address_blocks", PLATFORM_ADDRESS_BLOCKS_MAX, &ide->address_blocks) &&
+    bool ok = parse_only_keys(p, object, keys) &&
+              parse_unsigned(p, object, "link_streams", PLATFORM_LINK_STREAMS_MAX, &ide->link_streams) &&
+              parse_unsigned(p, object, "selective_streams", PLATFORM_SELECTIVE_STREAMS_MAX, &ide->selective_streams) &&
+              parse_unsigned(p, object, "address_blocks", PLATFORM_ADDRESS_BLOCKS_MAX, &ide->address_blocks) &&
               take_abilities(p, object, &ide->abilities) && ide_fits(p, ide);
-    leave(p, was);
-    return ok;
-}
-
-static bool take_spdm(struct parser *p, const json_t *function, struct platform_spdm *spdm)
-{
-    static const char *const keys[] = {"algorithm", "heartbeat", NULL};
-    static const char *const algorithms[] = {"P-256", "P-384", NULL};
-    const json_t *object = json_object_get(function, "spdm");
-    size_t algorithm = spdm->base_asym == SPDM_ASYM_ECDSA_P384;
-    if (!object)
-        return true;
-    size_t was = enter(p, "spdm", -1);
-    bool ok = only_keys(p, object, keys) && take_choice(p, object, "algorithm", algorithms, &algorithm) &&
-              take_u8(p, object, "heartbeat", UINT8_MAX, &spdm->heartbeat);
-    leave(p, was);
-    spdm->base_asym = algorithm ? SPDM_ASYM_ECDSA_P384 : SPDM_ASYM_ECDSA_P256;
-    spdm->base_hash = algorithm ? SPDM_HASH_SHA384 : SPDM_HASH_SHA256;
+    parse_leave(p, was);
     return ok;
 }
 
@@ -227,22 +75,22 @@ static bool take_ids(struct parser *p, const json_t *o, struct platform_function
 {
     bool subsystem = json_object_get(o, "subsystem_vendor") || json_object_get(o, "subsystem");
     f->has_subsystem = f->has_subsystem || subsystem;
-    return take_u16(p, o, "vendor", UINT16_MAX, &f->ids.vendor) &&
-           take_u16(p, o, "device", UINT16_MAX, &f->ids.device) &&
-           take_u32(p, o, "class", 0xffffff, &f->ids.class_code) &&
-           take_u8(p, o, "revision", UINT8_MAX, &f->ids.revision) &&
-           take_u16(p, o, "subsystem_vendor", UINT16_MAX, &f->ids.subsystem_vendor) &&
-           take_u16(p, o, "subsystem", UINT16_MAX, &f->ids.subsystem);
+    return parse_u16(p, o, "vendor", UINT16_MAX, &f->ids.vendor) &&
+           parse_u16(p, o, "device", UINT16_MAX, &f->ids.device) &&
+           parse_u32(p, o, "class", 0xffffff, &f->ids.class_code) &&
+           parse_u8(p, o, "revision", UINT8_MAX, &f->ids.revision) &&
+           parse_u16(p, o, "subsystem_vendor", UINT16_MAX, &f->ids.subsystem_vendor) &&
+           parse_u16(p, o, "subsystem", UINT16_MAX, &f->ids.subsystem);
 }
 
 static bool take_bar(struct parser *p, const json_t *o, struct platform_function *f)
 {
-    if (!take_number(p, o, "bar_size", BAR_SIZE_MAX, &f->bar_size))
+    if (!parse_number(p, o, "bar_size", BAR_SIZE_MAX, &f->bar_size))
         return false;
     if (f->bar_size && (f->bar_size < 16 || (f->bar_size & (f->bar_size - 1))))
-        return wrong(p, "bar_size", "%" PRIu64 " is no power of two above 8", f->bar_size);
+        return parse_wrong(p, "bar_size", "%" PRIu64 " is no power of two above 8", f->bar_size);
     if (f->bar_size && f->type != PCIE_TYPE_ENDPOINT)
-        return wrong(p, "bar_size", "only an endpoint has a BAR");
+        return parse_wrong(p, "bar_size", "only an endpoint has a BAR");
     return true;
 }
 
@@ -256,15 +104,15 @@ static bool take_cxl(struct parser *p, const json_t *function, struct platform_f
     if (!object)
         return true;
     if (!port && f->type != PCIE_TYPE_ENDPOINT)
-        return wrong(p, "cxl", "only a root port and an endpoint have CXL");
-    size_t was = enter(p, "cxl", -1);
+        return parse_wrong(p, "cxl", "only a root port and an endpoint have CXL");
+    size_t was = parse_enter(p, "cxl", -1);
     *cxl = (struct platform_cxl){.present = true, .containment = true, .skid = true, .k_set_stop = true};
-    bool ok = only_keys(p, object, keys) && take_bool(p, object, "containment", &cxl->containment) &&
-              take_bool(p, object, "skid", &cxl->skid) &&
-              take_bool(p, object, "key_generation", &cxl->key_generation) &&
-              take_bool(p, object, "iv_generation", &cxl->iv_generation) &&
-              take_bool(p, object, "k_set_stop", &cxl->k_set_stop);
-    leave(p, was);
+    bool ok = parse_only_keys(p, object, keys) && parse_bool(p, object, "containment", &cxl->containment) &&
+              parse_bool(p, object, "skid", &cxl->skid) &&
+              parse_bool(p, object, "key_generation", &cxl->key_generation) &&
+              parse_bool(p, object, "iv_generation", &cxl->iv_generation) &&
+              parse_bool(p, object, "k_set_stop", &cxl->k_set_stop);
+    parse_leave(p, was);
     uint64_t least = port ? CXL_COMPONENT_SIZE : CXL_ENDPOINT_BAR;
     if (f->bar_size < least)
         f->bar_size = least;
@@ -292,10 +140,10 @@ static bool take_type(struct parser *p, const json_t *o, const struct platform_f
                       enum pcie_port_type *type)
 {
     size_t choice = !parent ? 0 : parent->type == PCIE_TYPE_UPSTREAM ? 2 : 3;
-    if (!take_choice(p, o, "type", type_texts, &choice))
+    if (!parse_choice(p, o, "type", type_texts, &choice))
         return false;
     *type = types[choice];
-    return may_be_below(*type, parent) || wrong(p, "type", "a function of this type cannot be here");
+    return may_be_below(*type, parent) || parse_wrong(p, "type", "a function of this type cannot be here");
 }
 
 static bool is_link(const struct platform_function *parent)
@@ -308,18 +156,18 @@ static bool take_bdf(struct parser *p, const json_t *o, struct platform_function
 {
     const char *text = json_string_value(json_object_get(o, "bdf"));
     if (!text || pcie_bdf_parse(text, bdf) != IDE_OK)
-        return wrong(p, "bdf", "is no string like \"0000:01:00.0\"");
+        return parse_wrong(p, "bdf", "is no string like \"0000:01:00.0\"");
     for (size_t i = 0; i < p->platform->count; i++)
         if (pcie_bdf_compare(&p->platform->functions[i].bdf, bdf) == 0)
-            return wrong(p, "bdf", "there are two functions %s", text);
+            return parse_wrong(p, "bdf", "there are two functions %s", text);
     if (!parent)
         return true;
     if (parent->secondary == 0)
         parent->secondary = parent->subordinate = bdf->bus;
     if (bdf->domain != parent->bdf.domain || bdf->bus <= parent->bdf.bus || bdf->bus != parent->secondary)
-        return wrong(p, "bdf", "%s is not on the bus below its port", text);
+        return parse_wrong(p, "bdf", "%s is not on the bus below its port", text);
     if (is_link(parent) && bdf->device != 0)
-        return wrong(p, "bdf", "%s: a link leads to device 0 only", text);
+        return parse_wrong(p, "bdf", "%s: a link leads to device 0 only", text);
     return true;
 }
 
@@ -329,15 +177,15 @@ static bool take_below(struct parser *p, const json_t *o, size_t self, unsigned 
 {
     struct platform_function *f = &p->platform->functions[self];
     const json_t *below = json_object_get(o, "below");
-    if (!take_u8(p, o, "secondary", UINT8_MAX, &f->secondary))
+    if (!parse_u8(p, o, "secondary", UINT8_MAX, &f->secondary))
         return false;
     f->subordinate = f->secondary;
     if (below && !platform_is_port(f))
-        return wrong(p, "below", "nothing is below an endpoint");
+        return parse_wrong(p, "below", "nothing is below an endpoint");
     if (below && !take_functions(p, below, self, depth + 1))
         return false;
     if (platform_is_port(f) && f->secondary <= f->bdf.bus)
-        return wrong(p, "secondary", "a port with nothing below it needs a bus number above its own");
+        return parse_wrong(p, "secondary", "a port with nothing below it needs a bus number above its own");
     for (size_t i = self + 1; i < p->platform->count; i++) {
         const struct platform_function *other = &p->platform->functions[i];
         if (other->subordinate > f->subordinate)
@@ -357,16 +205,16 @@ static bool take_function(struct parser *p, const json_t *o, size_t parent_index
     struct pcie_bdf bdf = {0};
     enum pcie_port_type type;
     if (platform->count == PLATFORM_FUNCTIONS_MAX)
-        return wrong(p, "", "there are more than %u functions", PLATFORM_FUNCTIONS_MAX);
-    if (!only_keys(p, o, keys) || !take_type(p, o, parent, &type) || !take_bdf(p, o, parent, &bdf))
+        return parse_wrong(p, "", "there are more than %u functions", PLATFORM_FUNCTIONS_MAX);
+    if (!parse_only_keys(p, o, keys) || !take_type(p, o, parent, &type) || !take_bdf(p, o, parent, &bdf))
         return false;
     struct platform_function *f = &platform->functions[platform->count];
     *f = platform_function_default(type);
     f->bdf = bdf;
     f->parent = parent_index;
     platform->count++;
-    return take_ids(p, o, f) && take_bool(p, o, "doe", &f->doe) && take_ide(p, o, &f->ide) &&
-           take_spdm(p, o, &f->spdm) && take_bar(p, o, f) &&
+    return take_ids(p, o, f) && parse_bool(p, o, "doe", &f->doe) && take_ide(p, o, &f->ide) &&
+           parse_spdm(p, o, &f->spdm) && take_bar(p, o, f) &&
            take_cxl(p, o, f) && take_below(p, o, (size_t)(f - platform->functions), depth);
 }
 
@@ -374,14 +222,14 @@ static bool take_functions(struct parser *p, const json_t *list, size_t parent, 
 {
     const char *key = parent == PLATFORM_NO_PARENT ? "functions" : "below";
     if (!json_is_array(list))
-        return wrong(p, key, "is no array");
+        return parse_wrong(p, key, "is no array");
     if (depth > DEPTH_MAX)
-        return wrong(p, key, "is more than %u levels deep", DEPTH_MAX);
+        return parse_wrong(p, key, "is more than %u levels deep", DEPTH_MAX);
     for (size_t i = 0; i < json_array_size(list); i++) {
-        size_t was = enter(p, key, (int)i);
+        size_t was = parse_enter(p, key, (int)i);
         if (!take_function(p, json_array_get(list, i), parent, depth))
             return false;
-        leave(p, was);
+        parse_leave(p, was);
     }
     return true;
 }
@@ -399,7 +247,7 @@ static bool buses_are_apart(struct parser *p)
             bool apart = b->secondary > a->subordinate || a->secondary > b->subordinate;
             char name[PCIE_BDF_TEXT];
             if (!nested && !apart)
-                return wrong(p, pcie_bdf_format(&b->bdf, name), "another port leads to its bus %02x too", b->secondary);
+                return parse_wrong(p, pcie_bdf_format(&b->bdf, name), "another port leads to its bus %02x too", b->secondary);
         }
     return true;
 }
@@ -432,12 +280,12 @@ static bool take_served_port(struct parser *p, const json_t *value, size_t *port
     struct pcie_bdf bdf;
     const char *text = json_string_value(value);
     if (!text || pcie_bdf_parse(text, &bdf) != IDE_OK)
-        return wrong(p, "root_ports", "has what is no string like \"0000:00:03.0\"");
+        return parse_wrong(p, "root_ports", "has what is no string like \"0000:00:03.0\"");
     size_t i = find_bdf(p->platform, &bdf);
     if (i == p->platform->count || p->platform->functions[i].type != PCIE_TYPE_ROOT_PORT || bdf.domain > UINT16_MAX)
-        return wrong(p, "root_ports", "%s is no root port", text);
+        return parse_wrong(p, "root_ports", "%s is no root port", text);
     if (is_served(p->platform, i))
-        return wrong(p, "root_ports", "%s has a provider already", text);
+        return parse_wrong(p, "root_ports", "%s has a provider already", text);
     ports[(*count)++] = i;
     return true;
 }
@@ -445,7 +293,7 @@ static bool take_served_port(struct parser *p, const json_t *value, size_t *port
 static bool take_served_ports(struct parser *p, const json_t *list, size_t *ports, size_t *count)
 {
     if (json_array_size(list) == 0 || json_array_size(list) > PLATFORM_KCU_PORTS_MAX)
-        return wrong(p, "root_ports", "is no array of 1 to %u", PLATFORM_KCU_PORTS_MAX);
+        return parse_wrong(p, "root_ports", "is no array of 1 to %u", PLATFORM_KCU_PORTS_MAX);
     for (size_t i = 0; i < json_array_size(list); i++)
         if (!take_served_port(p, json_array_get(list, i), ports, count))
             return false;
@@ -457,16 +305,16 @@ static bool take_rot_members(struct parser *p, const json_t *o, struct platform_
     static const char *const keys[] = {"bdf", "root_ports", NULL};
     struct pcie_bdf bdf;
     const char *text = json_string_value(json_object_get(o, "bdf"));
-    if (!only_keys(p, o, keys))
+    if (!parse_only_keys(p, o, keys))
         return false;
     if (!text || pcie_bdf_parse(text, &bdf) != IDE_OK)
-        return wrong(p, "bdf", "is no string like \"0000:00:1f.0\"");
+        return parse_wrong(p, "bdf", "is no string like \"0000:00:1f.0\"");
     rot->function = find_bdf(p->platform, &bdf);
     const struct platform_function *f = &p->platform->functions[rot->function];
     bool is_type = rot->function < p->platform->count &&
                    (f->type == PCIE_TYPE_RC_ENDPOINT || f->type == PCIE_TYPE_ROOT_PORT);
     if (!is_type || !f->doe)
-        return wrong(p, "bdf", "%s is no rc-endpoint or root port with a mailbox", text);
+        return parse_wrong(p, "bdf", "%s is no rc-endpoint or root port with a mailbox", text);
     rot->present = true;
     return take_served_ports(p, json_object_get(o, "root_ports"), rot->ports, &rot->port_count);
 }
@@ -475,22 +323,22 @@ static bool take_rot(struct parser *p, const json_t *o)
 {
     if (!o)
         return true;
-    size_t was = enter(p, "rot", -1);
+    size_t was = parse_enter(p, "rot", -1);
     bool ok = take_rot_members(p, o, &p->platform->rot);
-    leave(p, was);
+    parse_leave(p, was);
     return ok;
 }
 
 static bool kcu_fits(struct parser *p, const struct platform_kcu *kcu)
 {
     if (kcu->streams == 0 || kcu->tx_slots == 0 || kcu->rx_slots == 0)
-        return wrong(p, "", "streams and slots are at least 1");
+        return parse_wrong(p, "", "streams and slots are at least 1");
     if (kcu->base == 0 || kcu->base % 4 != 0)
-        return wrong(p, "base", "is no address that is a multiple of 4");
+        return parse_wrong(p, "base", "is no address that is a multiple of 4");
     for (size_t i = 0; i < p->platform->kcu_count; i++) {
         const struct platform_kcu *other = &p->platform->kcus[i];
         if (kcu->base < other->base + platform_kcu_size(other) && other->base < kcu->base + platform_kcu_size(kcu))
-            return wrong(p, "base", "its registers overlap those of unit %zu", i);
+            return parse_wrong(p, "base", "its registers overlap those of unit %zu", i);
     }
     return true;
 }
@@ -501,20 +349,20 @@ static bool take_kcu(struct parser *p, const json_t *o)
     static const char *const protocols[] = {"pcie", "cxl", NULL};
     size_t protocol = 0;
     if (p->platform->kcu_count == PLATFORM_KCUS_MAX)
-        return wrong(p, "", "there are more than %u units", PLATFORM_KCUS_MAX);
+        return parse_wrong(p, "", "there are more than %u units", PLATFORM_KCUS_MAX);
     struct platform_kcu *kcu = &p->platform->kcus[p->platform->kcu_count];
     *kcu = (struct platform_kcu){.streams = 8, .tx_slots = 64, .rx_slots = 64};
-    if (!only_keys(p, o, keys) || !take_choice(p, o, "protocol", protocols, &protocol))
+    if (!parse_only_keys(p, o, keys) || !parse_choice(p, o, "protocol", protocols, &protocol))
         return false;
     kcu->cxl = protocol == 1;
-    if (!take_number(p, o, "base", KCU_BASE_MAX, &kcu->base) ||
-        !take_unsigned(p, o, "streams", KCU_STREAMS_MAX, &kcu->streams) ||
-        !take_unsigned(p, o, "tx_slots", KCU_SLOTS_MAX, &kcu->tx_slots) ||
-        !take_unsigned(p, o, "rx_slots", KCU_SLOTS_MAX, &kcu->rx_slots) || !kcu_fits(p, kcu) ||
+    if (!parse_number(p, o, "base", KCU_BASE_MAX, &kcu->base) ||
+        !parse_unsigned(p, o, "streams", KCU_STREAMS_MAX, &kcu->streams) ||
+        !parse_unsigned(p, o, "tx_slots", KCU_SLOTS_MAX, &kcu->tx_slots) ||
+        !parse_unsigned(p, o, "rx_slots", KCU_SLOTS_MAX, &kcu->rx_slots) || !kcu_fits(p, kcu) ||
         !take_served_ports(p, json_object_get(o, "root_ports"), kcu->ports, &kcu->port_count))
         return false;
     if (kcu->cxl && (kcu->port_count != 1 || !p->platform->functions[kcu->ports[0]].cxl.present))
-        return wrong(p, "root_ports", "a unit of CXL.cachemem is for one root port that has it");
+        return parse_wrong(p, "root_ports", "a unit of CXL.cachemem is for one root port that has it");
     p->platform->kcu_count++;
     return true;
 }
@@ -522,12 +370,12 @@ static bool take_kcu(struct parser *p, const json_t *o)
 static bool take_kcus(struct parser *p, const json_t *list)
 {
     if (list && !json_is_array(list))
-        return wrong(p, "kcu", "is no array");
+        return parse_wrong(p, "kcu", "is no array");
     for (size_t i = 0; i < json_array_size(list); i++) {
-        size_t was = enter(p, "kcu", (int)i);
+        size_t was = parse_enter(p, "kcu", (int)i);
         if (!take_kcu(p, json_array_get(list, i)))
             return false;
-        leave(p, was);
+        parse_leave(p, was);
     }
     return true;
 }
@@ -535,10 +383,10 @@ static bool take_kcus(struct parser *p, const json_t *list)
 static bool take_platform(struct parser *p, const json_t *root)
 {
     static const char *const keys[] = {"functions", "kcu", "rot", NULL};
-    if (!only_keys(p, root, keys) || !take_functions(p, json_object_get(root, "functions"), PLATFORM_NO_PARENT, 0))
+    if (!parse_only_keys(p, root, keys) || !take_functions(p, json_object_get(root, "functions"), PLATFORM_NO_PARENT, 0))
         return false;
     if (p->platform->count == 0)
-        return wrong(p, "functions", "is empty");
+        return parse_wrong(p, "functions", "is empty");
     return buses_are_apart(p) && take_kcus(p, json_object_get(root, "kcu")) &&
            take_rot(p, json_object_get(root, "rot"));
 }

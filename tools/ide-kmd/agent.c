@@ -30,8 +30,9 @@ static enum ide_err open_port(struct agent *agent, struct ide_fault *fault)
     uint32_t generation = agent->spdm.generation;
     TRY(pcie_access_open(&agent->access, agent->settings->sysfs, fault));
     TRY(pcie_function_open(&agent->function, &agent->access, &agent->bdf, fault));
-    TRY(spdm_port_open(&agent->spdm, &agent->function.config, &agent->wait, agent->settings->timeout_ms,
-                       fault));
+    struct spdm_port_settings settings =
+        spdm_options_port(agent->settings->spdm, agent->settings->timeout_ms);
+    TRY(spdm_port_open(&agent->spdm, &agent->function.config, &agent->wait, &settings, fault));
     agent->spdm.generation = generation;
     return IDE_OK;
 }
@@ -83,27 +84,24 @@ void agent_close(struct agent *agent)
     agent->is_open = false;
 }
 
-/* Its one mailbox belongs to the sessions of root ports. */
-static enum ide_err attest_root_of_trust(struct agent *agent, struct root_of_trust *rot, struct job *job)
+static enum ide_err look_closer(void *context, struct spdm_port *port, bool in_use, struct ide_fault *fault)
 {
-    struct rot_identity who;
-    TRY(rot_attest(rot, &agent->wait, job->trust, &who, &job->fault));
-    job->peer = who.peer;
-    job->ids = who.ids;
-    job->provider.params = who.params;
-    return IDE_OK;
+    struct job *job = context;
+    job->peer = port->connection.peer;
+    job->ids = port->ids;
+    job->provider.params = port->connection.params;
+    return attestation_collect(job->attestation, port, &job->device, in_use, &job->evidence, &job->mismatch,
+                               fault);
 }
 
 static enum ide_err run_attest(struct agent *agent, struct job *job)
 {
     struct root_of_trust *rot = providers_root_of_trust(agent->settings->providers, &agent->bdf);
-    if (rot)
-        return attest_root_of_trust(agent, rot, job);
+    const struct rot_look closer = {look_closer, job};
+    if (rot) /* its one mailbox belongs to the sessions of root ports */
+        return rot_attest(rot, &agent->wait, job->trust, &closer, &job->fault);
     TRY(spdm_port_attest(&agent->spdm, job->trust, job->in_use, &job->fault));
-    job->peer = agent->spdm.connection.peer;
-    job->ids = agent->spdm.ids;
-    job->provider.params = agent->spdm.connection.params;
-    return IDE_OK;
+    return look_closer(job, &agent->spdm, job->in_use, &job->fault);
 }
 
 static enum ide_err run_session(struct agent *agent, struct job *job)
@@ -111,6 +109,8 @@ static enum ide_err run_session(struct agent *agent, struct job *job)
     TRY(agent->provider.ops->open(agent->provider.context, &job->fault));
     agent->provider.ops->status(agent->provider.context, &job->provider);
     job->provider_name = agent->provider.ops->name;
+    if (job->end == END_ENDPOINT && job->attestation && job->attestation->is_required)
+        return attestation_require(job->attestation, &agent->spdm, &agent->bdf, &job->mismatch, &job->fault);
     return IDE_OK;
 }
 

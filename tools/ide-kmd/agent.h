@@ -13,12 +13,14 @@
 #include "root_port/pcie_access.h"
 #include "tools/ide-kmd/job.h"
 #include "tools/ide-kmd/providers.h"
+#include "tools/ide-kmd/spdm_options.h"
 
 struct agent_settings {
     const char *sysfs;    /* NULL: the machine's */
     bool allow_wrong_bdf; /* a QUERY_RESP that names another function is noted, and no error */
     uint32_t timeout_ms;  /* for one answer, and for a stream to become Secure */
     struct providers *providers; /* of root ports' keys; borrowed */
+    const struct spdm_options *spdm; /* borrowed */
 };
 
 struct agent {

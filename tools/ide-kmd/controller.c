@@ -24,6 +24,8 @@ struct task *task_new(struct controller *c, enum operation_kind kind, const stru
         return NULL;
     task->op = (struct operation){.kind = kind, .hooks = &c->hooks, .rng = &c->rng, .ends = *ends};
     task->op.trust = &task->trust.trust;
+    task->op.attestation = &task->attestation;
+    task->attestation.is_required = c->settings->require_reference;
     task->stream_id = stream_id;
     task->ticket = ticket;
     if (ticket)
@@ -33,6 +35,9 @@ struct task *task_new(struct controller *c, enum operation_kind kind, const stru
 
 void task_free(struct task *task)
 {
+    for (enum stream_end end = 0; end < END_COUNT; end++)
+        json_decref(task->op.job[end].evidence);
+    reference_store_close(&task->attestation.references);
     trust_store_close(&task->trust);
     free(task);
 }
@@ -55,12 +60,14 @@ static json_t *attest_json(const struct task *task)
 {
     const struct job *job = &task->op.job[task->op.attested];
     char bdf[PCIE_BDF_TEXT], name[96];
-    return json_pack(
+    json_t *result = json_pack(
         "{s:s, s:s, s:o, s:o, s:i, s:b, s:s, s:I}", "device",
         pcie_bdf_format(&task->op.ends.bdf[task->op.attested], bdf), "state", "attested", "spdm_version",
         version_json(&job->provider.params), "algorithms", algorithms_json(&job->provider.params),
         "certificates", (int)job->peer.certificates, "has_cma_name", job->peer.has_cma_name, "cma_name",
         cma_name_text(&job->ids, name, sizeof name), "not_after", (json_int_t)job->peer.not_after);
+    json_object_update(result, job->evidence);
+    return result;
 }
 
 static json_t *result_json(struct controller *c, const struct task *task)
@@ -397,7 +404,8 @@ enum ide_err controller_open(struct controller *c, const struct controller_setti
     c->agent = (struct agent_settings){.sysfs = settings->sysfs,
                                        .allow_wrong_bdf = settings->allow_wrong_bdf,
                                        .timeout_ms = settings->timeout_ms,
-                                       .providers = &c->providers};
+                                       .providers = &c->providers,
+                                       .spdm = &settings->spdm};
     c->workers.settings = &c->agent;
     c->hooks = (struct operation_hooks){.dispatch = on_dispatch,
                                         .progress = on_progress,
@@ -408,7 +416,8 @@ enum ide_err controller_open(struct controller *c, const struct controller_setti
     if (err != IDE_OK)
         return failure_set(failure, err, "start", NULL, "there are no random numbers for keys");
     c->rng = drbg_rng(&c->drbg);
-    err = providers_open(&c->providers, &settings->provider, settings->sysfs, settings->timeout_ms, failure);
+    const struct spdm_port_settings spdm = spdm_options_port(&settings->spdm, settings->timeout_ms);
+    err = providers_open(&c->providers, &settings->provider, settings->sysfs, &spdm, failure);
     if (err == IDE_OK)
         err = survey_open(&c->survey, settings->sysfs, &c->streams, failure);
     c->survey.providers = &c->providers;

@@ -26,6 +26,9 @@ struct controller_settings {
     struct provider_settings provider;
     bool allow_wrong_bdf; /* of QUERY_RESP */
     uint32_t timeout_ms;
+    struct spdm_options spdm;
+    const char *reference;  /* file or folder of reference values; NULL: none */
+    bool require_reference; /* no stream with an endpoint whose measurements are not as they say */
 };
 
 /* One operation with all that it needs as long as it lives. */
@@ -34,6 +37,7 @@ struct task {
     struct task *next;   /* in the queue */
     uint8_t stream_id;
     struct trust_store trust;
+    struct attestation attestation;
     struct ticket *ticket; /* NULL: nobody waits for it */
     struct worker *worker[END_COUNT];
 };

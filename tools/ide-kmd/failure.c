@@ -89,6 +89,13 @@ static const struct hint {
     {IDE_E_NAME, NULL,
      "a certificate that names another device may mean that the device is not what it says it is; for "
      "devices without any CMA name there is ide-kmd --allow-unnamed"},
+    {IDE_E_MEASUREMENT, NULL,
+     "the device runs, or is, something else than the reference values say: do not trust it, or look whether "
+     "they are for this version of its firmware"},
+    {IDE_E_NO_REFERENCE, "reference", "see REFERENCE VALUES in ide-kmd(8)"},
+    {IDE_E_NO_REFERENCE, NULL,
+     "put the device's reference values where ide-kmd --reference says; `ide-ctl --json attest` shows what it "
+     "measures"},
     {IDE_E_SIGNATURE, NULL,
      "the device did not prove its identity: do not trust it; try again after a reset"},
     {IDE_E_HMAC, NULL,
@@ -109,9 +116,13 @@ static const struct hint {
     {IDE_E_DOE_ABORT, NULL, "reset the device"},
     {IDE_E_DOE_LENGTH, NULL, "the device does not follow the DOE specification: look for a firmware update"},
     {IDE_E_DOE_TYPE, NULL, "the device does not follow the DOE specification: look for a firmware update"},
+    {IDE_E_VERSION, "session",
+     "a stream needs a session, and sessions came with SPDM 1.1: look for a firmware update"},
     {IDE_E_VERSION, NULL,
-     "the device speaks no SPDM version that this controller speaks: look for a firmware update"},
-    {IDE_E_NO_COMMON, NULL, "the device has none of the algorithms of this controller"},
+     "the device speaks no SPDM version that this controller speaks: look for a firmware update, or "
+     "at ide-kmd --spdm-versions"},
+    {IDE_E_NO_COMMON, NULL,
+     "the device has none of the algorithms that ide-kmd may use: see its --algorithms and --strength"},
     {IDE_E_NOT_OFFERED, NULL, "the device does not follow the specification: do not trust it"},
     {IDE_E_CAPABILITY, NULL,
      "the device cannot do this: look for a firmware update or a setting that turns it on"},
@@ -138,8 +149,21 @@ static const struct hint {
     {IDE_E_CANCELLED, NULL, "try again when the controller runs again"},
 };
 
+/* What an SPDM ERROR in answer to a request means. */
+static const struct {
+    const char *exchange, *text;
+} peer_error_hints[] = {
+    {"NEGOTIATE_ALGORITHMS",
+     "the device has none of the algorithms that ide-kmd may use: see its --algorithms and --strength"},
+    {"KEY_EXCHANGE", "the code says why the device refused: it may have none of the versions of secured "
+                     "messages that ide-kmd offers, see its --secured-versions"},
+};
+
 const char *failure_hint(const struct failure *f)
 {
+    for (size_t i = 0; f->err == IDE_E_PEER_ERROR && i < sizeof peer_error_hints / sizeof *peer_error_hints; i++)
+        if (f->fault.step && strcmp(peer_error_hints[i].exchange, f->fault.step) == 0)
+            return peer_error_hints[i].text;
     for (size_t i = 0; i < sizeof hints / sizeof *hints; i++)
         if (hints[i].err == f->err && (!hints[i].step || (f->step && strcmp(hints[i].step, f->step) == 0)))
             return hints[i].text;
@@ -149,6 +173,23 @@ const char *failure_hint(const struct failure *f)
 static void set_text(json_t *object, const char *name, const char *text)
 {
     json_object_set_new(object, name, text && *text ? json_string(text) : json_null());
+}
+
+static json_t *value_json(const struct measurement_value *v)
+{
+    char text[2 * sizeof v->bytes + 1] = "";
+    for (size_t i = 0; i < v->len && i < sizeof v->bytes; i++)
+        snprintf(text + 2 * i, 3, "%02x", v->bytes[i]);
+    return json_string(text);
+}
+
+static json_t *mismatch_json(const struct measurement_mismatch *m)
+{
+    json_t *expected = json_array();
+    for (size_t i = 0; i < m->expected_count; i++)
+        json_array_append_new(expected, value_json(&m->expected[i]));
+    return json_pack("{s:i, s:o, s:o}", "index", (int)m->index, "got",
+                     m->got.len ? value_json(&m->got) : json_null(), "expected", expected);
 }
 
 json_t *failure_json(const struct failure *f)
@@ -166,6 +207,8 @@ json_t *failure_json(const struct failure *f)
         json_object_set_new(object, "got", json_integer((json_int_t)f->fault.got));
         json_object_set_new(object, "want", json_integer((json_int_t)f->fault.want));
     }
+    if (f->mismatch.index)
+        json_object_set_new(object, "measurement", mismatch_json(&f->mismatch));
     if (f->fault.peer_code) {
         json_object_set_new(object, "peer_code", json_integer(f->fault.peer_code));
         json_object_set_new(object, "peer_data", json_integer(f->fault.peer_data));

@@ -11,12 +11,26 @@
 
 #define FAILURE_MESSAGE_MAX 320u
 
+/* Two values of a measurement that differ: their first bytes, and how long they are. */
+struct measurement_value {
+    uint16_t len;
+    uint8_t bytes[64];
+};
+#define MISMATCH_EXPECTED_MAX 4u
+struct measurement_mismatch {
+    uint8_t index;                /* 0: there is none */
+    struct measurement_value got; /* len 0: nothing came */
+    struct measurement_value expected[MISMATCH_EXPECTED_MAX];
+    size_t expected_count;
+};
+
 struct failure {
     enum ide_err err;
     const char *step; /* "authenticate", "request"; static */
     bool has_device;
     struct pcie_bdf device;
     struct ide_fault fault;            /* the device's answer; fault.err is err if it is set */
+    struct measurement_mismatch mismatch;
     char field[64];                    /* as in fault, or a member of a request; empty if none */
     char message[FAILURE_MESSAGE_MAX]; /* one line for people, without step and device */
 };

@@ -7,7 +7,7 @@ _ide_kmd() {
         mapfile -t COMPREPLY < <(compgen -d -- "$cur")
         return
         ;;
-    --keyp | --memory)
+    --keyp | --memory | --reference)
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
         ;;
@@ -15,9 +15,21 @@ _ide_kmd() {
         mapfile -t COMPREPLY < <(compgen -W "auto doe kcu rot" -- "$cur")
         return
         ;;
-    --listen | --timeout | --rot) return ;;
+    --spdm-versions)
+        mapfile -t COMPREPLY < <(compgen -W "1.0 1.1 1.2 1.3 1.4 1.0-1.4" -- "$cur")
+        return
+        ;;
+    --secured-versions)
+        mapfile -t COMPREPLY < <(compgen -W "1.0 1.1 1.2 1.0-1.2" -- "$cur")
+        return
+        ;;
+    --strength)
+        mapfile -t COMPREPLY < <(compgen -W "112 128 192 256" -- "$cur")
+        return
+        ;;
+    --listen | --timeout | --rot | --algorithms) return ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "--sysfs --listen --trust --allow-unnamed --allow-wrong-bdf --timeout
-        --provider --rot --keyp --memory --help --version" -- "$cur")
+        --provider --rot --keyp --memory --reference --require-reference --spdm-versions --secured-versions --algorithms --strength --help --version" -- "$cur")
 }
 complete -F _ide_kmd ide-kmd

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "ide_km/ide_km.h"
+#include "tools/ide-kmd/attestation.h"
 #include "tools/ide-kmd/plan.h"
 #include "tools/ide-kmd/stream.h"
 
@@ -26,6 +27,7 @@ struct job {
     uint32_t session;               /* the session that keyed the stream, 0 if any will do */
     const struct ide_key_set *keys; /* as this end sees them */
     const struct trust *trust;
+    const struct attestation *attestation; /* of attest and session */
     bool in_use; /* other streams live on this port's keys */
     struct registers **registers;
     pthread_mutex_t *endpoint_quiet; /* of register steps: held, the endpoint's own worker leaves it alone */
@@ -41,6 +43,8 @@ struct job {
     struct ide_block block[END_COUNT]; /* of setup */
     struct identity peer;              /* of attest */
     struct cma_ids ids;
+    json_t *evidence; /* owned by whoever owns the job */
+    struct measurement_mismatch mismatch; /* if err is IDE_E_MEASUREMENT */
 
     /* whom it belongs to; not the worker's business */
     void *owner;

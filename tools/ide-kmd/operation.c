@@ -45,9 +45,10 @@ static void add_note(struct operation *op, const struct job *job, const struct i
 /* The first failure is the one to tell; what goes wrong while undoing is noted. */
 static void take_failure(struct operation *op, const struct job *job)
 {
-    if (op->failure.err == IDE_OK)
+    if (op->failure.err == IDE_OK) {
         failure_fault(&op->failure, step_name(job->action), &job->device, &job->fault);
-    else
+        op->failure.mismatch = job->mismatch;
+    } else
         add_note(op, job, &job->fault);
 }
 
@@ -90,6 +91,7 @@ static void fill_job(struct operation *op, const struct plan_step *step, struct 
         .device = op->ends.bdf[step->end],
         .ends = op->ends,
         .trust = op->trust,
+        .attestation = op->attestation,
         .in_use = op->hooks->is_shared(op->hooks->context, op, step->end),
         .key_set = working_set(op),
         .owner = op,

@@ -40,6 +40,7 @@ struct operation {
     const struct operation_hooks *hooks;
     const struct rng *rng;     /* for stream keys */
     const struct trust *trust; /* attest and establish */
+    const struct attestation *attestation; /* likewise */
     struct stream *stream;     /* not of attest */
     struct stream_ends ends;
     enum stream_end attested; /* attest only: which of the ends */

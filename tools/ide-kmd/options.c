@@ -35,6 +35,21 @@ static const char help[] =
     "                     DIR/mem, else /dev/mem)\n"
     "  --timeout TIME     the most that a device may take for one answer, and a stream\n"
     "                     for becoming Secure: 2, 0.5, 500ms (default: 1)\n"
+    "  --reference PATH   what devices are expected to measure: a JSON file, or a folder of\n"
+    "                     them; attest compares, and fails if something differs\n"
+    "  --require-reference\n"
+    "                     no stream with an endpoint that does not measure what is expected,\n"
+    "                     or of which nothing is\n"
+    "  --spdm-versions VERSIONS\n"
+    "                     the versions of SPDM to speak: 1.2, or 1.1-1.3 (default: 1.0-1.4;\n"
+    "                     the highest that the device has too is used, and sessions, and so\n"
+    "                     streams, need 1.1)\n"
+    "  --secured-versions VERSIONS\n"
+    "                     the same of secured messages (default: 1.0-1.2)\n"
+    "  --algorithms LIST  the algorithms to use, the most wanted first: signatures, hashes,\n"
+    "                     key exchanges and ciphers, such as \"ECDSA P-384, SHA-384\"; a kind\n"
+    "                     that is not named stays as PCIe CMA and IDE ask for; `all`\n"
+    "  --strength BITS    the least security of each (default: 128)\n"
     "  --help, --version\n"
     "\n"
     "Prints `ready` when it serves. On SIGTERM and SIGINT it turns all its streams off\n"
@@ -51,6 +66,9 @@ enum {
     OPTION_KEYP,
     OPTION_MEMORY,
     OPTION_TIMEOUT,
+    OPTION_REFERENCE,
+    OPTION_REQUIRE_REFERENCE,
+    OPTION_SPDM, /* by its name: spdm_options_set() */
     OPTION_HELP,
     OPTION_VERSION
 };
@@ -66,6 +84,12 @@ static const struct option long_options[] = {
     {"keyp", required_argument, NULL, OPTION_KEYP},
     {"memory", required_argument, NULL, OPTION_MEMORY},
     {"timeout", required_argument, NULL, OPTION_TIMEOUT},
+    {"reference", required_argument, NULL, OPTION_REFERENCE},
+    {"require-reference", no_argument, NULL, OPTION_REQUIRE_REFERENCE},
+    {"spdm-versions", required_argument, NULL, OPTION_SPDM},
+    {"secured-versions", required_argument, NULL, OPTION_SPDM},
+    {"algorithms", required_argument, NULL, OPTION_SPDM},
+    {"strength", required_argument, NULL, OPTION_SPDM},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
     {0},
@@ -77,7 +101,16 @@ static enum options_result usage_error(const char *message, const char *argument
     return OPTIONS_USAGE;
 }
 
-static enum options_result take(int option, struct controller_settings *settings)
+static enum options_result take_spdm(const char *name, struct spdm_options *spdm)
+{
+    char error[SPDM_OPTIONS_ERROR], message[SPDM_OPTIONS_ERROR + 64];
+    if (spdm_options_set(spdm, name, optarg, error, sizeof error))
+        return OPTIONS_RUN;
+    (void)snprintf(message, sizeof message, "--%s: %s", name, error);
+    return usage_error(message, "");
+}
+
+static enum options_result take(int option, const char *name, struct controller_settings *settings)
 {
     switch (option) {
     case OPTION_SYSFS:
@@ -115,6 +148,14 @@ static enum options_result take(int option, struct controller_settings *settings
         if (duration_parse(optarg, &settings->timeout_ms))
             return OPTIONS_RUN;
         return usage_error("--timeout is no time between 1 ms and an hour: ", optarg);
+    case OPTION_REFERENCE:
+        settings->reference = optarg;
+        return OPTIONS_RUN;
+    case OPTION_REQUIRE_REFERENCE:
+        settings->require_reference = true;
+        return OPTIONS_RUN;
+    case OPTION_SPDM:
+        return take_spdm(name, &settings->spdm);
     case OPTION_HELP:
         fputs(help, stdout);
         return OPTIONS_EXIT;
@@ -129,20 +170,26 @@ static enum options_result take(int option, struct controller_settings *settings
 
 enum options_result options_parse(int argc, char **argv, struct controller_settings *settings)
 {
-    int option;
+    int option, index = 0;
+    char error[SPDM_OPTIONS_ERROR];
     *settings = (struct controller_settings){
         .listen = API_ENDPOINT_DEFAULT,
         .trust = TRUST_DEFAULT,
         .name_rule = CMA_NAME_REQUIRED,
         .timeout_ms = DOE_TIMEOUT_MS,
+        .spdm = spdm_options_default,
     };
     optind = 1;
-    while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-        enum options_result result = take(option, settings);
+    while ((option = getopt_long(argc, argv, "", long_options, &index)) != -1) {
+        enum options_result result = take(option, long_options[index].name, settings);
         if (result != OPTIONS_RUN)
             return result;
     }
     if (optind < argc)
         return usage_error("an argument that means nothing: ", argv[optind]);
+    if (settings->require_reference && !settings->reference)
+        return usage_error("--require-reference needs --reference", "");
+    if (!spdm_options_check(&settings->spdm, error, sizeof error))
+        return usage_error(error, "");
     return OPTIONS_RUN;
 }

@@ -94,12 +94,12 @@ static enum ide_err read_table(struct providers *p, const char *path, struct fai
 }
 
 enum ide_err providers_open(struct providers *p, const struct provider_settings *settings, const char *sysfs,
-                            uint32_t timeout_ms, struct failure *failure)
+                            const struct spdm_port_settings *spdm, struct failure *failure)
 {
     char path[1024];
     memset(p, 0, sizeof *p);
     pthread_mutex_init(&p->lock, NULL);
-    rot_init(&p->rot, &settings->rot, sysfs, timeout_ms);
+    rot_init(&p->rot, &settings->rot, sysfs, spdm);
     p->settings = settings;
     if (is_insisted_on(settings, PROVIDER_ROT) && !settings->has_rot)
         return failure_set(failure, IDE_E_PROVIDER, "start", NULL, "--provider rot needs --rot BDF");

@@ -71,11 +71,11 @@ struct provider_seat {
 /*
  * Reads the table KEYP: /sys/firmware/acpi/tables/KEYP, or below sysfs if that is not NULL. That there is
  * none is an error only where PROVIDER_KCU is chosen, for one root port or all; so is one that is malformed,
- * which otherwise is said on standard error. So is PROVIDER_ROT without a root of trust. timeout_ms: for
- * whatever is asked of the root of trust. settings must outlive p.
+ * which otherwise is said on standard error. So is PROVIDER_ROT without a root of trust. spdm: what the
+ * root of trust is offered; copied. settings must outlive p.
  */
 enum ide_err providers_open(struct providers *p, const struct provider_settings *settings, const char *sysfs,
-                            uint32_t timeout_ms, struct failure *failure) MUST_USE;
+                            const struct spdm_port_settings *spdm, struct failure *failure) MUST_USE;
 void providers_close(struct providers *p);
 
 /* "kcu", "rot" or "doe": who would serve the root port. NULL: nobody may. */

@@ -93,6 +93,8 @@ static enum ide_err refuse_unknown(json_t *object, const struct request *request
             continue;
         if (strcmp(name, "stream") == 0 && (request->verb->allowed & API_STREAM))
             continue;
+        if (strcmp(name, "measurements") == 0 && (request->verb->allowed & API_MEASUREMENTS))
+            continue;
         return failure_set(failure, IDE_E_ARGUMENT, STEP, name, "\"%s\" takes no member \"%.40s\"",
                            request->verb->name, name);
     }
@@ -136,6 +138,70 @@ static enum ide_err take_stream(const json_t *object, struct request *request, s
     return IDE_OK;
 }
 
+/* One of the switches in "measurements". */
+static enum ide_err take_switch(const json_t *value, const char *name, bool *on, struct failure *failure)
+{
+    if (!json_is_boolean(value))
+        return failure_set(failure, IDE_E_ARGUMENT, STEP, name, "the member \"%s\" must be a boolean and is %s",
+                           name, type_name(value));
+    *on = json_is_true(value);
+    return IDE_OK;
+}
+
+static enum ide_err take_index(const json_t *value, uint8_t *index, struct failure *failure)
+{
+    if (!json_is_integer(value))
+        return failure_set(failure, IDE_E_ARGUMENT, STEP, "index",
+                           "the member \"index\" must be an integer and is %s", type_name(value));
+    json_int_t number = json_integer_value(value);
+    if (number < 1 || number > (json_int_t)API_MEASUREMENT_LAST)
+        return failure_set(failure, IDE_E_ARGUMENT, STEP, "index",
+                           "measurement %" JSON_INTEGER_FORMAT " is out of range: 1 to %u", number,
+                           API_MEASUREMENT_LAST);
+    *index = (uint8_t)number;
+    return IDE_OK;
+}
+
+static enum ide_err take_measurement_member(const char *name, const json_t *value,
+                                            struct request_measurements *m, struct failure *failure)
+{
+    bool is_signed;
+    if (strcmp(name, "index") == 0)
+        return take_index(value, &m->index, failure);
+    if (strcmp(name, "raw") == 0)
+        return take_switch(value, name, &m->raw, failure);
+    if (strcmp(name, "in_session") == 0)
+        return take_switch(value, name, &m->in_session, failure);
+    if (strcmp(name, "mel") == 0)
+        return take_switch(value, name, &m->mel, failure);
+    if (strcmp(name, "signed") != 0)
+        return failure_set(failure, IDE_E_ARGUMENT, STEP, name,
+                           "\"measurements\" takes no member \"%.40s\"", name);
+    enum ide_err err = take_switch(value, name, &is_signed, failure);
+    m->is_unsigned = err == IDE_OK && !is_signed;
+    return err;
+}
+
+static enum ide_err take_measurements(json_t *object, struct request *request, struct failure *failure)
+{
+    const json_t *measurements;
+    const char *name;
+    json_t *value;
+    if (!json_object_get(object, "measurements"))
+        return IDE_OK;
+    enum ide_err err = take(object, "measurements", JSON_OBJECT, "an object", &measurements, failure);
+    if (err != IDE_OK)
+        return err;
+    request->measurements.is_there = true;
+    json_object_foreach(json_object_get(object, "measurements"), name, value)
+    {
+        err = take_measurement_member(name, value, &request->measurements, failure);
+        if (err != IDE_OK)
+            return err;
+    }
+    return IDE_OK;
+}
+
 static enum ide_err decode_object(json_t *object, struct request *request, struct failure *failure)
 {
     if (!json_is_object(object))
@@ -152,6 +218,8 @@ static enum ide_err decode_object(json_t *object, struct request *request, struc
         err = take_bdf(object, request, failure);
     if (err == IDE_OK)
         err = take_stream(object, request, failure);
+    if (err == IDE_OK)
+        err = take_measurements(object, request, failure);
     return err;
 }
 

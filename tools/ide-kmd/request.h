@@ -10,12 +10,20 @@
 #include "tools/common/api.h"
 #include "tools/ide-kmd/failure.h"
 
+/* The member "measurements" of attest. */
+struct request_measurements {
+    bool is_there;
+    bool is_unsigned, raw, in_session, mel;
+    uint8_t index; /* 0: all */
+};
+
 struct request {
     json_t *id; /* owned; NULL if the request did not get that far */
     const struct api_verb_row *verb;
     bool has_bdf, has_stream;
     struct pcie_bdf bdf;
     uint8_t stream;
+    struct request_measurements measurements;
 };
 
 /*

@@ -58,7 +58,8 @@ json_t *survey_port_json(struct survey *survey, const struct pcie_bdf *bdf);
 json_t *survey_streams_json(struct survey *survey);
 json_t *survey_stream_json(struct survey *survey, const struct stream *stream);
 
-/* "algorithms": what was negotiated with a port; null if nothing was. */
+/* What was negotiated with a port, null if nothing was: "secured_version", "algorithms", "spdm_version". */
+json_t *secured_version_json(uint16_t version);
 json_t *algorithms_json(const struct spdm_params *params);
 json_t *version_json(const struct spdm_params *params);
 

@@ -45,6 +45,12 @@ json_t *version_json(const struct spdm_params *params)
     return json_string(text);
 }
 
+json_t *secured_version_json(uint16_t version)
+{
+    const struct spdm_params digits = {.version = (uint8_t)(version >> 8)};
+    return version_json(&digits);
+}
+
 json_t *algorithms_json(const struct spdm_params *params)
 {
     if (params->version == 0)
@@ -100,14 +106,15 @@ json_t *survey_stream_json(struct survey *survey, const struct stream *stream)
     struct end_view view[END_COUNT];
     for (enum stream_end end = 0; end < END_COUNT; end++)
         view_end(survey, stream, end, &view[end]);
-    const struct spdm_params *params = &stream->provider[END_ENDPOINT].params;
+    const struct key_provider_status *agreed = &stream->provider[END_ENDPOINT];
+    const struct spdm_params *params = &agreed->params;
     return json_pack(
-        "{s:i, s:o, s:o, s:s, s:s, s:i, s:b, s:i, s:s?, s:o, s:o, s:[o, o]}", "stream", (int)stream->id,
+        "{s:i, s:o, s:o, s:s, s:s, s:i, s:b, s:i, s:s?, s:o, s:o, s:o, s:[o, o]}", "stream", (int)stream->id,
         "root_port", bdf_json(&stream->ends.bdf[END_ROOT_PORT]), "endpoint",
         bdf_json(&stream->ends.bdf[END_ENDPOINT]), "owner", "controller", "state", overall(stream, view),
         "key_set", (int)stream->key_set, "both_key_sets", stream->both_sets, "rekeys", (int)stream->rekeys,
-        "provider", stream->provider_name[END_ROOT_PORT], "spdm_version", version_json(params), "algorithms",
-        algorithms_json(params), "ends", end_json(&view[END_ROOT_PORT]), end_json(&view[END_ENDPOINT]));
+        "provider", stream->provider_name[END_ROOT_PORT], "spdm_version", version_json(params), "secured_version",
+        secured_version_json(agreed->secured_version), "algorithms", algorithms_json(params), "ends", end_json(&view[END_ROOT_PORT]), end_json(&view[END_ENDPOINT]));
 }
 
 /* A block in use that this controller has not set up: only its own end is known. */
@@ -121,11 +128,11 @@ static json_t *foreign_json(const struct topology_node *node, unsigned block,
                             .state = *state,
                             .readable = true};
     bool secure = state->use == IDE_USE_ENABLED && state->state == PCIE_IDE_STATE_SECURE;
-    return json_pack("{s:i, s:o, s:o, s:s, s:s, s:n, s:b, s:i, s:n, s:n, s:n, s:[o]}", "stream",
+    return json_pack("{s:i, s:o, s:o, s:s, s:s, s:n, s:b, s:i, s:n, s:n, s:n, s:n, s:[o]}", "stream",
                      (int)state->stream_id, "root_port", root ? bdf_json(&node->bdf) : json_null(),
                      "endpoint", root ? json_null() : bdf_json(&node->bdf), "owner", "other", "state",
                      secure ? "secure" : "insecure", "key_set", "both_key_sets", 0, "rekeys", 0, "provider",
-                     "spdm_version", "algorithms", "ends", end_json(&view));
+                     "spdm_version", "secured_version", "algorithms", "ends", end_json(&view));
 }
 
 static void add_foreign(struct survey *survey, const struct topology_node *node, const struct ide_port *port,

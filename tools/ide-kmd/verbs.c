@@ -60,12 +60,15 @@ static void run_show(struct controller *c, const struct request *request, struct
         ticket_answer(ticket, &c->front, json_pack("{s:o}", "streams", survey_streams_json(&c->survey)));
 }
 
-/* Takes the task's trust from the folder and hands it over; the ticket is answered in any case. */
+/* Takes the task's trust and reference values from their files and hands it over; the ticket is answered in any case. */
 static void submit_with_trust(struct controller *c, struct task *task)
 {
     struct failure failure;
     struct ticket *ticket = task->ticket;
-    if (trust_store_load(&task->trust, c->settings->trust, c->settings->name_rule, &failure) == IDE_OK) {
+    enum ide_err err = trust_store_load(&task->trust, c->settings->trust, c->settings->name_rule, &failure);
+    if (err == IDE_OK)
+        err = reference_store_load(&task->attestation.references, c->settings->reference, &failure);
+    if (err == IDE_OK) {
         controller_submit(c, task);
         return;
     }
@@ -73,6 +76,16 @@ static void submit_with_trust(struct controller *c, struct task *task)
         stream_remove(&c->streams, task->op.stream);
     task_free(task);
     refuse(c, ticket, &failure);
+}
+
+static void take_wish(const struct request_measurements *asked, struct attestation *a)
+{
+    a->is_explicit = asked->is_there;
+    a->is_unsigned = asked->is_unsigned;
+    a->raw = asked->raw;
+    a->in_session = asked->in_session;
+    a->mel = asked->mel;
+    a->index = asked->index;
 }
 
 static void run_attest(struct controller *c, const struct request *request, struct ticket *ticket)
@@ -97,6 +110,7 @@ static void run_attest(struct controller *c, const struct request *request, stru
         return;
     }
     task->op.attested = root ? END_ROOT_PORT : END_ENDPOINT;
+    take_wish(&request->measurements, &task->attestation);
     submit_with_trust(c, task);
 }
 
