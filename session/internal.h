@@ -108,6 +108,13 @@ bool session_encapsulated_code(const struct session *s, uint8_t code);
 enum ide_err session_mutual_check(struct session_responder *sr, struct session *s, const uint8_t *finish,
                                   const struct spdm_finish *in) MUST_USE;
 
+/* The responder's encapsulated KEY_UPDATE: the request, and what becomes of its answer. */
+enum ide_err session_ask_update(struct spdm_responder *r, struct session *s, struct writer *w) MUST_USE;
+enum ide_err session_take_update(struct spdm_responder *r, struct session *s, const struct spdm_encapsulated *in,
+                                 struct writer *w) MUST_USE;
+/* Do both sides know encapsulated requests? */
+bool session_can_encapsulate(const struct spdm_params *p);
+
 /* The requester's steps of session_open() and session_open_psk(). */
 enum ide_err session_key_exchange(struct session *s) MUST_USE;
 enum ide_err session_finish(struct session *s) MUST_USE;
@@ -118,7 +125,14 @@ enum ide_err session_psk_finish(struct session *s) MUST_USE;
 bool key_update_pending(const struct session *s);
 /* Both directions back on the keys before the KEY_UPDATE that is pending. */
 enum ide_err key_update_roll_back(struct session *s) MUST_USE;
-/* Opens the answer to UpdateAllKeys: under the new key, or under the old one if the responder refuses. */
+/* May a KEY_UPDATE begin? IDE_E_SESSION, IDE_E_CAPABILITY or IDE_E_STATE if not. */
+enum ide_err key_update_possible(struct session *s) MUST_USE;
+/* The response key alone: on to the next one, and later: the old one is forgotten. */
+enum ide_err key_update_response(struct session *s) MUST_USE;
+void key_update_done(struct session *s);
+/* The requester's part of an encapsulated operation; IDE_E_FIELD: it is not to be had. */
+enum ide_err key_update_answer(struct session *s, uint8_t operation) MUST_USE;
+/* Opens an answer that may be the first under the new response key: under it, or under the old one if it is not. */
 enum ide_err key_update_open(struct session *s, uint8_t *record, size_t len, const uint8_t **message,
                              size_t *message_len) MUST_USE;
 

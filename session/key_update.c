@@ -100,11 +100,32 @@ enum ide_err key_update_roll_back(struct session *s)
     return request != IDE_OK ? request : response;
 }
 
-static void commit(struct session *s)
+void key_update_done(struct session *s)
 {
     struct lane request = lane_of(s, REQUEST), response = lane_of(s, RESPONSE);
     forget_old(&request);
     forget_old(&response);
+}
+
+enum ide_err key_update_response(struct session *s)
+{
+    return advance(s, RESPONSE);
+}
+
+/*
+ * After UpdateKey the responder goes on under its new key, which VerifyNewKey then comes under; the requester is asked for
+ * no more than that it can follow (DSP0274 1.2 §10.21.2).
+ */
+enum ide_err key_update_answer(struct session *s, uint8_t operation)
+{
+    if (operation == SPDM_KEY_UPDATE_VERIFY && s->update.response_switched) {
+        key_update_done(s);
+        return IDE_OK;
+    }
+    if (operation != SPDM_KEY_UPDATE_KEY || key_update_pending(s) || s->update.spent)
+        return IDE_E_FIELD;
+    s->update.new_expected = true;
+    return IDE_OK;
 }
 
 enum ide_err key_update_open(struct session *s, uint8_t *record, size_t len, const uint8_t **message,
@@ -144,9 +165,9 @@ static enum ide_err announce(struct session *s, enum key_update operation)
 {
     struct spdm_connection *c = s->connection;
     bool all = operation == KEY_UPDATE_ALL;
-    s->update.all_expected = all;
+    s->update.new_expected = all;
     enum ide_err err = exchange(s, all ? SPDM_KEY_UPDATE_ALL_KEYS : SPDM_KEY_UPDATE_KEY);
-    s->update.all_expected = false;
+    s->update.new_expected = false;
     if (err != IDE_OK)
         return err;
     if (all && !s->update.response_switched)   /* acknowledged, but under the old key */
@@ -155,7 +176,7 @@ static enum ide_err announce(struct session *s, enum key_update operation)
     return err == IDE_OK ? IDE_OK : ide_fail(&c->fault, err, "KEY_UPDATE", NULL);
 }
 
-static enum ide_err may_update(struct session *s)
+enum ide_err key_update_possible(struct session *s)
 {
     struct spdm_connection *c = s->connection;
     enum ide_err err = session_usable(s, "KEY_UPDATE");
@@ -170,14 +191,14 @@ static enum ide_err may_update(struct session *s)
 
 enum ide_err session_key_update(struct session *s, enum key_update operation)
 {
-    enum ide_err err = may_update(s);
+    enum ide_err err = key_update_possible(s);
     if (err != IDE_OK)
         return err;
     err = announce(s, operation);
     if (err == IDE_OK)
         err = exchange(s, SPDM_KEY_UPDATE_VERIFY);
     if (err == IDE_OK) {
-        commit(s);
+        key_update_done(s);
         return IDE_OK;
     }
     /* a closed session has nothing pending */
@@ -194,7 +215,7 @@ static enum ide_err act(struct session *s, uint8_t operation)
         /* it came under the new key: under the old one, nothing would be pending any more */
         if (!pending)
             return IDE_E_FIELD;
-        commit(s);
+        key_update_done(s);
         return IDE_OK;
     }
     if (pending || s->update.spent || (operation != SPDM_KEY_UPDATE_KEY && operation != SPDM_KEY_UPDATE_ALL_KEYS))

@@ -19,7 +19,7 @@ static struct spdm_signing signing(const struct session *s)
 }
 
 /* ENCAP_CAP was deprecated for a while, so that MUT_AUTH_CAP stands for it (DSP0274 1.2.0 §10.4). */
-static bool can_encapsulate(const struct spdm_params *p)
+bool session_can_encapsulate(const struct spdm_params *p)
 {
     const uint32_t flags = SPDM_CAP_ENCAP | SPDM_CAP_MUT_AUTH;
     return p->flags_requester & flags && p->flags_responder & flags;
@@ -55,7 +55,7 @@ enum ide_err session_mutual_accept(struct session *s, const struct spdm_key_exch
     if (asked == 0)
         return IDE_OK;
     if (!(encap || asked == SPDM_MUT_AUTH) || !can_authenticate(&c->params) || !c->own ||
-        (encap && !can_encapsulate(&c->params)))
+        (encap && !session_can_encapsulate(&c->params)))
         return ide_fail_value(&c->fault, IDE_E_NOT_OFFERED, ASKED, "MutAuthRequested", asked, 0);
     s->mut_auth = asked;
     s->own_slot = slot_of_param(rsp->slot_id_param);
@@ -123,7 +123,7 @@ enum ide_err session_mutual_ask(struct session_responder *sr, struct session *s,
     if (mutual->ask == 0)
         return IDE_OK;
     enum ide_err err = can_authenticate(&c->params) ? find_known(sr, &known) : IDE_E_CAPABILITY;
-    if (err == IDE_OK && !known && !can_encapsulate(&c->params))
+    if (err == IDE_OK && !known && !session_can_encapsulate(&c->params))
         err = IDE_E_CAPABILITY;
     if (err == IDE_E_CAPABILITY)
         return mutual->required ? ide_fail(&c->fault, err, "KEY_EXCHANGE", "MUT_AUTH_CAP") : IDE_OK;

@@ -30,6 +30,13 @@ static struct session *handshake_of(struct spdm_responder *r, const struct spdm_
     return NULL;
 }
 
+/* A session that is up has no handshake any more: what is asked for in it is its own affair. */
+static struct session *established(const struct spdm_request *request)
+{
+    struct session *s = request->session;
+    return s && s->state == SESSION_ESTABLISHED ? s : NULL;
+}
+
 /* A handshake in the clear is over when it fails, as one in records is. */
 static enum ide_err finish_handling(struct spdm_responder *r, const struct spdm_request *request, struct session *s,
                                     enum ide_err err)
@@ -44,10 +51,12 @@ enum ide_err session_handle_get_encapsulated(struct spdm_responder *r, struct sp
     struct session_responder *sr = r->layer;
     struct spdm_plain in;
     const struct spdm_plain get_digests = {0};
-    struct session *s = handshake_of(r, request, GET_NAME);
+    struct session *up = established(request), *s = up ? up : handshake_of(r, request, GET_NAME);
     if (!s)
         return r->connection.fault.err;
     enum ide_err err = session_request_decode(r, &spdm_msg_get_encapsulated_request, request, &in);
+    if (up)
+        return err == IDE_OK ? session_ask_update(r, up, w) : err;
     if (err == IDE_OK && sr->encap.stage != ENCAP_BEGIN)
         err = ide_fail(&r->connection.fault, IDE_E_UNEXPECTED, GET_NAME, NULL);
     if (err == IDE_OK) {
@@ -63,7 +72,8 @@ enum ide_err session_handle_get_encapsulated(struct spdm_responder *r, struct sp
 /* The longest CERTIFICATE that we can take: in its carrier. */
 static struct spdm_get_certificate next_certificate(const struct session_responder *sr)
 {
-    return spdm_chain_request(&sr->encap.progress, sr->mutual.slot, SPDM_TRANSFER_SIZE - HEADER_SIZE);
+    size_t room = spdm_own_transfer_size(&sr->spdm.connection);
+    return spdm_chain_request(&sr->encap.progress, sr->mutual.slot, room - HEADER_SIZE);
 }
 
 static enum ide_err take_digests(struct session_responder *sr, const struct spdm_encapsulated *in)
@@ -142,10 +152,12 @@ enum ide_err session_handle_deliver_encapsulated(struct spdm_responder *r, struc
 {
     struct session_responder *sr = r->layer;
     struct spdm_encapsulated in = {0};
-    struct session *s = handshake_of(r, request, DELIVER_NAME);
+    struct session *up = established(request), *s = up ? up : handshake_of(r, request, DELIVER_NAME);
     if (!s)
         return r->connection.fault.err;
     enum ide_err err = session_request_decode(r, &spdm_msg_deliver_encapsulated_response, request, &in);
+    if (up)
+        return err == IDE_OK ? session_take_update(r, up, &in, w) : err;
     if (err == IDE_OK)
         err = take(sr, &in);
     if (err == IDE_OK)

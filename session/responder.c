@@ -67,6 +67,20 @@ void session_responder_end(struct session_responder *r, struct session *s)
     session_close(s);
 }
 
+/* While the handshake lasts nothing but what finishes it is in order (DSP0274 1.2 §10.17, §10.19). */
+static bool finishes(const struct session *s, uint8_t code)
+{
+    return code == (s->psk ? SPDM_PSK_FINISH : SPDM_FINISH) || session_encapsulated_code(s, code);
+}
+
+/* Of a request that came whole, in chunks or not. */
+static bool admits(const struct spdm_responder *r, const void *session, uint8_t code)
+{
+    const struct session *s = session;
+    (void)r;
+    return s->state != SESSION_HANDSHAKE || finishes(s, code);
+}
+
 static struct hash *l1l2_of(void *session)
 {
     struct session *s = session;
@@ -90,6 +104,7 @@ void session_responder_init(struct session_responder *r, const struct spdm_confi
     r->hook = (struct spdm_reset_hook){.forget = end_all, .context = r};
     spdm_connection_add_hook(&r->spdm.connection, &r->hook);
     r->spdm.session_l1l2 = l1l2_of;
+    r->spdm.session_admits = admits;
     for (size_t i = 0; i < session_count; i++)
         sessions[i] = (struct session){.connection = &r->spdm.connection};
 }
@@ -161,7 +176,6 @@ static enum ide_err open_record(struct session_responder *r, struct session *s, 
     return secured_open(&s->request, s->id, c->rx, len, request, request_len, &c->fault);
 }
 
-/* While the handshake lasts nothing but what finishes it is in order (DSP0274 1.2 §10.17, §10.19). */
 static bool in_order(const struct session_responder *r, const struct session *s, const uint8_t *request, size_t len)
 {
     struct reader in = reader_of(request, len);
@@ -169,8 +183,10 @@ static bool in_order(const struct session_responder *r, const struct session *s,
     uint8_t code = read_u8(&in, "RequestResponseCode");
     if (code == SPDM_RESPOND_IF_READY && r->spdm.pending.session == s)
         return true;
-    return s->state != SESSION_HANDSHAKE || code == (s->psk ? SPDM_PSK_FINISH : SPDM_FINISH) ||
-           session_encapsulated_code(s, code);
+    const struct spdm_params *p = &r->spdm.connection.params;
+    if (p->flags_requester & p->flags_responder & SPDM_CAP_CHUNK && (code == SPDM_CHUNK_SEND || code == SPDM_CHUNK_GET))
+        return true;   /* what is in the chunks is looked at when it is whole */
+    return admits(&r->spdm, s, code);
 }
 
 /* What a handshake survives. */

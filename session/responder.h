@@ -62,6 +62,13 @@ enum ide_err session_respond_object(struct session_responder *r, const uint8_t *
 /* Ends sessions whose heartbeat is overdue (twice the period). Call it now and then. */
 void session_responder_tick(struct session_responder *r);
 
+/*
+ * Wants the response key of s updated: it is, when the requester asks for encapsulated requests next; how it learns that it
+ * should is beyond SPDM. IDE_E_CAPABILITY if not both sides can, IDE_E_STATE if s is not established, or a KEY_UPDATE is
+ * under way.
+ */
+enum ide_err session_responder_update_key(struct session_responder *r, struct session *s) MUST_USE;
+
 /* Wipes all sessions and the connection: a device reset. */
 void session_responder_reset(struct session_responder *r);
 

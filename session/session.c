@@ -168,7 +168,7 @@ static enum ide_err exchange_record(struct session *s, size_t request_len, const
                        timeout_ms);
     if (err != IDE_OK)
         return err;
-    if (s->update.all_expected)
+    if (s->update.new_expected)
         return key_update_open(s, record, record_len, response, response_len);
     return secured_open(&s->response, s->id, record, record_len, response, response_len, &c->fault);
 }

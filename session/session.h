@@ -25,13 +25,18 @@ enum session_state {
     SESSION_ENDING,        /* responder: END_SESSION is answered, the session ends once its answer is sealed */
 };
 
+/* How far the encapsulated KEY_UPDATE is with which a responder updates its own key. */
+enum session_update_stage { UPDATE_IDLE, UPDATE_WANTED, UPDATE_ASKED, UPDATE_VERIFYING };
+
 /* What KEY_UPDATE must be able to go back to (DSP0274 1.2 §10.21.1): the old secrets, and where their keys stopped. */
 struct session_key_update {
     bool request_switched, response_switched;   /* that direction is on its new key, the old one is kept here */
-    bool all_expected;     /* requester: the next answer comes under the new response key, or refuses under the old */
+    bool new_expected;     /* requester: the next answer comes under the new response key, or refuses under the old */
     bool spent;            /* a new key sealed a record and was given up: using it again would repeat a nonce */
     uint8_t request_secret[HASH_SIZE_MAX], response_secret[HASH_SIZE_MAX];
     uint64_t request_sequence, response_sequence;
+    enum session_update_stage stage;            /* responder: of its own */
+    uint8_t id, tag;                            /* of the encapsulated request that is to be answered */
 };
 
 /* One session, owned by the caller, of either role. No secret in it outlives session_close(). Not to be copied. */
@@ -97,6 +102,14 @@ enum key_update { KEY_UPDATE_REQUESTER = 1, KEY_UPDATE_ALL = 2 };
  * earlier attempt failed after the new keys had been used: the next keys would be the same, and so would the nonces.
  */
 enum ide_err session_key_update(struct session *s, enum key_update operation) MUST_USE;
+
+/*
+ * Asks for encapsulated requests until the responder has none (GET_ENCAPSULATED_REQUEST, DSP0274 1.2 §10.22), and answers
+ * them: GET_DIGESTS and GET_CERTIFICATE if we have certificates, KEY_UPDATE of the responder's key, any other with
+ * UnsupportedRequest. That there is none is no failure. A responder whose KEY_UPDATE does not end with VerifyNewKey has
+ * made the session unusable: it is closed.
+ */
+enum ide_err session_answer_requests(struct session *s) MUST_USE;
 
 /*
  * spdm_get_measurements() and spdm_get_mel() in the session: what comes unsigned is the peer's all the same. L1/L2 is the

@@ -129,13 +129,14 @@ static uint32_t flags_of(uint8_t version, bool responder)
 static struct spdm_capabilities own_capabilities(const struct spdm_connection *c, uint8_t version)
 {
     uint32_t flags = c->config->flags & flags_of(version, c->role == SPDM_RESPONDER);
+    uint32_t transfer = (uint32_t)spdm_own_transfer_size(c);
     if (!spdm_large_offered(c))
         flags &= ~SPDM_CAP_CHUNK;
     return (struct spdm_capabilities){
         .ct_exponent = c->config->ct_exponent,
         .flags = flags,
-        .data_transfer_size = SPDM_TRANSFER_SIZE,
-        .max_message_size = flags & SPDM_CAP_CHUNK ? (uint32_t)c->large.cap : SPDM_TRANSFER_SIZE,
+        .data_transfer_size = transfer,
+        .max_message_size = flags & SPDM_CAP_CHUNK ? (uint32_t)c->large.cap : transfer,
     };
 }
 

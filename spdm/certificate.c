@@ -109,7 +109,7 @@ enum ide_err spdm_chain_take(struct spdm_chain_progress *progress, const struct 
 
 static enum ide_err get_portion(struct spdm_connection *c, uint8_t slot, struct spdm_chain_progress *progress)
 {
-    struct spdm_get_certificate request = spdm_chain_request(progress, slot, SPDM_TRANSFER_SIZE);
+    struct spdm_get_certificate request = spdm_chain_request(progress, slot, spdm_own_transfer_size(c));
     struct spdm_certificate response = {0};
     const struct spdm_exchange exchange = {
         .request = &spdm_msg_get_certificate,

@@ -114,6 +114,9 @@ static enum ide_err answer_whole(struct spdm_responder *r, const struct spdm_req
     if (code == SPDM_CHUNK_SEND || code == SPDM_CHUNK_GET) {
         err = ide_fail(&r->connection.fault, IDE_E_FIELD, spdm_msg_chunk_send.name, "RequestResponseCode");
         len = spdm_write_error(r, err, response, room);
+    } else if (last->session && r->session_admits && !r->session_admits(r, last->session, code)) {
+        err = ide_fail(&r->connection.fault, IDE_E_UNEXPECTED, spdm_msg_chunk_send.name, "RequestResponseCode");
+        len = spdm_write_error(r, err, response, room);
     } else if (response) {
         err = spdm_answer_large(r, &whole, kept, response, room, &len);
     }

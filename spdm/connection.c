@@ -47,6 +47,12 @@ void spdm_connection_init(struct spdm_connection *c, enum spdm_role role, const 
     c->clock = *clock;
 }
 
+size_t spdm_own_transfer_size(const struct spdm_connection *c)
+{
+    size_t size = c->config->transfer_size;
+    return size >= SPDM_TRANSFER_SIZE_MIN && size < SPDM_TRANSFER_SIZE ? size : SPDM_TRANSFER_SIZE;
+}
+
 void spdm_connection_add_hook(struct spdm_connection *c, struct spdm_reset_hook *hook)
 {
     hook->next = c->hooks;

@@ -93,6 +93,7 @@ struct spdm_config {
     uint32_t measurement_hash;          /* responder: MeasurementHashAlgo, one SPDM_MEASUREMENT_HASH_* */
     uint8_t mel_spec;                   /* 1.3; bit 0: DMTF */
     uint8_t summary_type;               /* requester: the measurement summary hash to ask for, SPDM_SUMMARY_* */
+    uint32_t transfer_size;             /* DataTransferSize that is announced, at least 42; 0: SPDM_TRANSFER_SIZE, the most */
     uint32_t timeout_ms;                /* requester: the most one exchange may take, but for the peer's CT; 0: 1000 */
     uint32_t busy_retries;              /* requester: how often BUSY and ResponseNotReady are waited for */
 };
@@ -208,6 +209,9 @@ struct spdm_connection {
 /* Makes a connection in SPDM_NOT_STARTED. clear is used by a requester only. */
 void spdm_connection_init(struct spdm_connection *c, enum spdm_role role, const struct spdm_config *config,
                           const struct rng *rng, const struct clock *clock);
+
+/* The longest message that this side announces to take in one piece. */
+size_t spdm_own_transfer_size(const struct spdm_connection *c);
 
 /* Tells the hooks, then forgets everything that was agreed and wipes it; configuration, ops, hooks and buffers stay. */
 void spdm_connection_reset(struct spdm_connection *c);

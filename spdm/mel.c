@@ -167,7 +167,7 @@ static enum ide_err take_portion(struct log_progress *progress, const struct spd
 static enum ide_err get_portion(struct spdm_connection *c, const struct spdm_channel *channel,
                                 struct log_progress *progress)
 {
-    uint64_t limit = SPDM_TRANSFER_SIZE - RESPONSE_FIXED;
+    uint64_t limit = spdm_own_transfer_size(c) - RESPONSE_FIXED;
     uint64_t left = progress->total != 0 ? progress->total - progress->log.pos : limit;
     struct spdm_get_mel request = {
         .offset = (uint32_t)progress->log.pos,

@@ -100,6 +100,8 @@ struct spdm_responder {
     void *layer;                            /* of session/: its struct session_responder */
     /* called when GET_VERSION restarts the connection, so that the layers above forget too */
     void (*on_reset)(struct spdm_responder *r);
+    /* of the layer above: may a request with this code come in a session as it is? NULL: any */
+    bool (*session_admits)(const struct spdm_responder *r, const void *session, uint8_t code);
     /* of the layer above: where a session keeps L1/L2. NULL: no measurements in sessions */
     struct hash *(*session_l1l2)(void *session);
     /*

@@ -8,6 +8,8 @@
 
 #include "fuzz_pair.h"
 
+#define ASK_ENCAPSULATED 0xffu
+
 static const uint8_t *input;
 static size_t input_len;
 static bool sign_again;
@@ -74,8 +76,13 @@ static void ask(struct loopback *l, uint8_t choice)
     case 4:
         (void)!session_end(s);
         break;
+    case ASK_ENCAPSULATED:
+        s->connection->params.flags_requester |= SPDM_CAP_ENCAP;
+        s->connection->params.flags_responder |= SPDM_CAP_ENCAP;
+        (void)!session_answer_requests(s);
+        break;
     }
-    if (s->update.request_switched || s->update.response_switched || s->update.all_expected)
+    if (s->update.request_switched || s->update.response_switched || s->update.new_expected)
         __builtin_trap();
     if (s->state != SESSION_NONE && s->state != SESSION_ESTABLISHED)
         __builtin_trap();
@@ -89,8 +96,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct loopback *l = fuzz_pair(prepare);
     input = data + 1;
     input_len = size - 1;
-    uint8_t choice = data[0] % 7;
-    if (choice < 5) {
+    uint8_t choice = data[0] == ASK_ENCAPSULATED ? ASK_ENCAPSULATED : data[0] % 7;
+    if (choice < 5 || choice == ASK_ENCAPSULATED) {
         ask(l, choice);
         return 0;
     }

@@ -21,7 +21,9 @@ static void keep_and_lose(struct loopback *l, uint8_t *object, size_t *len)
 static void prepare(struct loopback *l)
 {
     struct session half;
-    if (loopback_session(l) != IDE_OK)
+    l->requester_config.flags |= SPDM_CAP_ENCAP;
+    l->responder_config.flags |= SPDM_CAP_ENCAP;
+    if (loopback_session(l) != IDE_OK || session_responder_update_key(&l->responder, &l->device_sessions[0]) != IDE_OK)
         __builtin_trap();
     l->on_request = keep_and_lose;
     l->hook_context = &half;

@@ -308,7 +308,7 @@ static void the_device_goes_back_with_the_requester(void)
     for (int i = 0; i < 2; i++) {
         begin();
         check_usable();
-        l.session.update.all_expected = operations[i] == SPDM_KEY_UPDATE_ALL_KEYS;
+        l.session.update.new_expected = operations[i] == SPDM_KEY_UPDATE_ALL_KEYS;
         const uint8_t update[] = {SPDM_VERSION_12, SPDM_KEY_UPDATE, operations[i], 7};
         const uint8_t *response;
         size_t len;
@@ -319,7 +319,7 @@ static void the_device_goes_back_with_the_requester(void)
         copy.request.sequence++;
         if (operations[i] == SPDM_KEY_UPDATE_KEY)
             copy.response.sequence++;
-        copy.update.all_expected = false;
+        copy.update.new_expected = false;
         l.session = copy;
         check_usable();
         loopback_close(&l);
