@@ -125,9 +125,9 @@ static const char *due_text(const json_t *stream, char *text, size_t size)
         return "-";
     if (s == 0)
         return "now";
-    if (s >= 2 * 86400)
+    if (s >= 2LL * 86400)
         snprintf(text, size, "%lld d", s / 86400);
-    else if (s >= 2 * 3600)
+    else if (s >= 2LL * 3600)
         snprintf(text, size, "%lld h", s / 3600);
     else
         snprintf(text, size, "%lld min", s / 60);

@@ -41,7 +41,9 @@ static uint64_t used_after(uint64_t ms, uint64_t per_second)
 
 static uint64_t seconds_left(uint64_t used, uint64_t limit, uint64_t per_second)
 {
-    return used >= limit ? 0 : (limit - used) / per_second;
+    if (used >= limit)
+        return 0;
+    return per_second ? (limit - used) / per_second : UINT64_MAX;
 }
 
 /* Records are counted, and what is to come is told from what was: at the pace of the present keys' time. */
