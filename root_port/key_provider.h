@@ -20,6 +20,7 @@
 struct key_provider_status {
     bool ready;                /* keys can be programmed now */
     uint32_t session;          /* differs each time the provider was opened; 0 if it is not open */
+    uint64_t records;          /* that one direction of the session has carried under its key, at most */
     struct spdm_params params; /* what was negotiated; version is 0 if the provider needs no SPDM */
     uint16_t secured_version;  /* of its records: 0x1100 is 1.1; 0 without a session */
 };

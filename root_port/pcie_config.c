@@ -187,6 +187,12 @@ bool pcie_flit_mode(const struct pcie_config *config)
     return status != (uint16_t)PCIE_ALL_ONES && (status & PCIE_EXP_LNKSTA2_FLIT);
 }
 
+uint16_t pcie_link_status(const struct pcie_config *config)
+{
+    uint16_t cap = pcie_find_cap(config, PCIE_CAP_ID_EXP);
+    return cap ? pcie_read16(config, cap + PCIE_EXP_LNKSTA) : 0;
+}
+
 uint32_t pcie_completion_timeout_ms(const struct pcie_config *config)
 {
     static const uint32_t upper[] = {

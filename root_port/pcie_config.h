@@ -84,6 +84,9 @@ const char *pcie_port_type_name(enum pcie_port_type type);
 /* Whether the function's link is in Flit Mode (PCIe 6.x §7.5.3.20): only then do TLPs carry a segment. */
 bool pcie_flit_mode(const struct pcie_config *config);
 
+/* Link Status (PCIe 6.x §7.5.3.8): the speed and width of the function's link. 0 if it has none. */
+uint16_t pcie_link_status(const struct pcie_config *config);
+
 /*
  * How long the function waits for a completion at most, in ms, by Device Control 2 (PCIe 6.x §7.5.3.16): 50
  * after a reset. Values without a meaning count as that.

@@ -98,6 +98,7 @@ static void status(void *context, struct key_provider_status *out)
     *out = (struct key_provider_status){
         .ready = ready,
         .session = ready ? port->generation : 0,
+        .records = spdm_port_records(port),
         .params = port->connection.params,
         .secured_version = ready ? port->session.secured_version : 0,
     };

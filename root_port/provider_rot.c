@@ -259,8 +259,10 @@ static void status(void *context, struct key_provider_status *out)
     *out = (struct key_provider_status){.ready = ready, .session = ready ? rot->spdm.generation : 0};
     if (ready)
         out->secured_version = rot->spdm.session.secured_version;
-    if (rot->is_open)
+    if (rot->is_open) {
         out->params = rot->spdm.connection.params;
+        out->records = spdm_port_records(&rot->spdm);
+    }
     pthread_mutex_unlock(&rot->lock);
 }
 

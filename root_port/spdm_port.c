@@ -258,6 +258,14 @@ bool spdm_port_has_session(const struct spdm_port *port)
     return port->session.state == SESSION_ESTABLISHED;
 }
 
+uint64_t spdm_port_records(const struct spdm_port *port)
+{
+    const struct session *s = &port->session;
+    if (!spdm_port_has_session(port))
+        return 0;
+    return s->request.sequence > s->response.sequence ? s->request.sequence : s->response.sequence;
+}
+
 void spdm_port_end_session(struct spdm_port *port)
 {
     if (spdm_port_has_session(port) && !port->mailbox.dead) {

@@ -88,6 +88,10 @@ enum ide_err spdm_port_get_mel(struct spdm_port *port, bool in_session, uint8_t 
 
 bool spdm_port_has_session(const struct spdm_port *port);
 
+/* How many records the session has carried in one direction under its present key, in the one that carried more; 0
+ * without a session. */
+uint64_t spdm_port_records(const struct spdm_port *port);
+
 /* END_SESSION if there is a session, and forgets what was agreed. */
 void spdm_port_end_session(struct spdm_port *port);
 

@@ -81,6 +81,21 @@ def test_show_reads_the_registers(platform, controller):
     assert [e["state"] for e in stream["ends"]] == ["secure", "insecure"]
 
 
+def test_it_is_shown_when_keys_have_to_be_new(platform, controller):
+    new = controller.json("establish", ENDPOINT)["refresh"]
+    # a link of 16 GB/s: docs/ide.md, "When a refresh is due"; QUERY, 6 KEY_PROG and 6 K_SET_GO went to each port
+    assert (new["reason"], new["bytes_per_second"], new["records"]) == ("bytes", 16_000_000_000, 13)
+    assert 140_737 - 30 < new["due_in_s"] <= 140_737 and new["keyed_s"] < 30
+    time.sleep(1)   # time is what is shown
+    later = controller.json("show")["streams"][0]["refresh"]
+    assert later["due_in_s"] < new["due_in_s"] and later["keyed_s"] > new["keyed_s"]
+    assert later["bytes_at_most"] >= new["bytes_at_most"] + 16_000_000_000
+    assert later["ivs_at_most"] > later["bytes_at_most"] // 28
+    rekeyed = controller.json("rekey", ENDPOINT)["streams"][0]["refresh"]
+    assert rekeyed["records"] == 13 + 18
+    assert rekeyed["bytes_at_most"] < later["bytes_at_most"]
+
+
 def test_the_first_free_number_is_taken_when_none_is_given(platform, controller):
     assert controller.json("establish", SWITCH_ENDPOINTS[0])["stream"] == 0
     # numbers are unique under a host bridge, so this one cannot have 0, though its ports do not use it
@@ -237,6 +252,7 @@ def test_a_second_establish_changes_nothing(platform, controller):
     assert (error["code"], error["device"]) == ("stream_used", ROOT_PORT)
     assert error["message"] == "stream 0 is already established"
     again = controller.json("show", ROOT_PORT)["streams"][0]
+    again["refresh"] = first["refresh"]   # goes on with time
     assert again == {k: v for k, v in first.items() if k != "notes"}
 
 

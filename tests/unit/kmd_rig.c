@@ -128,21 +128,19 @@ void __wrap_ide_stream_associate(const struct ide_port *root_port, const struct 
 
 /* What is waited for only so that time passes (that nothing is in flight any more) passes at once: here links
  * are empty when a call returns. Short pauses are true ones, because devices answer in threads of their own. */
-static atomic_ulong skipped_us;
-
 static uint64_t now_us(void *context)
 {
     struct timespec t;
-    (void)context;
+    const struct rig_clock *clock = context;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000 + atomic_load(&skipped_us);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000 + atomic_load(&clock->skipped_us);
 }
 
 static void sleep_us(void *context, uint32_t us)
 {
-    (void)context;
+    struct rig_clock *clock = context;
     if (us >= LONG_SLEEP_US)
-        atomic_fetch_add(&skipped_us, us);
+        atomic_fetch_add(&clock->skipped_us, us);
     else
         nanosleep(&(struct timespec){.tv_nsec = (long)us * 1000}, NULL);
 }
@@ -413,7 +411,15 @@ static void add_root_of_trust(struct platform *p)
     p->rot.function = p->count++;
 }
 
-static void make_platform(struct platform *p, unsigned streams, enum provider_choice choice)
+static void add_key_unit(struct platform *p, unsigned streams)
+{
+    p->kcu_count = 1;
+    p->kcus[0].base = KEY_UNIT_BASE;
+    p->kcus[0].streams = streams + 1;
+    p->kcus[0].tx_slots = p->kcus[0].rx_slots = 6 * streams + 1;
+}
+
+static void make_platform(struct platform *p, unsigned streams, const enum provider_choice *choice)
 {
     memset(p, 0, sizeof *p);
     for (unsigned i = 0; i < streams; i++) {
@@ -427,19 +433,15 @@ static void make_platform(struct platform *p, unsigned streams, enum provider_ch
         *f = platform_function_default(PCIE_TYPE_ENDPOINT);
         f->bdf = (struct pcie_bdf){.bus = (uint8_t)(i + 1)};
         f->parent = parent;
-        if (choice == PROVIDER_KCU)
+        if (choice[i] == PROVIDER_KCU)
             p->kcus[0].ports[p->kcus[0].port_count++] = parent;
-        if (choice == PROVIDER_ROT)
+        if (choice[i] == PROVIDER_ROT)
             p->rot.ports[p->rot.port_count++] = parent;
     }
-    if (choice == PROVIDER_ROT)
+    if (p->rot.port_count > 0)
         add_root_of_trust(p);
-    if (choice != PROVIDER_KCU)
-        return;
-    p->kcu_count = 1;
-    p->kcus[0].base = KEY_UNIT_BASE;
-    p->kcus[0].streams = streams + 1;
-    p->kcus[0].tx_slots = p->kcus[0].rx_slots = 6 * streams + 1;
+    if (p->kcus[0].port_count > 0)
+        add_key_unit(p, streams);
 }
 
 static bool read_anchor(void)
@@ -479,12 +481,15 @@ static bool write_table(char *path, size_t size)
     return ok;
 }
 
-static bool open_providers(enum provider_choice choice, char *error, size_t size)
+static bool open_providers(unsigned streams, const enum provider_choice *choice, char *error, size_t size)
 {
     static char path[IDENTITIES_PATH_MAX + 8];
     struct failure failure;
     rig.provider = (struct provider_settings){
-        .choice = choice, .keyp = path, .has_rot = choice == PROVIDER_ROT, .rot = root_of_trust};
+        .choice = PROVIDER_DOE, .keyp = path, .has_rot = rig.platform.rot.present, .rot = root_of_trust};
+    for (unsigned i = 0; i < streams; i++)
+        rig.provider.override[rig.provider.override_count++] =
+            (struct provider_override){rig.platform.functions[2 * i].bdf, choice[i]};
     if (!write_table(path, sizeof path))
         return false;
     const struct spdm_port_settings spdm = spdm_options_port(&spdm_options_default, TIMEOUT_MS);
@@ -494,7 +499,7 @@ static bool open_providers(enum provider_choice choice, char *error, size_t size
     return false;
 }
 
-static struct agent *new_agent(const struct pcie_bdf *bdf)
+static struct agent *new_agent(const struct pcie_bdf *bdf, struct rig_clock *clock)
 {
     struct agent *agent = calloc(1, sizeof *agent);
     if (!agent)
@@ -502,6 +507,7 @@ static struct agent *new_agent(const struct pcie_bdf *bdf)
     agent_init(agent, &rig.settings, bdf);
     agent->wait.now_us = now_us;
     agent->wait.sleep_us = sleep_us;
+    agent->wait.context = clock;
     return agent;
 }
 
@@ -530,11 +536,11 @@ static void open_streams(unsigned streams)
         s->stream.ends = (struct stream_ends){.bdf = {[END_ROOT_PORT] = s->root->desc.bdf,
                                                       [END_ENDPOINT] = s->device->desc.bdf}};
         for (enum stream_end end = 0; end < END_COUNT; end++)
-            s->agent[end] = new_agent(&s->stream.ends.bdf[end]);
+            s->agent[end] = new_agent(&s->stream.ends.bdf[end], &s->clock[end]);
     }
 }
 
-bool rig_open(unsigned streams, enum provider_choice choice, char *error, size_t size)
+bool rig_open(unsigned streams, const enum provider_choice *choice, char *error, size_t size)
 {
     memset(&rig, 0, sizeof rig);
     pthread_mutex_init(&rig.random, NULL);
@@ -543,7 +549,7 @@ bool rig_open(unsigned streams, enum provider_choice choice, char *error, size_t
     if (drbg_open(&rig.drbg) != IDE_OK ||
         !identities_open(&rig.identities, &rig.platform, NULL, error, size) || !read_anchor() ||
         !emu_init(&rig.emu, &rig.platform, error, size) || !open_devices(error, size) ||
-        !open_providers(choice, error, size))
+        !open_providers(streams, choice, error, size))
         return false;
     rig.settings = (struct agent_settings){.timeout_ms = TIMEOUT_MS, .providers = &rig.providers, .spdm = &spdm_options_default};
     open_streams(streams);

@@ -43,6 +43,9 @@ struct rig_stream {
         struct rig_stream *owner;
         enum stream_end end;
     } provider[END_COUNT];
+    struct rig_clock {
+        atomic_ulong skipped_us;
+    } clock[END_COUNT];
     struct job *job[END_COUNT * 2];
     size_t jobs;
     unsigned seed; /* in which order jobs of both ends are done */
@@ -68,10 +71,9 @@ struct rig {
 };
 extern struct rig rig;
 
-/* Root ports 0000:00:01.0 on with one endpoint each; keys by the ports' own mailboxes, one key unit or
- * one root of trust.
- * False: error says why. */
-bool rig_open(unsigned streams, enum provider_choice choice, char *error, size_t size);
+/* Root ports 0000:00:00.0 on with one endpoint each. choice: who gives each of them its keys, its own mailbox,
+ * the one key unit or the one root of trust. False: error says why. */
+bool rig_open(unsigned streams, const enum provider_choice choice[], char *error, size_t size);
 void rig_close(void);
 
 /* True if it succeeded. */

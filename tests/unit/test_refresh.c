@@ -23,7 +23,7 @@ static void open_rig(enum provider_choice choice)
     static const char *const names[] = {
         [PROVIDER_DOE] = "doe", [PROVIDER_KCU] = "kcu", [PROVIDER_ROT] = "rot"};
     char error[512] = "";
-    if (!rig_open(1, choice, error, sizeof error)) {
+    if (!rig_open(1, &choice, error, sizeof error)) {
         fprintf(stderr, "%s\n", error);
         exit(EXIT_FAILURE);
     }

@@ -131,6 +131,24 @@ void table_print(struct libscols_table *table)
     scols_unref_table(table);
 }
 
+/* "39 h": how long the keys may stay at the most. */
+static const char *due_text(const json_t *stream, char *text, size_t size)
+{
+    const json_t *due = json_object_get(json_object_get(stream, "refresh"), "due_in_s");
+    long long s = json_integer_value(due);
+    if (!json_is_integer(due))
+        return "-";
+    if (s == 0)
+        return "now";
+    if (s >= 2LL * 86400)
+        snprintf(text, size, "%lld d", s / 86400);
+    else if (s >= 2LL * 3600)
+        snprintf(text, size, "%lld h", s / 3600);
+    else
+        snprintf(text, size, "%lld min", s / 60);
+    return text;
+}
+
 static void add_stream(struct libscols_table *table, const json_t *stream)
 {
     char text[64];
@@ -148,13 +166,14 @@ static void add_stream(struct libscols_table *table, const json_t *stream)
     scols_line_set_data(line, 6, json_is_integer(json_object_get(stream, "key_set")) ? text : "-");
     snprintf(text, sizeof text, "%lld", number_of(stream, "rekeys"));
     scols_line_set_data(line, 7, text);
-    scols_line_set_data(line, 8, text_of(stream, "owner"));
+    scols_line_set_data(line, 8, due_text(stream, text, sizeof text));
+    scols_line_set_data(line, 9, text_of(stream, "owner"));
 }
 
 void print_streams(const json_t *streams)
 {
     static const char *const columns[] = {"STREAM",    "STATE",   "ROOT PORT", "ITS STATE", "ENDPOINT",
-                                          "ITS STATE", "KEY SET", "REKEYS",    "OWNER",     NULL};
+                                          "ITS STATE", "KEY SET", "REKEYS",    "REKEY IN",  "OWNER", NULL};
     size_t i;
     json_t *stream;
     struct libscols_table *table = table_new(columns);

@@ -19,6 +19,7 @@ void agent_init(struct agent *agent, const struct agent_settings *settings, cons
     memset(agent, 0, sizeof *agent);
     agent->settings = settings;
     agent->bdf = *bdf;
+    atomic_init(&agent->records, 0);
     atomic_init(&agent->cancel, false);
     agent->wait = wait_system(&agent->cancel);
     /* Session secrets stay out of swap space where the system lets us. */
@@ -256,13 +257,23 @@ int agent_idle_ms(const struct agent *agent)
     return due < INT_MAX ? (int)due : INT_MAX;
 }
 
+static void count_records(struct agent *agent)
+{
+    struct key_provider_status status = {0};
+    if (agent->is_open)
+        agent->provider.ops->status(agent->provider.context, &status);
+    atomic_store(&agent->records, status.records);
+}
+
 enum ide_err agent_keep_alive(struct agent *agent, struct ide_fault *fault)
 {
     if (agent_idle_ms(agent) != 0)
         return IDE_OK;
     /* what was cancelled last is over */
     atomic_store(&agent->cancel, false);
-    return agent->provider.ops->keep_alive(agent->provider.context, fault);
+    enum ide_err err = agent->provider.ops->keep_alive(agent->provider.context, fault);
+    count_records(agent);
+    return err;
 }
 
 /* Where nothing is to be lost, the next attempt starts from nothing: the device may have been reset or
@@ -282,4 +293,7 @@ void agent_run(struct agent *agent, struct job *job)
     job->err = run(agent, job);
     if (is_to_be_forgotten(agent, job))
         agent_close(agent);
+    count_records(agent);
+    job->records = atomic_load(&agent->records);
+    job->done_ms = agent->wait.now_us(agent->wait.context) / 1000;
 }

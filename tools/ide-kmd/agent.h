@@ -26,6 +26,7 @@ struct agent_settings {
 struct agent {
     const struct agent_settings *settings; /* borrowed */
     struct pcie_bdf bdf;
+    atomic_ullong records; /* of its session, for whoever wants to know: key_provider_status */
     atomic_bool cancel; /* set by other threads: waits end with IDE_E_CANCELLED */
     struct wait_ops wait;
     bool is_open;

@@ -87,6 +87,9 @@ struct task *task_new(struct controller *c, enum operation_kind kind, const stru
                       uint8_t stream_id, struct ticket *ticket);
 void task_free(struct task *task);
 
+/* Brings up to date what is known of the use of each stream's keys: refresh_due.h. */
+void controller_count_use(struct controller *c);
+
 /* Queues it; it starts when its ports are free. */
 void controller_submit(struct controller *c, struct task *task);
 

@@ -36,11 +36,14 @@ struct job {
     enum ide_err err;
     struct pcie_bdf device; /* that fault or note is about; the end's own unless said otherwise */
     struct ide_fault fault; /* if err is set */
+    uint64_t done_ms;                  /* monotonic: when it was done */
+    uint64_t records;                  /* that the end's session has carried by then: key_provider_status */
     bool has_note;
     struct ide_fault note; /* something that did not work and need not */
     struct key_provider_status provider;
     const char *provider_name;
     struct ide_block block[END_COUNT]; /* of setup */
+    uint64_t bytes_per_second;         /* of setup: of the endpoint's link in one direction; 0: not known */
     struct identity peer;              /* of attest */
     struct cma_ids ids;
     json_t *evidence; /* owned by whoever owns the job */

@@ -130,10 +130,15 @@ static void remember(struct operation *op, const struct job *job)
     struct stream *stream = op->stream;
     if (!stream || job->err != IDE_OK)
         return;
+    op->records[job->end] = job->records;
+    if (job->action == STEP_PROGRAM_KEYS && op->keyed_ms == 0)
+        op->keyed_ms = job->done_ms;
     if (job->action == STEP_SESSION) {
         stream->provider[job->end] = job->provider;
         stream->provider_name[job->end] = job->provider_name;
     }
+    if (job->action == STEP_SETUP)
+        stream->use.bytes_per_second = job->bytes_per_second;
     if (job->action == STEP_SETUP)
         for (enum stream_end end = 0; end < END_COUNT; end++)
             stream->block[end] = job->block[end];
@@ -216,6 +221,18 @@ static void conclude_off(struct operation *op, bool turned_off)
         turned_off ? "the stream is off at both ports" : "the stream could not be turned off: try stop again";
 }
 
+/* From here on its keys are new. One that completes an earlier re-key has programmed none: those are as old as the
+ * stream says, or younger. */
+static void begin_use(struct operation *op)
+{
+    struct refresh_use *use = &op->stream->use;
+    uint64_t a = op->records[END_ENDPOINT], b = op->records[END_ROOT_PORT];
+    if (op->keyed_ms == 0)
+        return;
+    use->keyed_ms = op->keyed_ms;
+    use->records = use->records_at_first = a > b ? a : b;
+}
+
 static void conclude_rekey(struct operation *op)
 {
     struct stream *stream = op->stream;
@@ -223,6 +240,7 @@ static void conclude_rekey(struct operation *op)
         stream->key_set = !stream->key_set;
         stream->both_sets = false;
         stream->rekeys++;
+        begin_use(op);
     } else if (!op->undoing) {
         stream->both_sets = true;
         op->outcome = "both ports keep the old keys and the new ones, and the next rekey completes this one";
@@ -238,10 +256,12 @@ static void conclude(struct operation *op)
     case OPERATION_ATTEST:
         break;
     case OPERATION_ESTABLISH:
-        if (op->failure.err == IDE_OK)
+        if (op->failure.err == IDE_OK) {
             op->stream->state = STREAM_UP;
-        else
+            begin_use(op);
+        } else {
             conclude_off(op, !op->run.failed);
+        }
         break;
     case OPERATION_REKEY:
         conclude_rekey(op);

@@ -51,6 +51,8 @@ struct operation {
     struct coordinator run;
     bool undoing;
     struct job job[END_COUNT];
+    uint64_t keyed_ms;           /* when the first end had its keys */
+    uint64_t records[END_COUNT]; /* of each end's session, as of its last step */
     struct key_memory *keys;
     struct failure failure; /* err IDE_OK: none */
     const char *outcome;    /* after a failure: what the stream is now */

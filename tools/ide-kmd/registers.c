@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "root_port/ide_stream.h"
+#include "tools/ide-kmd/refresh_due.h"
 
 /* Both ends of one stream as its root port's worker has them open, for as long as the stream lives. */
 struct registers {
@@ -153,8 +154,10 @@ static enum ide_err run_setup(const char *sysfs, struct job *job)
     enum ide_err err = open_all(r, sysfs, job);
     if (err == IDE_OK)
         err = set_up_pair(r, job);
-    if (err == IDE_OK)
+    if (err == IDE_OK) {
         r->drain_ms = drain_time(r);
+        job->bytes_per_second = refresh_link_rate(pcie_link_status(&r->function[END_ENDPOINT].config));
+    }
     if (err != IDE_OK) {
         enum ide_err undone = ide_stream_release(&r->pair.root_port, &later);
         (void)undone; /* the failure of the setup is the one to tell */

@@ -10,6 +10,7 @@
 #include "root_port/ide_stream.h"
 #include "root_port/key_provider.h"
 #include "tools/ide-kmd/plan.h"
+#include "tools/ide-kmd/refresh_due.h"
 
 enum stream_state {
     STREAM_OFF, /* gone: to be forgotten */
@@ -43,6 +44,7 @@ struct stream {
     struct key_provider_status provider[END_COUNT];
     const char *provider_name[END_COUNT];
     struct ide_block block[END_COUNT];
+    struct refresh_use use; /* of its present keys */
     /* made by setup, gone after release; touched by the root port's worker only */
     struct registers *registers;
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the platform looks like, as the objects of docs/api.md. */
+#include <czmq.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -101,6 +102,24 @@ static const char *overall(const struct stream *stream, const struct end_view vi
     return "secure";
 }
 
+static json_t *count_json(uint64_t count)
+{
+    return json_integer(count > INT64_MAX ? INT64_MAX : (json_int_t)count);
+}
+
+/* When the stream's keys have to be new, and why: docs/ide.md. */
+static json_t *refresh_json(const struct stream *stream)
+{
+    struct refresh_due due = refresh_due(&stream->use, (uint64_t)zclock_mono());
+    if (stream->use.keyed_ms == 0)
+        return json_null();
+    return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "due_in_s", count_json(due.in_s), "reason",
+                     refresh_reason_name(due.reason), "keyed_s", count_json(due.keyed_s), "bytes_per_second",
+                     stream->use.bytes_per_second ? count_json(stream->use.bytes_per_second) : json_null(),
+                     "bytes_at_most", count_json(due.bytes_at_most), "ivs_at_most", count_json(due.ivs_at_most),
+                     "records", count_json(stream->use.records));
+}
+
 json_t *survey_stream_json(struct survey *survey, const struct stream *stream)
 {
     struct end_view view[END_COUNT];
@@ -109,12 +128,13 @@ json_t *survey_stream_json(struct survey *survey, const struct stream *stream)
     const struct key_provider_status *agreed = &stream->provider[END_ENDPOINT];
     const struct spdm_params *params = &agreed->params;
     return json_pack(
-        "{s:i, s:o, s:o, s:s, s:s, s:i, s:b, s:i, s:s?, s:o, s:o, s:o, s:[o, o]}", "stream", (int)stream->id,
+        "{s:i, s:o, s:o, s:s, s:s, s:i, s:b, s:i, s:o, s:s?, s:o, s:o, s:o, s:[o, o]}", "stream", (int)stream->id,
         "root_port", bdf_json(&stream->ends.bdf[END_ROOT_PORT]), "endpoint",
         bdf_json(&stream->ends.bdf[END_ENDPOINT]), "owner", "controller", "state", overall(stream, view),
         "key_set", (int)stream->key_set, "both_key_sets", stream->both_sets, "rekeys", (int)stream->rekeys,
-        "provider", stream->provider_name[END_ROOT_PORT], "spdm_version", version_json(params), "secured_version",
-        secured_version_json(agreed->secured_version), "algorithms", algorithms_json(params), "ends", end_json(&view[END_ROOT_PORT]), end_json(&view[END_ENDPOINT]));
+        "refresh", refresh_json(stream), "provider", stream->provider_name[END_ROOT_PORT], "spdm_version",
+        version_json(params), "secured_version", secured_version_json(agreed->secured_version), "algorithms",
+        algorithms_json(params), "ends", end_json(&view[END_ROOT_PORT]), end_json(&view[END_ENDPOINT]));
 }
 
 /* A block in use that this controller has not set up: only its own end is known. */
@@ -128,10 +148,10 @@ static json_t *foreign_json(const struct topology_node *node, unsigned block,
                             .state = *state,
                             .readable = true};
     bool secure = state->use == IDE_USE_ENABLED && state->state == PCIE_IDE_STATE_SECURE;
-    return json_pack("{s:i, s:o, s:o, s:s, s:s, s:n, s:b, s:i, s:n, s:n, s:n, s:n, s:[o]}", "stream",
+    return json_pack("{s:i, s:o, s:o, s:s, s:s, s:n, s:b, s:i, s:n, s:n, s:n, s:n, s:n, s:[o]}", "stream",
                      (int)state->stream_id, "root_port", root ? bdf_json(&node->bdf) : json_null(),
                      "endpoint", root ? json_null() : bdf_json(&node->bdf), "owner", "other", "state",
-                     secure ? "secure" : "insecure", "key_set", "both_key_sets", 0, "rekeys", 0, "provider",
+                     secure ? "secure" : "insecure", "key_set", "both_key_sets", 0, "rekeys", 0, "refresh", "provider",
                      "spdm_version", "secured_version", "algorithms", "ends", end_json(&view));
 }
 

@@ -50,6 +50,7 @@ static void run_show(struct controller *c, const struct request *request, struct
     struct failure failure;
     size_t index;
     enum ide_err err = survey_refresh(&c->survey, &failure);
+    controller_count_use(c);
     if (err == IDE_OK && request->has_bdf)
         err = find_function(c, &request->bdf, &index, &failure);
     if (err != IDE_OK)

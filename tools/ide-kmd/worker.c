@@ -119,6 +119,14 @@ struct worker *worker_of(struct worker_pool *pool, const struct pcie_bdf *bdf)
     return start(pool, bdf);
 }
 
+uint64_t worker_pool_records(const struct worker_pool *pool, const struct pcie_bdf *bdf)
+{
+    for (struct worker *w = pool->first; w; w = w->next)
+        if (pcie_bdf_compare(&w->bdf, bdf) == 0)
+            return atomic_load(&w->agent.records);
+    return 0;
+}
+
 void worker_pool_clear(struct worker_pool *pool)
 {
     while (pool->first) {

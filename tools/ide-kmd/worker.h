@@ -32,6 +32,9 @@ struct worker_pool {
 /* The port's worker, started if there is none yet; NULL if it cannot be. */
 struct worker *worker_of(struct worker_pool *pool, const struct pcie_bdf *bdf);
 
+/* How many records the session of the port's worker has carried: key_provider_status. From any thread. */
+uint64_t worker_pool_records(const struct worker_pool *pool, const struct pcie_bdf *bdf);
+
 /* Ends all threads, each after the step that it is at. */
 void worker_pool_clear(struct worker_pool *pool);
 
