@@ -11,6 +11,7 @@
 #include "ide_km/messages.h"
 #include "root_port/pcie_regs.h"
 #include "spdm/requester.h"
+#include "suite.h"
 #include "tools/ide-emu/device.h"
 
 #define STREAM_ID 3u
@@ -425,23 +426,20 @@ static void a_new_connection_holds_nothing(void)
 
 int main(void)
 {
-    if (CU_initialize_registry() != CUE_SUCCESS)
-        return 1;
-    CU_pSuite suite = CU_add_suite("IDE_KM conformity", set_up, tear_down);
-    CU_ADD_TEST(suite, query_gives_the_port_and_its_registers);
-    CU_ADD_TEST(suite, each_key_is_taken);
-    CU_ADD_TEST(suite, another_length_is_told);
-    CU_ADD_TEST(suite, another_port_is_told);
-    CU_ADD_TEST(suite, another_sub_stream_is_told);
-    CU_ADD_TEST(suite, another_ifv_is_told);
-    CU_ADD_TEST(suite, another_stream_is_told);
-    CU_ADD_TEST(suite, no_key_starts_before_all_are_there);
-    CU_ADD_TEST(suite, key_sets_start_change_and_stop);
-    CU_ADD_TEST(suite, a_second_session_is_refused_while_the_first_holds_the_port);
-    CU_ADD_TEST(suite, the_next_session_may_when_the_first_has_ended);
-    CU_ADD_TEST(suite, a_new_connection_holds_nothing);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(query_gives_the_port_and_its_registers),
+        TEST(each_key_is_taken),
+        TEST(another_length_is_told),
+        TEST(another_port_is_told),
+        TEST(another_sub_stream_is_told),
+        TEST(another_ifv_is_told),
+        TEST(another_stream_is_told),
+        TEST(no_key_starts_before_all_are_there),
+        TEST(key_sets_start_change_and_stop),
+        TEST(a_second_session_is_refused_while_the_first_holds_the_port),
+        TEST(the_next_session_may_when_the_first_has_ended),
+        TEST(a_new_connection_holds_nothing),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run_with("IDE_KM conformity", set_up, tear_down, tests);
 }
