@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "cert_builder.h"
 #include "fuzz_device.h"
 #include "fuzz_pair.h"
 #include "measured_device.h"
@@ -35,11 +36,13 @@ static const struct session_psk psk = {psk_hint, sizeof psk_hint, psk_secret, si
 
 static const uint8_t *input;
 static size_t input_len;
-static uint8_t public_key[sizeof spki_head + 64], large[2][12000], own_chain[64], device_room[4096];
+static uint8_t public_key[sizeof spki_head + 64], large[2][12000], device_room[4096];
+static struct chain own_chain;     /* the requester's */
 static uint8_t last[2][SPDM_BUFFER_SIZE];
 static size_t last_len[2];
 static struct spdm_slot own[SPDM_SLOT_PLACES];
-static struct trust nobody;
+static struct trust_anchor anchor;
+static const struct trust device_trust = {.anchors = &anchor, .anchor_count = 1, .name_rule = CMA_NAME_IF_PRESENT};
 static struct spdm_services services;
 static struct fuzz_device owner;   /* of the services */
 
@@ -60,8 +63,20 @@ static enum ide_err echo(void *context, struct spdm_responder *r, const struct s
 static struct spdm_vendor vendor = {.standard_id = 3, .vendor_id_len = 2, .vendor_id = {1}, .in_session = true,
                                     .out_session = true, .handle = echo};
 
+static void make_own_chain(void)
+{
+    require(test_keys_open(KEY_EC_P256));
+    struct chain_spec spec = chain_spec_good(2, NULL);
+    for (unsigned i = 0; i < spec.count; i++)
+        spec.certs[i].hash = HASH_SHA256;
+    spec.certs[1].purposes[0] = NULL;
+    chain_build(&own_chain, &spec, HASH_SHA256);
+    anchor = (struct trust_anchor){own_chain.certs[0].der, own_chain.certs[0].len};
+}
+
 static void prepare(struct loopback *l)
 {
+    make_own_chain();
     memcpy(public_key, spki_head, sizeof spki_head);
     memcpy(public_key + sizeof spki_head, l->public_key.data, 64);
     measured_device_configure(&l->responder_config);
@@ -90,15 +105,15 @@ static void configure_mutual(struct loopback *l, uint8_t form)
 {
     bool keys = form & FORM_PUBLIC_KEYS;
     uint32_t caps = SPDM_CAP_MUT_AUTH | (keys ? 0 : SPDM_CAP_ENCAP);
-    memset(own_chain, 0x30, sizeof own_chain);
-    own[0] = (struct spdm_slot){.chain = own_chain, .chain_len = sizeof own_chain, .key = &l->key};
+    own[0] = (struct spdm_slot){
+        .chain = own_chain.data, .chain_len = own_chain.len, .key = &test_key(1)->private_key};
     l->requester.own = own;
     l->requester_config.flags |= caps | (keys ? 0 : SPDM_CAP_CERT);
     l->responder_config.flags |= caps;
     l->requester_config.req_asym = l->responder_config.req_asym = SPDM_ASYM_ECDSA_P256;
     l->responder.mutual = (struct session_mutual){
         .ask = keys ? SPDM_MUT_AUTH : form & FORM_DIGESTS ? SPDM_MUT_AUTH_DIGESTS : SPDM_MUT_AUTH_ENCAP,
-        .required = true, .trust = &nobody};
+        .required = true, .trust = &device_trust};
     l->responder.spdm.connection.chain = device_room;
     l->responder.spdm.connection.chain_cap = sizeof device_room;
 }

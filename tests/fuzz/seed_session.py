@@ -108,7 +108,7 @@ def seed_ide_km():
 PSK, PSK_CONTEXT, CLEAR, MUTUAL, DIGESTS, PUBLIC_KEYS, LARGE = (1 << i for i in range(7))
 PASS, REPLACE = 0, 2
 FORMS = {0, PSK, PSK | PSK_CONTEXT, CLEAR, MUTUAL, MUTUAL | DIGESTS, PUBLIC_KEYS, PUBLIC_KEYS | MUTUAL,
-         PUBLIC_KEYS | MUTUAL | CLEAR, LARGE, LARGE | CLEAR}
+         MUTUAL | CLEAR, PUBLIC_KEYS | MUTUAL | CLEAR, LARGE, LARGE | CLEAR}
 RECORDED = {"v11-p256-sha256-aes128": 0, "v12-p256-chacha20": LARGE, "v12-p384-handshake-in-clear": CLEAR,
             "v12-p384-mutual-encap": MUTUAL, "v12-psk-sha384-aes256": PSK | PSK_CONTEXT, "v14-p384-sha384-aes256": LARGE}
 

@@ -5,101 +5,14 @@
  */
 #include "check.h"
 #include "ide_km/responder.h"
-#include "loopback.h"
 #include "secrets.h"
 #include "session/messages.h"
 #include "suite.h"
+#include "wipe_rig.h"
 
 #define ROWS_MAX 64u
 
-static struct loopback l;
-static enum ide_err result;   /* of a scenario, which runs in another thread */
-
-/* --- what is searched --- */
-
-static size_t find_at_requester(const char *title)
-{
-    return secrets_find(title, &l.requester, sizeof l.requester) + secrets_find(title, &l.session, sizeof l.session);
-}
-
-static size_t find_at_device(const char *title)
-{
-    return secrets_find(title, &l.responder, sizeof l.responder) +
-           secrets_find(title, l.device_sessions, sizeof l.device_sessions) +
-           secrets_find(title, l.request, sizeof l.request) + secrets_find(title, l.response, sizeof l.response);
-}
-
-static void check_gone_from_requester(const char *title)
-{
-    CU_ASSERT_EQUAL(secrets_find_on_stack(title), 0);
-    CU_ASSERT_EQUAL(find_at_requester(title), 0);
-}
-
-static void check_gone(const char *title)
-{
-    check_gone_from_requester(title);
-    CU_ASSERT_EQUAL(find_at_device(title), 0);
-}
-
-/* What a live session needs, it may have; nothing else. */
-static void check_only_in_use(const char *title)
-{
-    const struct key_schedule *keys = &l.session.keys;
-    CU_ASSERT_EQUAL(keys->stage, KEY_STAGE_DATA);
-    secrets_allow(keys->request_secret, sizeof keys->request_secret);
-    secrets_allow(keys->response_secret, sizeof keys->response_secret);
-    secrets_allow(keys->export_secret, sizeof keys->export_secret);
-    check_gone(title);
-}
-
-/* --- scenarios --- */
-
-static void begin(void)
-{
-    CU_ASSERT_TRUE_FATAL(loopback_open(&l, KEY_EC_P384));
-    secrets_forget();
-}
-
-static void run(void (*scenario)(void), enum ide_err expected)
-{
-    result = IDE_E_INTERNAL;
-    secrets_run(scenario);
-    CHECK_ERR(result, expected);
-}
-
-/* A scenario from a fresh connection on, after which nothing may be left anywhere. */
-static void check_scenario(const char *title, void (*scenario)(void), enum ide_err expected)
-{
-    begin();
-    run(scenario, expected);
-    CU_ASSERT_TRUE(secrets_count() > 20);
-    check_gone(title);
-    loopback_close(&l);
-}
-
-static enum ide_err use(void)
-{
-    const uint8_t request[] = {SPDM_VERSION_12, SPDM_GET_DIGESTS, 0, 0};
-    const uint8_t *response;
-    size_t len;
-    return loopback_send(&l, &l.session, request, sizeof request, &response, &len);
-}
-
-static void open_session(void)
-{
-    result = loopback_session(&l);
-    if (result == IDE_OK)
-        result = use();
-}
-
 /* --- the ways in which a session ends --- */
-
-static void end_session(void)
-{
-    open_session();
-    if (result == IDE_OK)
-        result = session_end(&l.session);
-}
 
 static void after_end_session(void)
 {
@@ -172,41 +85,6 @@ static void forget_connection(void)
 static void at_once_with_a_connection_reset(void)
 {
     check_scenario("connection reset, not used again", forget_connection, IDE_OK);
-}
-
-static void open_psk_session(void)
-{
-    static const uint8_t secret[] = "a secret of twenty-eight bytes";
-    static const struct session_psk psk = {.secret = secret, .secret_len = sizeof secret};
-    l.requester_config.flags |= SPDM_CAP_PSK;
-    l.responder_config.flags |= SPDM_CAP_PSK_CONTEXT;
-    l.responder.psks = &psk;
-    l.responder.psk_count = 1;
-    secrets_learn("psk", secret, sizeof secret);
-    result = spdm_negotiate(&l.requester);
-    if (result == IDE_OK)
-        result = session_open_psk(&l.session, &l.requester, &l.transport, &psk);
-    if (result == IDE_OK)
-        result = use();
-    if (result == IDE_OK)
-        result = session_end(&l.session);
-}
-
-static void after_a_session_from_a_psk(void)
-{
-    check_scenario("PSK", open_psk_session, IDE_OK);
-}
-
-static void open_in_the_clear(void)
-{
-    l.requester_config.flags |= SPDM_CAP_HANDSHAKE_CLEAR;
-    l.responder_config.flags |= SPDM_CAP_HANDSHAKE_CLEAR;
-    end_session();
-}
-
-static void after_a_handshake_in_the_clear(void)
-{
-    check_scenario("handshake in the clear", open_in_the_clear, IDE_OK);
 }
 
 static void fall_silent(void)
@@ -299,109 +177,6 @@ static void after_request_resynch_in_the_handshake(void)
         check_gone("RequestResynch in the handshake");
         loopback_close(&l);
     }
-}
-
-/* --- handshakes that fail, at each step --- */
-
-static unsigned fail_at;   /* this exchange, or this draw of random numbers */
-
-static void lose(struct loopback *loop, uint8_t *object, size_t *len)
-{
-    (void)object;
-    if (loop->exchanges == fail_at)
-        *len = 0;
-}
-
-/* In verify data or tag, before the padding. */
-static void alter(struct loopback *loop, uint8_t *object, size_t *len)
-{
-    if (loop->exchanges == fail_at)
-        object[*len - 5] ^= 1;
-}
-
-static void try_session(void)
-{
-    result = loopback_session(&l);
-}
-
-static void reset_device(void)
-{
-    session_responder_reset(&l.responder);
-    result = IDE_OK;
-}
-
-/* Fails at the steps of a handshake one by one, until one does not. */
-static unsigned check_failing(const char *name, void (*arm)(void))
-{
-    bool failed = true;
-    for (fail_at = 1; failed && fail_at < 20; fail_at++) {
-        char title[64];
-        snprintf(title, sizeof title, "%s %u", name, fail_at);
-        begin();
-        arm();
-        result = IDE_E_INTERNAL;
-        secrets_run(try_session);
-        failed = result != IDE_OK;
-        if (failed) {
-            CU_ASSERT_EQUAL(l.session.state, SESSION_NONE);
-            check_gone_from_requester(title);
-            run(reset_device, IDE_OK);   /* it may wait for a FINISH still */
-            CU_ASSERT_EQUAL(find_at_device(title), 0);
-        }
-        loopback_close(&l);
-    }
-    return fail_at - 2;
-}
-
-static void arm_lost_request(void)
-{
-    l.on_request = lose;
-}
-
-static void arm_lost_response(void)
-{
-    l.on_response = lose;
-}
-
-static void arm_altered_request(void)
-{
-    l.on_request = alter;
-}
-
-static void arm_altered_response(void)
-{
-    l.on_response = alter;
-}
-
-static enum ide_err draw(void *context, uint8_t *out, size_t n)
-{
-    unsigned *draws = context;
-    struct rng rng = drbg_rng(&l.drbg);
-    return ++*draws == fail_at ? IDE_E_RANDOM : rng.random(rng.context, out, n);
-}
-
-static unsigned draws;
-
-static void arm_requesters_generator(void)
-{
-    draws = 0;
-    l.requester.rng = (struct rng){draw, &draws};
-}
-
-static void arm_devices_generator(void)
-{
-    draws = 0;
-    l.responder.spdm.connection.rng = (struct rng){draw, &draws};
-}
-
-static void after_a_failed_handshake(void)
-{
-    CU_ASSERT_EQUAL(check_failing("lost request", arm_lost_request), 5);
-    CU_ASSERT_EQUAL(check_failing("lost response", arm_lost_response), 5);
-    CU_ASSERT_EQUAL(check_failing("altered response", arm_altered_response), 5);
-    CU_ASSERT_TRUE(check_failing("altered request", arm_altered_request) >= 1);
-    CU_ASSERT_EQUAL(check_failing("requester's random", arm_requesters_generator), 3);
-    CU_ASSERT_TRUE(check_failing("device's random", arm_devices_generator) >= 4);
 }
 
 /* --- what a session that goes on has forgotten --- */
@@ -548,12 +323,9 @@ int main(void)
         TEST(after_get_version),
         TEST(after_a_connection_reset),
         TEST(at_once_with_a_connection_reset),
-        TEST(after_a_session_from_a_psk),
-        TEST(after_a_handshake_in_the_clear),
         TEST(after_a_missing_heartbeat),
         TEST(after_request_resynch),
         TEST(after_request_resynch_in_the_handshake),
-        TEST(after_a_failed_handshake),
         TEST(handshake_secrets_end_with_the_handshake),
         TEST(old_keys_end_with_key_update),
         TEST(new_keys_end_with_a_failed_key_update),
