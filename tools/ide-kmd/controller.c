@@ -415,7 +415,8 @@ enum ide_err controller_open(struct controller *c, const struct controller_setti
                                        .allow_wrong_bdf = settings->allow_wrong_bdf,
                                        .timeout_ms = settings->timeout_ms,
                                        .providers = &c->providers,
-                                       .spdm = &settings->spdm};
+                                       .spdm = &settings->spdm,
+                                       .credentials = &c->credentials};
     c->workers.settings = &c->agent;
     c->hooks = (struct operation_hooks){.dispatch = on_dispatch,
                                         .progress = on_progress,
@@ -426,7 +427,11 @@ enum ide_err controller_open(struct controller *c, const struct controller_setti
     if (err != IDE_OK)
         return failure_set(failure, err, "start", NULL, "there are no random numbers for keys");
     c->rng = drbg_rng(&c->drbg);
-    const struct spdm_port_settings spdm = spdm_options_port(&settings->spdm, settings->timeout_ms);
+    struct spdm_port_settings spdm = spdm_options_port(&settings->spdm, settings->timeout_ms);
+    err = credentials_load(&c->credentials, &settings->spdm, failure);
+    if (err != IDE_OK)
+        return err;
+    credentials_apply(&c->credentials, &settings->provider.rot, &spdm);
     err = providers_open(&c->providers, &settings->provider, settings->sysfs, &spdm, failure);
     if (err == IDE_OK)
         err = survey_open(&c->survey, settings->sysfs, &c->streams, failure);
@@ -459,5 +464,6 @@ void controller_close(struct controller *c)
     front_close(&c->front);
     survey_close(&c->survey);
     providers_close(&c->providers);
+    credentials_close(&c->credentials);
     drbg_close(&c->drbg);
 }
