@@ -55,6 +55,7 @@ struct controller {
     struct drbg drbg;
     struct rng rng;
     struct providers providers;
+    struct flow_through flow;
     struct survey survey;
     struct stream_table streams;
     struct worker_pool workers;
