@@ -44,6 +44,7 @@ struct spdm_port {
     struct spdm_connection connection;
     struct session session;
     uint32_t generation; /* counts the sessions */
+    uint8_t km_index;    /* the port that IDE_KM is about: a mailbox may serve several; the caller's */
     uint8_t chain[SPDM_CHAIN_MAX];
     uint8_t large[SPDM_MESSAGE_MAX];
 };

@@ -68,6 +68,9 @@ struct rig {
     struct rig_stream *stream;
     size_t streams;
     atomic_ulong config_reads, config_writes, doe_objects;
+    struct flow_through flow;
+    /* sees each access of the controller to config space; false: it fails. NULL: all succeed. A read has no value. */
+    bool (*watch)(const struct emu_function *f, unsigned offset, bool write, uint32_t value);
 };
 extern struct rig rig;
 

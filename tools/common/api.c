@@ -10,7 +10,7 @@ static const struct api_verb_row verbs[] = {
     {API_LIST, "list", 0, 0},
     {API_SHOW, "show", 0, API_BDF},
     {API_ATTEST, "attest", API_BDF, API_BDF | API_MEASUREMENTS},
-    {API_ESTABLISH, "establish", API_BDF, API_BDF | API_STREAM},
+    {API_ESTABLISH, "establish", API_BDF, API_BDF | API_STREAM | API_FEATURES},
     {API_REKEY, "rekey", 0, API_BDF | API_STREAM},
     {API_STOP, "stop", API_BDF | API_STREAM, API_BDF | API_STREAM},
 };

@@ -30,9 +30,10 @@ enum api_verb {
 };
 
 /* Parameters as bits. */
-#define API_BDF    1u
-#define API_STREAM 2u
+#define API_BDF          1u
+#define API_STREAM       2u
 #define API_MEASUREMENTS 4u
+#define API_FEATURES     8u /* link, selective, and what a stream does: features.h */
 
 struct api_verb_row {
     enum api_verb verb;

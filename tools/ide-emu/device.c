@@ -23,14 +23,41 @@ static bool is_rot(const struct emu_function *f)
     return rot->present && f == &f->emu->functions[rot->function];
 }
 
-/* What a port index names: the function itself, or a root port that the root of trust serves. NULL: nothing.
- */
+/* A port that has no mailbox and is reached through f's: the other functions of its device, the ports of its switch. */
+static bool is_served_by(const struct emu_function *port, const struct emu_function *f)
+{
+    if (port->doe_cap || !port->ide.cap || !(port->desc.ide.abilities & PCIE_IDE_CAP_IDE_KM))
+        return false;
+    if (f->desc.type == PCIE_TYPE_UPSTREAM)
+        return port->parent == f;
+    return f->desc.type == PCIE_TYPE_ENDPOINT && f->desc.bdf.function == 0 && port->parent == f->parent;
+}
+
+/* The nth of those, from 1. */
+static struct emu_function *served_port(struct emu_function *f, unsigned n)
+{
+    for (size_t i = 0; i < f->emu->count; i++)
+        if (is_served_by(&f->emu->functions[i], f) && --n == 0)
+            return &f->emu->functions[i];
+    return NULL;
+}
+
+/* What a port index names: the function itself or a port that it serves, or a root port of the root of trust. NULL:
+ * nothing. */
 static struct emu_function *km_port(struct emu_function *f, uint8_t port_index)
 {
     const struct platform_rot *rot = &f->emu->rot;
     if (is_rot(f))
         return port_index < rot->port_count ? &f->emu->functions[rot->ports[port_index]] : NULL;
-    return port_index == 0 ? f : NULL;
+    return port_index == 0 ? f : served_port(f, port_index);
+}
+
+static uint8_t max_port_index(struct emu_function *f)
+{
+    unsigned index = 0;
+    while (index < UINT8_MAX && km_port(f, (uint8_t)(index + 1)))
+        index++;
+    return (uint8_t)index;
 }
 
 /* A root port may have a mailbox of its own besides, whose sessions count by themselves: these are told
@@ -55,14 +82,17 @@ static bool km_query(void *context, uint8_t port_index, struct ide_km_query_resp
     if (!port || !port->ide.cap || len > sizeof out->blocks)
         return false;
     emu_lock(f->emu);
-    out->max_port_index = is_rot(f) ? (uint8_t)(f->emu->rot.port_count - 1) : 0;
+    out->max_port_index = max_port_index(f);
     out->devfn = (uint8_t)pcie_bdf_rid(&port->desc.bdf);
     out->bus = port->desc.bdf.bus;
-    out->segment = 0; /* a segment is captured in Flit Mode only (PCIe 6.x §2.2.6.2), and these links are not in it */
+    /* a segment is captured in Flit Mode only (PCIe 6.x §2.2.6.2) */
+    out->segment = port->desc.flit ? (uint8_t)port->desc.bdf.domain : 0;
     out->block_len = (uint16_t)len;
     memcpy(out->blocks, port->config.value + port->ide.cap + PCIE_IDE_CAP, len);
     if (fault_use(&f->faults, FAULT_WRONG_BDF))
         out->bus ^= 0x01;
+    if (fault_use(&f->faults, FAULT_WRONG_SEGMENT))
+        out->segment ^= 0x80;
     emu_unlock(f->emu);
     return true;
 }

@@ -41,6 +41,7 @@ struct emu_function {
     struct aer aer;
     struct cxl_port cxl;              /* desc.cxl.present */
     struct memory bar;                /* behind BAR 0 */
+    uint8_t traffic_class;            /* of the memory requests that it sends */
     struct link *link;                /* below a root port or downstream port; NULL for others */
     bool bridged;                     /* its keys are an external responder's, and unknown here */
     bool reset_wanted;                /* the responder behind the mailbox has to follow a reset */

@@ -19,6 +19,7 @@
 #define PLATFORM_LINK_STREAMS_MAX 8u
 #define PLATFORM_SELECTIVE_STREAMS_MAX 256u
 #define PLATFORM_ADDRESS_BLOCKS_MAX 15u
+#define PLATFORM_VFS_MAX 64u
 
 /* The IDE extended capability of a function. */
 struct platform_ide {
@@ -89,6 +90,9 @@ struct platform_function {
     struct platform_spdm spdm;
     struct platform_cxl cxl;
     uint64_t bar_size;                /* of BAR 0, a power of two; 0: none */
+    bool prefetchable;                /* BAR 0 is, and is above 4 GiB */
+    bool flit;                        /* its link is in Flit Mode */
+    uint8_t vfs;                      /* virtual functions that are on: requester IDs alone */
 };
 #define PLATFORM_NO_PARENT SIZE_MAX
 

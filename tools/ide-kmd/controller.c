@@ -138,12 +138,25 @@ static void refuse_task(struct controller *c, struct task *task, enum ide_err er
 
 /* ---- hooks of operation.h ------------------------------------------------ */
 
+/* Those that must leave their ports alone while only one end of the stream is on. */
+static struct worker *quiet_for(struct controller *c, const struct task *task)
+{
+    struct worker *first = task->worker[END_ENDPOINT];
+    first->quiet_next = NULL;
+    for (struct worker *w = c->workers.first; w; w = w->next)
+        if (w != first && stream_cuts_off(&task->op.ends, &w->bdf)) {
+            w->quiet_next = first->quiet_next;
+            first->quiet_next = w;
+        }
+    return first;
+}
+
 static void on_dispatch(void *context, struct operation *op, struct job *job)
 {
     struct task *task = task_of(op);
-    (void)context;
+    struct controller *c = context;
     if (step_is_for_both(job->action))
-        job->endpoint_quiet = &task->worker[END_ENDPOINT]->quiet;
+        job->quiet = quiet_for(c, task);
     worker_send(task->worker[job->end], job);
 }
 
@@ -180,7 +193,7 @@ static void on_finished(void *context, struct operation *op)
 static bool on_is_shared(void *context, const struct operation *op, enum stream_end end)
 {
     const struct controller *c = context;
-    return stream_uses_port(&c->streams, &op->ends.bdf[end], op->stream);
+    return stream_uses_port(&c->streams, stream_mailbox(&op->ends, end), op->stream);
 }
 
 /* ---- scheduling ---------------------------------------------------------- */
@@ -193,7 +206,7 @@ static bool need_workers(struct controller *c, struct task *task)
         if (!uses_end(task, end) || task->worker[end])
             continue;
         const struct worker *newest = c->workers.first;
-        struct worker *worker = worker_of(&c->workers, &task->op.ends.bdf[end]);
+        struct worker *worker = worker_of(&c->workers, stream_mailbox(&task->op.ends, end));
         if (!worker)
             return false;
         if (c->workers.first != newest)
@@ -203,19 +216,36 @@ static bool need_workers(struct controller *c, struct task *task)
     return true;
 }
 
-static bool ports_are_free(const struct task *task)
+/* One of the two would be cut off from its port by what the other does to a link. */
+static bool are_in_the_way(const struct task *task, const struct worker *worker)
+{
+    if (worker->busy && stream_cuts_off(&task->op.ends, &worker->bdf))
+        return true;
+    for (enum stream_end end = 0; end < END_COUNT && worker->busy; end++)
+        if (task->worker[end] && stream_cuts_off(&worker->busy->ends, &task->worker[end]->bdf))
+            return true;
+    return false;
+}
+
+static bool ports_are_free(const struct controller *c, const struct task *task)
 {
     for (enum stream_end end = 0; end < END_COUNT; end++)
         if (task->worker[end] && (task->worker[end]->busy || task->worker[end]->reserved))
             return false;
+    for (const struct worker *w = c->workers.first; w; w = w->next)
+        if (are_in_the_way(task, w))
+            return false;
     return true;
 }
 
-static void reserve_ports(struct task *task)
+static void reserve_ports(struct controller *c, const struct task *task)
 {
     for (enum stream_end end = 0; end < END_COUNT; end++)
         if (task->worker[end])
             task->worker[end]->reserved = true;
+    for (struct worker *w = c->workers.first; w; w = w->next)
+        if (stream_cuts_off(&task->op.ends, &w->bdf))
+            w->reserved = true;
 }
 
 /* The stream may have gone, or not have come, while the task waited. */
@@ -251,8 +281,8 @@ static void schedule(struct controller *c)
     while (*at) {
         struct task *task = *at;
         bool served = need_workers(c, task);
-        if (served && !ports_are_free(task)) {
-            reserve_ports(task);
+        if (served && !ports_are_free(c, task)) {
+            reserve_ports(c, task);
             at = &task->next;
             continue;
         }
@@ -416,7 +446,9 @@ enum ide_err controller_open(struct controller *c, const struct controller_setti
                                        .timeout_ms = settings->timeout_ms,
                                        .providers = &c->providers,
                                        .spdm = &settings->spdm,
-                                       .credentials = &c->credentials};
+                                       .credentials = &c->credentials,
+                                       .flow = &c->flow};
+    flow_through_open(&c->flow);
     c->workers.settings = &c->agent;
     c->hooks = (struct operation_hooks){.dispatch = on_dispatch,
                                         .progress = on_progress,
@@ -465,5 +497,6 @@ void controller_close(struct controller *c)
     survey_close(&c->survey);
     providers_close(&c->providers);
     credentials_close(&c->credentials);
+    flow_through_close(&c->flow);
     drbg_close(&c->drbg);
 }

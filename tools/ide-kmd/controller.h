@@ -56,6 +56,7 @@ struct controller {
     struct rng rng;
     struct providers providers;
     struct credentials credentials;
+    struct flow_through flow;
     struct survey survey;
     struct stream_table streams;
     struct worker_pool workers;

@@ -100,6 +100,9 @@ static void fill_job(struct operation *op, const struct plan_step *step, struct 
     if (!op->stream)
         return;
     job->stream_id = op->stream->id;
+    job->port_index = op->stream->port_index[step->end];
+    job->kind = op->stream->kind;
+    job->features = op->stream->features;
     job->registers = &op->stream->registers;
     job->session = op->stream->provider[step->end].session;
     if (step->action == STEP_STOP_KEYS)
@@ -137,6 +140,8 @@ static void remember(struct operation *op, const struct job *job)
         stream->provider[job->end] = job->provider;
         stream->provider_name[job->end] = job->provider_name;
     }
+    if (job->action == STEP_QUERY)
+        stream->port_index[job->end] = job->port_index;
     if (job->action == STEP_SETUP)
         stream->use.bytes_per_second = job->bytes_per_second;
     if (job->action == STEP_SETUP)

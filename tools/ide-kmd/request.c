@@ -93,6 +93,8 @@ static enum ide_err refuse_unknown(json_t *object, const struct request *request
             continue;
         if (strcmp(name, "stream") == 0 && (request->verb->allowed & API_STREAM))
             continue;
+        if (request_is_wish(name) && (request->verb->allowed & API_FEATURES))
+            continue;
         if (strcmp(name, "measurements") == 0 && (request->verb->allowed & API_MEASUREMENTS))
             continue;
         return failure_set(failure, IDE_E_ARGUMENT, STEP, name, "\"%s\" takes no member \"%.40s\"",
@@ -218,6 +220,8 @@ static enum ide_err decode_object(json_t *object, struct request *request, struc
         err = take_bdf(object, request, failure);
     if (err == IDE_OK)
         err = take_stream(object, request, failure);
+    if (err == IDE_OK)
+        err = request_take_wish(object, &request->wish, failure);
     if (err == IDE_OK)
         err = take_measurements(object, request, failure);
     return err;

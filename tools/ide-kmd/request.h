@@ -9,6 +9,7 @@
 #include "spdm/error.h"
 #include "tools/common/api.h"
 #include "tools/ide-kmd/failure.h"
+#include "tools/ide-kmd/request_features.h"
 
 /* The member "measurements" of attest. */
 struct request_measurements {
@@ -23,6 +24,7 @@ struct request {
     bool has_bdf, has_stream;
     struct pcie_bdf bdf;
     uint8_t stream;
+    struct stream_wish wish; /* of establish */
     struct request_measurements measurements;
 };
 
