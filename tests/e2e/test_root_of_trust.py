@@ -31,11 +31,16 @@ def platform_file(directory, rot=ROT, root_ports=(OTHER_PORT, ROOT_PORT), **spdm
     return str(path)
 
 
+@pytest.fixture(scope="module")
+def identity(tmp_path_factory):
+    """Made by the first platform that is started, for the others too."""
+    return tmp_path_factory.mktemp("identity")
+
+
 @pytest.fixture
-def start_rot(start_platform, directory, tmp_path_factory):
+def start_rot(start_platform, directory):
     def start(**options):
-        return start_platform("--platform", platform_file(directory, **options),
-                              identity=tmp_path_factory.mktemp("identity"))
+        return start_platform("--platform", platform_file(directory, **options))
 
     return start
 

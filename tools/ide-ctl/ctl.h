@@ -30,6 +30,8 @@ struct ctl {
     char bdf[PCIE_BDF_TEXT]; /* as the controller wants it */
     json_int_t stream;
     struct ctl_measurements measurements;
+    bool cxl, cxl_generate; /* about the CXL link of the port; its endpoint generates keys */
+    const char *cxl_mode;   /* "containment" or "skid"; NULL: not told */
 };
 
 enum ctl_takes { CTL_NOTHING, CTL_MAY, CTL_MUST };
@@ -48,6 +50,10 @@ enum ctl_status command_establish(const struct ctl *ctl);
 enum ctl_status command_rekey(const struct ctl *ctl);
 enum ctl_status command_stop(const struct ctl *ctl);
 enum ctl_status command_monitor(const struct ctl *ctl);
+enum ctl_status command_cxl(const struct ctl *ctl, const char *command);
+
+/* What is wrong with --cxl and its options at this command; NULL if nothing is. */
+const char *ctl_cxl_wrong(const struct ctl *ctl, const char *command);
 
 /*
  * Sends the verb with what the command line gave and waits for its result, showing the steps meanwhile if

@@ -12,7 +12,7 @@ _ide_ctl_values() { # MEMBER COMMAND...
 
 _ide_ctl() {
     local commands="list show attest establish rekey stop monitor"
-    local options="--connect --json --stream --timeout --help --version"
+    local options="--connect --json --stream --cxl --mode --generate --timeout --help --version"
     local attest="--measurement --raw --unsigned --in-session --mel"
     local word command="" bdf="" cur prev i
     local -a _ide_ctl_connect=() words
@@ -26,13 +26,17 @@ _ide_ctl() {
         word=${words[i]}
         case $word in
         --connect) _ide_ctl_connect=(--connect "${words[++i]}") ;;
-        --stream | --timeout | --measurement) ((i++)) ;;
+        --stream | --mode | --timeout | --measurement) ((i++)) ;;
         -*) ;;
         *) if [ -z "$command" ]; then command=$word; else bdf=$word; fi ;;
         esac
     done
     case $prev in
     --connect | --timeout | --measurement) return ;;
+    --mode)
+        mapfile -t COMPREPLY < <(compgen -W "containment skid" -- "$cur")
+        return
+        ;;
     --stream)
         mapfile -t COMPREPLY < <(compgen -W "$(_ide_ctl_values stream show ${bdf:+"$bdf"})" -- "$cur")
         return

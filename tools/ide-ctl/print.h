@@ -36,4 +36,7 @@ void table_print(struct libscols_table *table);
 /* The lines of a table of streams. */
 void print_streams(const json_t *streams);
 
+/* "cxl_links" of a result. */
+void print_cxl_links(const json_t *links);
+
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "tools/ide-kmd/cxl_link.h"
 #include "tools/ide-kmd/registers.h"
 
 #define TRY(call)                                                                                            \
@@ -140,9 +141,14 @@ static enum ide_err run_query(struct agent *agent, struct job *job)
 {
     struct ide_km_query_resp resp;
     TRY(agent->provider.ops->query(agent->provider.context, &resp, &job->fault));
+    return agent_check_bdf(agent, &resp, job);
+}
+
+enum ide_err agent_check_bdf(const struct agent *agent, const struct ide_km_query_resp *resp, struct job *job)
+{
     if (!agent->settings->allow_wrong_bdf)
-        return check_bdf(agent, &resp, &job->fault);
-    job->has_note = check_bdf(agent, &resp, &job->note) != IDE_OK;
+        return check_bdf(agent, resp, &job->fault);
+    job->has_note = check_bdf(agent, resp, &job->note) != IDE_OK;
     return IDE_OK;
 }
 
@@ -232,6 +238,8 @@ static enum ide_err run(struct agent *agent, struct job *job)
         return run_go(agent, job, IDE_TX);
     case STEP_STOP_KEYS:
         return run_stop_keys(agent, job);
+    case STEP_CXL_LINK:
+        return cxl_link_run(agent, job);
     case STEP_END_SESSION:
         agent->provider.ops->close(agent->provider.context);
         return IDE_OK;

@@ -16,6 +16,8 @@
 #include "tools/ide-kmd/plan.h"
 #include "tools/ide-kmd/stream.h"
 
+struct cxl_order; /* cxl_link.h */
+
 struct job {
     /* what to do */
     enum step_action action;
@@ -30,6 +32,7 @@ struct job {
     const struct attestation *attestation; /* of attest and session */
     bool in_use; /* other streams live on this port's keys */
     struct registers **registers;
+    struct cxl_order *cxl; /* of cxl_link */
     pthread_mutex_t *endpoint_quiet; /* of register steps: held, the endpoint's own worker leaves it alone */
 
     /* what came of it */

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "root_port/cxl_regs.h"
+
 #define KEYP_FILE   "firmware/acpi/tables/KEYP"
 #define MEMORY_FILE "mem"
 
@@ -237,4 +239,28 @@ enum ide_err providers_serve(struct providers *p, const struct pcie_bdf *root_po
     }
     *provider = key_provider_doe(seat->spdm);
     return IDE_OK;
+}
+
+static unsigned cxl_unit_of(const struct providers *p, const struct pcie_bdf *root_port)
+{
+    unsigned index = keyp_unit_of(&p->keyp, KEYP_CXL, root_port), ports = 0;
+    for (size_t i = 0; i < p->keyp.port_count; i++)
+        ports += p->keyp.port[i].unit == index;
+    return ports == 1 ? index : KEYP_NO_UNIT;
+}
+
+bool providers_has_cxl_unit(const struct providers *p, const struct pcie_bdf *root_port)
+{
+    return cxl_unit_of(p, root_port) != KEYP_NO_UNIT;
+}
+
+enum ide_err providers_cxl_unit(const struct providers *p, const struct pcie_bdf *root_port,
+                                struct kcu_memory *memory, struct ide_fault *fault)
+{
+    unsigned index = cxl_unit_of(p, root_port);
+    *memory = (struct kcu_memory){.fd = -1};
+    if (index == KEYP_NO_UNIT)
+        return ide_fail(fault, IDE_E_PROVIDER, NULL, NULL);
+    return kcu_memory_open_size(memory, p->memory, p->keyp.unit[index].base, CXL_KCU_SIZE, "CXL key unit open",
+                                fault);
 }

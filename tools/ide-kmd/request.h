@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include "ide_km/cxl_ide_km.h"
 #include "root_port/pcie_bdf.h"
 #include "spdm/error.h"
 #include "tools/common/api.h"
@@ -24,6 +25,8 @@ struct request {
     struct pcie_bdf bdf;
     uint8_t stream;
     struct request_measurements measurements;
+    enum cxl_ide_mode cxl_mode; /* of cxl_establish: containment unless told */
+    bool cxl_generate;
 };
 
 /*
