@@ -92,8 +92,8 @@ enum ide_err cxl_ide_open(struct cxl_ide_port *port, const struct pcie_config *c
                           struct ide_fault *fault)
 {
     char path[PATH_CAP];
-    unsigned bar;
-    uint64_t offset;
+    unsigned bar = 0;
+    uint64_t offset = 0;
     *port = (struct cxl_ide_port){.memory.fd = -1};
     TRY(cxl_ide_locate(config, &bar, &offset, fault));
     snprintf(path, sizeof path, "%s%u", resource, bar);

@@ -74,7 +74,7 @@ static enum ide_err write_key(const struct cxl_unit *u, uint32_t key_at, uint32_
     for (uint32_t i = 0; i < IDE_KEY_SIZE; i += 4)
         TRY(put(u, key_at + i, read_u32(&r, NULL), step, fault));
     for (uint32_t i = 0; i < 2; i++) {
-        const uint8_t *iv = key->iv + CXL_IDE_IV_SIZE - 4 * (i + 1);
+        const uint8_t *iv = &key->iv[CXL_IDE_IV_SIZE - 4 * (i + 1)];
         uint32_t value = (uint32_t)iv[0] << 24 | (uint32_t)iv[1] << 16 | (uint32_t)iv[2] << 8 | iv[3];
         TRY(put(u, iv_at + 4 * i, value, step, fault));
     }
