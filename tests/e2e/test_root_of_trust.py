@@ -2,12 +2,13 @@
 """Root ports whose keys come from a platform root of trust, which serves them by port index in one session."""
 
 import json
+import subprocess
 import threading
 import time
 
 import pytest
 
-from conftest import ENDPOINT, ROOT_PORT
+from conftest import ENDPOINT, ROOT_PORT, program
 
 ROT = "0000:00:1f.0"
 MAILBOX_PORT = "0000:00:06.0"
@@ -210,6 +211,18 @@ def test_the_choice_can_be_insisted_on(start_rot, start_controller):
     controller = start_controller(platform, "--rot", ROT, "--provider", "0000:00:06.0=rot")
     assert controller.json("show", "0000:00:06.0")["provider"] == "rot"
     assert controller.error("establish", "0000:07:00.0")["code"] == "provider"
+
+
+@pytest.mark.parametrize("option, value, text", [
+    ("--provider", "kcx", "--provider is none of auto, doe, kcu, rot, nor one root port's BDF=WHO: kcx"),
+    ("--provider", "0000:00:03.0=", "--provider is none of auto, doe, kcu, rot, nor one root port's BDF=WHO: 0000:00:03.0="),
+    ("--provider", "00:03.0=kcu", "--provider is none of auto, doe, kcu, rot, nor one root port's BDF=WHO: 00:03.0=kcu"),
+    ("--provider", "0" * 40 + "=kcu", "--provider is none of"),
+    ("--rot", "1f.0", "--rot is no function like 0000:00:1f.0: 1f.0"),
+])
+def test_options_that_are_none(option, value, text):
+    done = subprocess.run([program("ide-kmd"), option, value], capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.startswith(f"ide-kmd: {text}"), done.stderr
 
 
 def test_it_is_no_end_of_a_stream(start_rot, start_controller):
