@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "root_port/cxl_regs.h"
 
@@ -102,6 +103,8 @@ enum ide_err providers_open(struct providers *p, const struct provider_settings 
     memset(p, 0, sizeof *p);
     pthread_mutex_init(&p->lock, NULL);
     rot_init(&p->rot, &settings->rot, sysfs, spdm);
+    /* Session secrets stay out of swap space where the system lets us. */
+    (void)mlock(&p->rot.spdm, sizeof p->rot.spdm);
     p->settings = settings;
     if (is_insisted_on(settings, PROVIDER_ROT) && !settings->has_rot)
         return failure_set(failure, IDE_E_PROVIDER, "start", NULL, "--provider rot needs --rot BDF");
