@@ -4,6 +4,7 @@
 #include "check.h"
 #include "root_port/cxl_regs.h"
 #include "spdm/cursor.h"
+#include "suite.h"
 #include "tools/ide-emu/emu.h"
 #include "tools/ide-emu/key_unit.h"
 #include "tools/ide-emu/link_host.h"
@@ -280,18 +281,16 @@ static void registers_are_found_and_mostly_cannot_be_written(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("emulated CXL", NULL, NULL);
-    CU_ADD_TEST(suite, both_directions_become_active_one_by_one);
-    CU_ADD_TEST(suite, keys_alone_do_nothing);
-    CU_ADD_TEST(suite, ends_that_differ_are_insecure);
-    CU_ADD_TEST(suite, what_is_refused);
-    CU_ADD_TEST(suite, the_sessions_end_and_a_reset_take_the_keys);
-    CU_ADD_TEST(suite, of_a_bridged_endpoint_the_root_port_decides);
-    CU_ADD_TEST(suite, a_unit_keys_the_root_port);
-    CU_ADD_TEST(suite, registers_are_found_and_mostly_cannot_be_written);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(both_directions_become_active_one_by_one),
+        TEST(keys_alone_do_nothing),
+        TEST(ends_that_differ_are_insecure),
+        TEST(what_is_refused),
+        TEST(the_sessions_end_and_a_reset_take_the_keys),
+        TEST(of_a_bridged_endpoint_the_root_port_decides),
+        TEST(a_unit_keys_the_root_port),
+        TEST(registers_are_found_and_mostly_cannot_be_written),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("emulated CXL", tests);
 }

@@ -6,6 +6,7 @@
 #include "check.h"
 #include "root_port/cxl_ide.h"
 #include "root_port/cxl_unit.h"
+#include "suite.h"
 #include "test_root_port_fake.h"
 
 #define IDE_AT  0x200u
@@ -335,20 +336,19 @@ static void a_unit_that_does_not_obey_is_named(void)
 int main(void)
 {
     CU_TestInfo tests[] = {
-        {"the locator is found", the_locator_is_found},
-        {"a locator that is none is refused", a_locator_that_is_none_is_refused},
-        {"a locator does not leave configuration space", a_locator_does_not_leave_configuration_space},
-        {"the capability is found", the_capability_is_found},
-        {"registers that are none are refused", registers_that_are_none_are_refused},
-        {"the state is both directions", the_state_is_both_directions},
-        {"a transmitter waits as long as the other end needs",
-         a_transmitter_waits_as_long_as_the_other_end_needs},
-        {"a BAR is opened through its file", a_bar_is_opened_through_its_file},
-        {"a key stands as AES-GCM has it", a_key_stands_as_aes_gcm_has_it},
-        {"start enables and waits", start_enables_and_waits},
-        {"stop leaves nothing", stop_leaves_nothing},
-        {"a unit that does not obey is named", a_unit_that_does_not_obey_is_named},
+        TEST(the_locator_is_found),
+        TEST(a_locator_that_is_none_is_refused),
+        TEST(a_locator_does_not_leave_configuration_space),
+        TEST(the_capability_is_found),
+        TEST(registers_that_are_none_are_refused),
+        TEST(the_state_is_both_directions),
+        TEST(a_transmitter_waits_as_long_as_the_other_end_needs),
+        TEST(a_bar_is_opened_through_its_file),
+        TEST(a_key_stands_as_aes_gcm_has_it),
+        TEST(start_enables_and_waits),
+        TEST(stop_leaves_nothing),
+        TEST(a_unit_that_does_not_obey_is_named),
         CU_TEST_INFO_NULL,
     };
-    return fake_run("CXL registers", tests);
+    return suite_run("CXL registers", tests);
 }
