@@ -15,6 +15,7 @@
 #include "tools/ide-kmd/plan.h"
 #include "tools/ide-kmd/stream.h"
 
+struct cxl_order; /* cxl_link.h */
 struct worker; /* worker.h */
 
 struct job {
@@ -34,6 +35,7 @@ struct job {
     const struct attestation *attestation; /* of attest and session */
     bool in_use; /* other streams live on this port's keys */
     struct registers **registers;
+    struct cxl_order *cxl; /* of cxl_link */
     struct worker *quiet; /* of register steps: those that leave their ports alone meanwhile */
 
     /* what came of it */
