@@ -72,15 +72,20 @@ static void run_show(struct controller *c, const struct request *request, struct
                                 cxl_links_json(&c->survey.access, &c->cxl, NULL)));
 }
 
-/* Takes the task's trust and reference values from their files and hands it over; the ticket is answered in any case. */
+/* The task's trust and reference values from their files, as they are now. */
+static enum ide_err load_trust(struct controller *c, struct task *task, struct failure *failure)
+{
+    enum ide_err err = trust_store_load(&task->trust, c->settings->trust, c->settings->name_rule, failure);
+    return err == IDE_OK ? reference_store_load(&task->attestation.references, c->settings->reference, failure)
+                         : err;
+}
+
+/* Hands the task over with its trust; the ticket is answered in any case. */
 static void submit_with_trust(struct controller *c, struct task *task)
 {
     struct failure failure;
     struct ticket *ticket = task->ticket;
-    enum ide_err err = trust_store_load(&task->trust, c->settings->trust, c->settings->name_rule, &failure);
-    if (err == IDE_OK)
-        err = reference_store_load(&task->attestation.references, c->settings->reference, &failure);
-    if (err == IDE_OK) {
+    if (load_trust(c, task, &failure) == IDE_OK) {
         controller_submit(c, task);
         return;
     }
@@ -168,7 +173,7 @@ static enum ide_err add_stream(struct controller *c, struct batch *batch,
     stream->features = planned->features;
     task->op.stream = stream;
     batch->task[batch->count++] = task;
-    return trust_store_load(&task->trust, c->settings->trust, c->settings->name_rule, failure);
+    return load_trust(c, task, failure);
 }
 
 static enum ide_err make_batch(struct controller *c, const struct request *request, struct ticket *ticket,
