@@ -46,6 +46,22 @@ static void each_verb_is_understood(void)
         CHECK_OK(decode(good[i]));
 }
 
+static void what_a_cxl_link_is_asked_for_arrives(void)
+{
+    CHECK_OK(decode(HEAD "\"cxl_establish\", \"bdf\": \"0000:00:03.0\"}"));
+    CU_ASSERT_TRUE(request.cxl_mode == CXL_IDE_CONTAINMENT && !request.cxl_generate);
+    CHECK_OK(
+        decode(HEAD "\"cxl_establish\", \"bdf\": \"0000:00:03.0\", \"mode\": \"skid\", \"generate\": true}"));
+    CU_ASSERT_TRUE(request.cxl_mode == CXL_IDE_SKID && request.cxl_generate);
+    refused(HEAD "\"cxl_establish\", \"bdf\": \"0000:00:03.0\", \"mode\": \"no\"}", IDE_E_ARGUMENT, "mode",
+            "the member \"mode\" is neither \"containment\" nor \"skid\"");
+    refused(HEAD "\"cxl_establish\", \"bdf\": \"0000:00:03.0\", \"generate\": 1}", IDE_E_ARGUMENT, "generate",
+            "the member \"generate\" must be a boolean and is an integer");
+    refused(HEAD "\"cxl_stop\", \"bdf\": \"0000:00:03.0\", \"mode\": \"skid\"}", IDE_E_ARGUMENT, "mode",
+            "\"cxl_stop\" takes no member \"mode\"");
+    refused(HEAD "\"cxl_rekey\"}", IDE_E_ARGUMENT, "bdf", "the member \"bdf\" is missing");
+}
+
 static void all_members_arrive(void)
 {
     CHECK_OK(decode(
@@ -272,6 +288,7 @@ int main(void)
     CU_TestInfo tests[] = {
         TEST(each_verb_is_understood),
         TEST(all_members_arrive),
+        TEST(what_a_cxl_link_is_asked_for_arrives),
         TEST(what_is_no_json_is_refused),
         TEST(a_member_that_lacks_is_named),
         TEST(a_member_of_a_wrong_type_is_named),

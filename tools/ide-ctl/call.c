@@ -35,6 +35,10 @@ static json_t *request_of(const struct ctl *ctl, enum api_verb verb)
         json_object_update(request, ctl->wish);
     if (ctl->measurements.is_given)
         json_object_set_new(request, "measurements", measurements_of(&ctl->measurements));
+    if (ctl->cxl_mode)
+        json_object_set_new(request, "mode", json_string(ctl->cxl_mode));
+    if (ctl->cxl_generate)
+        json_object_set_new(request, "generate", json_true());
     return request;
 }
 

@@ -31,6 +31,8 @@ struct ctl {
     json_int_t stream;
     json_t *wish; /* owned: what establish asks of a stream, as members of the request; NULL: nothing */
     struct ctl_measurements measurements;
+    bool cxl, cxl_generate; /* about the CXL link of the port; its endpoint generates keys */
+    const char *cxl_mode;   /* "containment" or "skid"; NULL: not told */
 };
 
 enum ctl_takes { CTL_NOTHING, CTL_MAY, CTL_MUST };
@@ -49,6 +51,10 @@ enum ctl_status command_establish(const struct ctl *ctl);
 enum ctl_status command_rekey(const struct ctl *ctl);
 enum ctl_status command_stop(const struct ctl *ctl);
 enum ctl_status command_monitor(const struct ctl *ctl);
+enum ctl_status command_cxl(const struct ctl *ctl, const char *command);
+
+/* What is wrong with --cxl and its options at this command; NULL if nothing is. */
+const char *ctl_cxl_wrong(const struct ctl *ctl, const char *command);
 
 /* Takes an option of establish, by its long name; others are passed over. NULL, or what its argument has to be. */
 const char *ctl_take_wish(struct ctl *ctl, const char *option, const char *argument);

@@ -28,6 +28,9 @@ enum {
     OPTION_CONNECT = 256,
     OPTION_JSON,
     OPTION_STREAM,
+    OPTION_CXL,
+    OPTION_MODE,
+    OPTION_GENERATE,
     OPTION_TIMEOUT,
     OPTION_UNSIGNED,
     OPTION_RAW,
@@ -43,6 +46,9 @@ static const struct option long_options[] = {
     {"connect", required_argument, NULL, OPTION_CONNECT},
     {"json", no_argument, NULL, OPTION_JSON},
     {"stream", required_argument, NULL, OPTION_STREAM},
+    {"cxl", no_argument, NULL, OPTION_CXL},
+    {"mode", required_argument, NULL, OPTION_MODE},
+    {"generate", no_argument, NULL, OPTION_GENERATE},
     {"timeout", required_argument, NULL, OPTION_TIMEOUT},
     {"unsigned", no_argument, NULL, OPTION_UNSIGNED},
     {"raw", no_argument, NULL, OPTION_RAW},
@@ -75,6 +81,9 @@ static void print_help(void)
            "  --connect ENDPOINT  where ide-kmd listens (default: " API_ENDPOINT_DEFAULT ")\n"
            "  --json              JSON on stdout, results and errors alike\n"
            "  --stream N          the stream's number, 0 to 254; establish takes the first free one\n"
+           "  --cxl               establish, rekey or stop the CXL.cachemem link of the port instead\n"
+           "  --mode MODE         of establish --cxl: containment (the default) or skid\n"
+           "  --generate          of establish --cxl: the endpoint generates keys and IVs for what it sends\n"
            "  --timeout TIME      the most to wait for the controller: 5, 0.5, 500ms (default: 60)\n"
            "  --measurement N     attest: only this one, 1 to 254, instead of all\n"
            "  --raw               attest: measurements as they are, instead of their digests\n"
@@ -174,6 +183,17 @@ static int take_option(int option, struct ctl *ctl)
         return CTL_DONE;
     case OPTION_STREAM:
         return parse_stream(optarg, ctl) ? CTL_DONE : usage_error("--stream is no number: ", optarg);
+    case OPTION_CXL:
+        ctl->cxl = true;
+        return CTL_DONE;
+    case OPTION_MODE:
+        ctl->cxl_mode = optarg;
+        return strcmp(optarg, "containment") == 0 || strcmp(optarg, "skid") == 0
+                   ? CTL_DONE
+                   : usage_error("--mode is neither containment nor skid: ", optarg);
+    case OPTION_GENERATE:
+        ctl->cxl_generate = true;
+        return CTL_DONE;
     case OPTION_TIMEOUT:
         return duration_parse(optarg, &ctl->timeout_ms)
                    ? CTL_DONE
@@ -236,6 +256,11 @@ static int run_command(int argc, char **argv, struct ctl *ctl)
         return usage_error("no address of a PCI function, such as 0000:00:03.0: ", argv[1]);
     if (argc > 2)
         return usage_error("an argument too many: ", argv[2]);
+    const char *wrong = ctl_cxl_wrong(ctl, command->name);
+    if (wrong)
+        return usage_error(wrong, command->name);
+    if (ctl->cxl)
+        return (int)command_cxl(ctl, command->name);
     int status = check_arguments(command, ctl);
     return status == CTL_DONE ? (int)command->run(ctl) : status;
 }

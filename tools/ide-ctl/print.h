@@ -42,4 +42,7 @@ void print_stream_up(const json_t *stream);
 /* The lines of a table of streams. */
 void print_streams(const json_t *streams);
 
+/* "cxl_links" of a result. */
+void print_cxl_links(const json_t *links);
+
 #endif

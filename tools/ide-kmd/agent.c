@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "tools/ide-kmd/cxl_link.h"
 #include "tools/ide-kmd/registers.h"
 
 #define TRY(call)                                                                                            \
@@ -172,6 +173,15 @@ static enum ide_err run_query(struct agent *agent, struct job *job)
     return IDE_OK;
 }
 
+enum ide_err agent_check_bdf(const struct agent *agent, const struct ide_km_query_resp *resp, struct job *job)
+{
+    bool flit = pcie_flit_mode(&agent->function.config);
+    if (!agent->settings->allow_wrong_bdf)
+        return check_bdf(&agent->bdf, flit, resp, &job->fault);
+    job->has_note = check_bdf(&agent->bdf, flit, resp, &job->note) != IDE_OK;
+    return IDE_OK;
+}
+
 static struct ide_km_target target_of(const struct job *job, uint8_t key_set, enum ide_direction direction,
                                       enum ide_substream substream)
 {
@@ -302,6 +312,8 @@ static enum ide_err run(struct agent *agent, struct job *job)
         return run_go(agent, job, IDE_TX);
     case STEP_STOP_KEYS:
         return run_stop_keys(agent, job);
+    case STEP_CXL_LINK:
+        return cxl_link_run(agent, job);
     case STEP_END_SESSION:
         agent->provider.ops->close(agent->provider.context);
         return IDE_OK;

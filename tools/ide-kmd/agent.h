@@ -45,6 +45,9 @@ void agent_close(struct agent *agent);
 /* Does the step; opens the port first if it is not open. Results go into the job. */
 void agent_run(struct agent *agent, struct job *job);
 
+/* Whether an answer to QUERY is about the agent's function; allowed to be wrong, it is the job's note. */
+enum ide_err agent_check_bdf(const struct agent *agent, const struct ide_km_query_resp *resp, struct job *job);
+
 /* How long the agent can be left alone, as poll() takes it: in ms, -1 for ever. */
 int agent_idle_ms(const struct agent *agent);
 

@@ -86,9 +86,11 @@ static json_t *result_json(struct controller *c, const struct task *task)
     controller_count_use(c);
     if (op->kind == OPERATION_ATTEST)
         result = attest_json(task);
+    else if (operation_is_cxl(op->kind))
+        result = cxl_link_json(&c->survey.access, &op->cxl->link);
     else
         result = survey_stream_json(&c->survey, op->stream);
-    if (op->kind == OPERATION_STOP)
+    if (op->kind == OPERATION_STOP || op->kind == OPERATION_CXL_STOP)
         json_object_set_new(result, "state", json_string("off"));
     for (size_t i = 0; i < op->note_count; i++)
         json_array_append_new(notes, failure_json(&op->note[i]));
@@ -123,6 +125,8 @@ static void end_task(struct controller *c, struct task *task)
         fprintf(stderr, "ide-kmd: %s: %s\n", operation_name(op->kind), op->failure.message);
     if (op->stream && op->stream->state == STREAM_OFF)
         stream_remove(&c->streams, op->stream);
+    if (operation_is_cxl(op->kind))
+        cxl_task_ended(c, task);
     task_free(task);
 }
 
@@ -193,7 +197,9 @@ static void on_finished(void *context, struct operation *op)
 static bool on_is_shared(void *context, const struct operation *op, enum stream_end end)
 {
     const struct controller *c = context;
-    return stream_uses_port(&c->streams, stream_mailbox(&op->ends, end), op->stream);
+    const struct cxl_link *link = cxl_link_find(&c->cxl, &op->ends.bdf[end]);
+    bool keys_link = link && link->is_up && end == END_ENDPOINT && !operation_is_cxl(op->kind);
+    return keys_link || stream_uses_port(&c->streams, stream_mailbox(&op->ends, end), op->stream);
 }
 
 /* ---- scheduling ---------------------------------------------------------- */
@@ -254,6 +260,8 @@ static bool stream_is_there(struct controller *c, struct task *task)
     enum operation_kind kind = task->op.kind;
     if (kind == OPERATION_ATTEST || kind == OPERATION_ESTABLISH)
         return true;
+    if (operation_is_cxl(kind))
+        return cxl_task_may_start(c, task);
     task->op.stream = stream_find(&c->streams, &task->op.ends.bdf[END_ROOT_PORT], task->stream_id);
     return task->op.stream && (kind == OPERATION_STOP || task->op.stream->state == STREAM_UP);
 }
@@ -367,6 +375,7 @@ static void queue_stops(struct controller *c)
         if (task)
             controller_submit(c, task);
     }
+    cxl_queue_stops(c);
 }
 
 /* After each event: what can start now, starts. -1 when all is over, which ends the loop. */

@@ -16,6 +16,7 @@
 #include "tools/ide-kmd/stream.h"
 
 struct worker; /* worker.h */
+struct cxl_order; /* cxl_link.h */
 
 struct job {
     /* what to do */
@@ -35,6 +36,7 @@ struct job {
     bool in_use; /* other streams live on this port's keys */
     struct registers **registers;
     struct worker *quiet; /* of register steps: those that leave their ports alone meanwhile */
+    struct cxl_order *cxl; /* of cxl_link */
 
     /* what came of it */
     enum ide_err err;

@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include "ide_km/cxl_ide_km.h"
 #include "root_port/pcie_bdf.h"
 #include "spdm/error.h"
 #include "tools/common/api.h"
@@ -26,6 +27,8 @@ struct request {
     uint8_t stream;
     struct stream_wish wish; /* of establish */
     struct request_measurements measurements;
+    enum cxl_ide_mode cxl_mode; /* of cxl_establish: containment unless told */
+    bool cxl_generate;
 };
 
 /*

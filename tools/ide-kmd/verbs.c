@@ -47,6 +47,13 @@ static enum ide_err find_function(const struct controller *c, const struct pcie_
     return IDE_OK;
 }
 
+static json_t *port_json(struct controller *c, const struct pcie_bdf *bdf)
+{
+    json_t *port = survey_port_json(&c->survey, bdf);
+    json_object_set_new(port, "cxl_links", cxl_links_json(&c->survey.access, &c->cxl, bdf));
+    return port;
+}
+
 static void run_show(struct controller *c, const struct request *request, struct ticket *ticket)
 {
     struct failure failure;
@@ -58,9 +65,11 @@ static void run_show(struct controller *c, const struct request *request, struct
     if (err != IDE_OK)
         refuse(c, ticket, &failure);
     else if (request->has_bdf)
-        ticket_answer(ticket, &c->front, survey_port_json(&c->survey, &request->bdf));
+        ticket_answer(ticket, &c->front, port_json(c, &request->bdf));
     else
-        ticket_answer(ticket, &c->front, json_pack("{s:o}", "streams", survey_streams_json(&c->survey)));
+        ticket_answer(ticket, &c->front,
+                      json_pack("{s:o, s:o}", "streams", survey_streams_json(&c->survey), "cxl_links",
+                                cxl_links_json(&c->survey.access, &c->cxl, NULL)));
 }
 
 /* Takes the task's trust and reference values from their files and hands it over; the ticket is answered in any case. */
@@ -281,6 +290,11 @@ void verb_run(struct controller *c, const struct request *request, struct ticket
         break;
     case API_STOP:
         run_stop(c, request, ticket);
+        break;
+    case API_CXL_ESTABLISH:
+    case API_CXL_REKEY:
+    case API_CXL_STOP:
+        cxl_verb_run(c, request, ticket);
         break;
     }
 }
