@@ -90,6 +90,18 @@ static enum ide_err stop(void *context, const struct ide_km_target *target, stru
     return go_or_stop(context, target, ide_km_set_stop, fault);
 }
 
+/* What there is to say of a session that is open. */
+static void describe(const struct spdm_port *port, struct key_provider_status *out)
+{
+    const struct spdm_params *p = &port->connection.params;
+    out->psk = port->session.psk;
+    out->public_key = !port->session.psk && port->connection.chain_slot == SPDM_SLOT_PROVISIONED;
+    out->mutual = port->session.mut_auth != 0;
+    out->in_the_clear =
+        !port->session.psk && p->flags_requester & p->flags_responder & SPDM_CAP_HANDSHAKE_CLEAR;
+    out->secured_version = port->session.secured_version;
+}
+
 static void status(void *context, struct key_provider_status *out)
 {
     const struct spdm_port *port = context;
@@ -99,8 +111,9 @@ static void status(void *context, struct key_provider_status *out)
         .session = ready ? port->generation : 0,
         .records = spdm_port_records(port),
         .params = port->connection.params,
-        .secured_version = ready ? port->session.secured_version : 0,
     };
+    if (ready)
+        describe(port, out);
 }
 
 static uint64_t due_ms(void *context)

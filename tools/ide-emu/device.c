@@ -197,7 +197,7 @@ static void follow_model(struct device *d)
     const struct credential *c = &d->credentials[wanted_identity(&f->faults)];
     emu_unlock(f->emu);
 
-    d->responder.spdm.slots[0] = (struct spdm_slot){.chain = c->chain, .chain_len = c->len, .key = &c->key};
+    device_peer_show(&f->desc.spdm.peer, c, d->responder.spdm.slots);
     if (reset)
         session_responder_reset(&d->responder);
 }
@@ -338,6 +338,7 @@ static void init_responder(struct device *d)
     d->config.base_asym = spdm->base_asym;
     d->config.base_hash = spdm->base_hash;
     emu_measure(&d->config);
+    device_peer_configure(&spdm->peer, &d->config);
     struct rng rng = drbg_rng(&d->drbg);
     session_responder_init(&d->responder, &d->config, &rng, &system_clock, d->sessions, DEVICE_SESSIONS);
     d->responder.spdm.measurements = &emu_measurements;
@@ -376,7 +377,8 @@ struct device *device_open(struct emu_function *f, const struct identities *iden
     d->bridge = bridge;
     d->verbose = verbose;
     init_responder(d);
-    if (!identities_load(identities, &f->desc, IDENTITY_OWN, &d->credentials[IDENTITY_OWN], error, size)) {
+    if (!device_peer_open(&d->peer, &f->desc.spdm.peer, &d->responder, error, size) ||
+        !identities_load(identities, &f->desc, IDENTITY_OWN, &d->credentials[IDENTITY_OWN], error, size)) {
         free_device(d);
         return NULL;
     }

@@ -34,6 +34,8 @@ static enum ide_err open_port(struct agent *agent, struct ide_fault *fault)
     TRY(pcie_function_open(&agent->function, &agent->access, &agent->bdf, fault));
     struct spdm_port_settings settings =
         spdm_options_port(agent->settings->spdm, agent->settings->timeout_ms);
+    if (agent->settings->credentials)
+        credentials_apply(agent->settings->credentials, &agent->bdf, &settings);
     TRY(spdm_port_open(&agent->spdm, &agent->function.config, &agent->wait, &settings, fault));
     agent->spdm.generation = generation;
     return IDE_OK;

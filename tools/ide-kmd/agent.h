@@ -12,6 +12,7 @@
 #include "root_port/key_provider.h"
 #include "root_port/pcie_access.h"
 #include "tools/ide-kmd/flow_through.h"
+#include "tools/ide-kmd/credentials.h"
 #include "tools/ide-kmd/job.h"
 #include "tools/ide-kmd/providers.h"
 #include "tools/ide-kmd/spdm_options.h"
@@ -23,6 +24,7 @@ struct agent_settings {
     struct providers *providers; /* of root ports' keys; borrowed */
     struct flow_through *flow;   /* of switch ports; borrowed */
     const struct spdm_options *spdm; /* borrowed */
+    const struct credentials *credentials; /* borrowed; NULL: none */
 };
 
 struct agent {

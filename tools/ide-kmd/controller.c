@@ -455,6 +455,7 @@ enum ide_err controller_open(struct controller *c, const struct controller_setti
                                        .timeout_ms = settings->timeout_ms,
                                        .providers = &c->providers,
                                        .spdm = &settings->spdm,
+                                       .credentials = &c->credentials,
                                        .flow = &c->flow};
     flow_through_open(&c->flow);
     c->workers.settings = &c->agent;
@@ -467,7 +468,11 @@ enum ide_err controller_open(struct controller *c, const struct controller_setti
     if (err != IDE_OK)
         return failure_set(failure, err, "start", NULL, "there are no random numbers for keys");
     c->rng = drbg_rng(&c->drbg);
-    const struct spdm_port_settings spdm = spdm_options_port(&settings->spdm, settings->timeout_ms);
+    struct spdm_port_settings spdm = spdm_options_port(&settings->spdm, settings->timeout_ms);
+    err = credentials_load(&c->credentials, &settings->spdm, failure);
+    if (err != IDE_OK)
+        return err;
+    credentials_apply(&c->credentials, &settings->provider.rot, &spdm);
     err = providers_open(&c->providers, &settings->provider, settings->sysfs, &spdm, failure);
     if (err == IDE_OK)
         err = survey_open(&c->survey, settings->sysfs, &c->streams, failure);
@@ -501,5 +506,6 @@ void controller_close(struct controller *c)
     survey_close(&c->survey);
     providers_close(&c->providers);
     flow_through_close(&c->flow);
+    credentials_close(&c->credentials);
     drbg_close(&c->drbg);
 }

@@ -58,6 +58,7 @@ struct controller {
     struct rng rng;
     struct providers providers;
     struct flow_through flow;
+    struct credentials credentials;
     struct survey survey;
     struct stream_table streams;
     struct cxl_link_table cxl;

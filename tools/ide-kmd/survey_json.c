@@ -70,6 +70,15 @@ static json_t *end_features_json(const struct end_view *view)
     return features_json(&features);
 }
 
+/* How the port's session began; null without one. */
+static json_t *authentication_json(const struct key_provider_status *s)
+{
+    if (s->secured_version == 0)
+        return json_null();
+    const char *by = s->psk ? "psk" : s->public_key ? "public_key" : "certificate";
+    return json_pack("{s:s, s:b, s:b}", "by", by, "mutual", s->mutual, "in_the_clear", s->in_the_clear);
+}
+
 static json_t *end_json(const struct end_view *view)
 {
     return json_pack("{s:s, s:o, s:i, s:b, s:s, s:b, s:o}", "role", stream_end_name(view->end), "bdf",
@@ -143,14 +152,15 @@ json_t *survey_stream_json(struct survey *survey, const struct stream *stream)
     const struct key_provider_status *agreed = &stream->provider[END_ENDPOINT];
     const struct spdm_params *params = &agreed->params;
     return json_pack(
-        "{s:i, s:s, s:o, s:o, s:s, s:s, s:i, s:b, s:i, s:o, s:s?, s:o, s:o, s:o, s:[o, o]}", "stream",
+        "{s:i, s:s, s:o, s:o, s:s, s:s, s:i, s:b, s:i, s:o, s:s?, s:o, s:o, s:o, s:o, s:[o, o]}", "stream",
         (int)stream->id, "kind", kind_text(stream->kind), "root_port",
         bdf_json(&stream->ends.bdf[END_ROOT_PORT]), "endpoint",
         bdf_json(&stream->ends.bdf[END_ENDPOINT]), "owner", "controller", "state", overall(stream, view),
         "key_set", (int)stream->key_set, "both_key_sets", stream->both_sets, "rekeys", (int)stream->rekeys,
         "refresh", refresh_json(stream), "provider", stream->provider_name[END_ROOT_PORT], "spdm_version",
-        version_json(params), "secured_version", secured_version_json(agreed->secured_version), "algorithms",
-        algorithms_json(params), "ends", end_json(&view[END_ROOT_PORT]), end_json(&view[END_ENDPOINT]));
+        version_json(params), "secured_version", secured_version_json(agreed->secured_version),
+        "authentication", authentication_json(agreed), "algorithms", algorithms_json(params), "ends",
+        end_json(&view[END_ROOT_PORT]), end_json(&view[END_ENDPOINT]));
 }
 
 /* A block in use that this controller has not set up: only its own end is known. */
@@ -165,11 +175,12 @@ static json_t *foreign_json(const struct survey *survey, const struct topology_n
                             .readable = true};
     bool secure = state->use == IDE_USE_ENABLED && state->state == PCIE_IDE_STATE_SECURE;
     return json_pack(
-        "{s:i, s:s, s:o, s:o, s:s, s:s, s:n, s:b, s:i, s:n, s:n, s:n, s:n, s:n, s:[o]}", "stream",
+        "{s:i, s:s, s:o, s:o, s:s, s:s, s:n, s:b, s:i, s:n, s:n, s:n, s:n, s:n, s:n, s:[o]}", "stream",
         (int)state->stream_id, "kind", kind_text(block.kind), "root_port",
         root ? bdf_json(&node->bdf) : json_null(), "endpoint", root ? json_null() : bdf_json(&node->bdf),
         "owner", survey_owner(survey, &node->bdf, block), "state", secure ? "secure" : "insecure", "key_set",
-        "both_key_sets", 0, "rekeys", 0, "refresh", "provider", "spdm_version", "secured_version", "algorithms", "ends", end_json(&view));
+        "both_key_sets", 0, "rekeys", 0, "refresh", "provider", "spdm_version", "secured_version", "authentication",
+        "algorithms", "ends", end_json(&view));
 }
 
 static void add_foreign_kind(struct survey *survey, const struct topology_node *node,
