@@ -67,7 +67,7 @@ struct identity {
  * signature is not looked at, so a chain of three costs two verifications.
  *
  * Checks: form and lengths; every signature up to the anchor; issuer names; CA, keyCertSign and path length; validity
- * of each; no unknown critical extension. Leaf: not a CA; keyUsage digitalSignature; the type of key; every name of
+ * of each; no critical extension but known ones (x509.c, dice.h). Leaf: not a CA; keyUsage digitalSignature; the type of key; every name of
  * type 2.23.147 in subjectAltName against trust->ids. If it has an extendedKeyUsage: with CMA_NAME_REQUIRED and ids it
  * must list DSP0274's responder purpose (1.3.6.1.4.1.412.274.3); otherwise it must not list the requester's (….4)
  * without it. out is written only on success.

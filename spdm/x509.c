@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "spdm/dice.h"
+
 #define RSA_BITS_MIN      2048u
 #define RSA_BITS_MAX      4096u
 #define EXPONENT_BITS_MAX 64u
@@ -337,11 +339,14 @@ static void parse_extension(struct reader *r, struct x509 *c)
     struct reader value = der_enter(&extension, DER_OCTET_STRING, field);
     der_leave(r, &extension, field);
     const struct extension *known = extension_of(oid);
-    if (!known) {
-        c->unknown_critical |= critical;
+    if (!known && !critical)
+        return;
+    if (known) {
+        known->parse(&value, c);
+    } else if (!dice_extension(oid, &value)) {
+        c->unknown_critical = true;
         return;
     }
-    known->parse(&value, c);
     der_leave(r, &value, field);
 }
 

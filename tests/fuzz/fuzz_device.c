@@ -138,6 +138,12 @@ static enum ide_err ready(void *context, const struct spdm_request *request, uin
     return turn == 5 ? IDE_E_NOT_READY : turn == 8 ? IDE_E_BUSY : IDE_OK;
 }
 
+struct spdm_services fuzz_services(struct fuzz_device *d)
+{
+    return (struct spdm_services){d, make_csr, set_certificate, key_pair, set_key_pair, endpoint_info,
+                                  event_types, subscribe, on_event};
+}
+
 void fuzz_device_open(struct fuzz_device *d, uint8_t version)
 {
     memset(d, 0, sizeof *d);
@@ -148,8 +154,7 @@ void fuzz_device_open(struct fuzz_device *d, uint8_t version)
     struct rng rng = fuzz_rng(&d->random);
     measured_device_configure(&d->config);
     spdm_responder_init(&d->responder, &d->config, &rng, &fuzz_clock, &spdm_handlers, 1);
-    d->services = (struct spdm_services){d, make_csr, set_certificate, key_pair, set_key_pair, endpoint_info,
-                                         event_types, subscribe, on_event};
+    d->services = fuzz_services(d);
     d->responder.services = &d->services;
     d->config.flags |= SPDM_CAP_SET_CERT | SPDM_CAP_CSR | SPDM_CAP_EP_INFO_SIG | SPDM_CAP_EVENT | SPDM_CAP_GET_KEY_PAIR |
                        SPDM_CAP_SET_KEY_PAIR | SPDM_CAP_CERT_INSTALL_RESET;

@@ -23,6 +23,9 @@ struct fuzz_device {
 /* version: the only one that it speaks. */
 void fuzz_device_open(struct fuzz_device *d, uint8_t version);
 
+/* What its owner answers; d counts what it takes. */
+struct spdm_services fuzz_services(struct fuzz_device *d);
+
 struct rng fuzz_rng(uint64_t *state);
 extern const struct clock fuzz_clock;
 

@@ -104,7 +104,29 @@ def seed_ide_km():
             put("fuzz_ide_km", bytes([choice]) + payload[:64])
 
 
+# fuzz_conversation.c: forms of it, and what happens to an object
+PSK, PSK_CONTEXT, CLEAR, MUTUAL, DIGESTS, PUBLIC_KEYS, LARGE = (1 << i for i in range(7))
+PASS, REPLACE = 0, 2
+FORMS = {0, PSK, PSK | PSK_CONTEXT, CLEAR, MUTUAL, MUTUAL | DIGESTS, PUBLIC_KEYS, PUBLIC_KEYS | MUTUAL,
+         PUBLIC_KEYS | MUTUAL | CLEAR, LARGE, LARGE | CLEAR}
+RECORDED = {"v11-p256-sha256-aes128": 0, "v12-p256-chacha20": LARGE, "v12-p384-handshake-in-clear": CLEAR,
+            "v12-p384-mutual-encap": MUTUAL, "v12-psk-sha384-aes256": PSK | PSK_CONTEXT, "v14-p384-sha384-aes256": LARGE}
+
+
+def seed_whole_conversations():
+    """The honest ones, and those in which one side says what was recorded."""
+    for version in (1, 2, 3, 4):
+        for form in FORMS:
+            put("fuzz_conversation", bytes([version, form]))
+    for name, form in RECORDED.items():
+        said = [(kind, data) for kind, data in lines(name) if kind[:4] in ("spdm", "sec>", "sec<") and len(data) < 200]
+        for side in "><":
+            parts = [part(REPLACE, data) if kind[-1] == side else part(PASS, b"") for kind, data in said[:20]]
+            put("fuzz_conversation", bytes([int(name[2]), form]) + b"".join(parts))
+
+
 if __name__ == "__main__":
+    seed_whole_conversations()
     seed_messages()
     seed_objects()
     seed_conversations()

@@ -245,7 +245,8 @@ static void put_extensions(struct cert *c, const struct cert_spec *spec)
     size_t tagged = begin(c, DER_CONTEXT_CONSTRUCTED(3)), list = begin(c, DER_SEQUENCE);
     put_known_extensions(c, spec);
     if (spec->extension) {
-        struct extension e = extension_begin(c, "2b06010401831c821206", spec->extension_is_critical);
+        const char *oid = spec->extension_oid ? spec->extension_oid : "2b06010401831c821206";
+        struct extension e = extension_begin(c, oid, spec->extension_is_critical);
         put_hex(c, spec->extension);
         extension_end(c, e);
     }

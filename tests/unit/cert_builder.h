@@ -38,7 +38,8 @@ struct cert_spec {
     uint8_t name_tag;                         /* of the names' strings */
     const char *other_name;                   /* DMTF's otherName, in the same extension */
     const char *raw_name;                     /* another GeneralName there, in hexadecimal */
-    const char *extension;                    /* an unknown one: its value; NULL: none */
+    const char *extension;                    /* another one: its value; NULL: none */
+    const char *extension_oid;                /* NULL: one that nobody knows */
     bool extension_is_critical;
     enum known_extension twice;               /* this one stands there twice */
     enum hash_id hash;                        /* of the signature */

@@ -4,6 +4,7 @@
 #include "loopback.h"
 #include "session/messages.h"
 #include "spdm/cursor.h"
+#include "suite.h"
 
 #define LARGE 8192u
 
@@ -141,15 +142,13 @@ static void a_wrong_finish_in_chunks_ends_the_handshake(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("chunks in handshakes", NULL, NULL);
-    CU_ADD_TEST(suite, sessions_of_each_size);
-    CU_ADD_TEST(suite, finish_comes_in_chunks);
-    CU_ADD_TEST(suite, other_sizes_are_not_announced);
-    CU_ADD_TEST(suite, another_request_in_chunks_ends_the_handshake);
-    CU_ADD_TEST(suite, a_wrong_finish_in_chunks_ends_the_handshake);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(sessions_of_each_size),
+        TEST(finish_comes_in_chunks),
+        TEST(other_sizes_are_not_announced),
+        TEST(another_request_in_chunks_ends_the_handshake),
+        TEST(a_wrong_finish_in_chunks_ends_the_handshake),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("chunks in handshakes", tests);
 }

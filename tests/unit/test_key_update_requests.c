@@ -4,6 +4,7 @@
 #include "loopback.h"
 #include "session/messages.h"
 #include "spdm/cursor.h"
+#include "suite.h"
 
 #define ROW_GET     5
 #define ROW_DELIVER 6
@@ -338,22 +339,20 @@ static void an_altered_answer_ends_the_session(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("KEY_UPDATE by the responder", NULL, NULL);
-    CU_ADD_TEST(suite, the_device_updates_its_key_alone);
-    CU_ADD_TEST(suite, nothing_wanted_is_no_failure);
-    CU_ADD_TEST(suite, updates_of_both_sides_follow_each_other);
-    CU_ADD_TEST(suite, it_is_wanted_once);
-    CU_ADD_TEST(suite, a_side_that_cannot_is_not_asked);
-    CU_ADD_TEST(suite, without_a_tag_the_keys_stay);
-    CU_ADD_TEST(suite, an_answer_to_something_else_leaves_the_old_keys);
-    CU_ADD_TEST(suite, an_answer_to_nothing_is_refused);
-    CU_ADD_TEST(suite, other_requests_are_refused);
-    CU_ADD_TEST(suite, a_device_that_changes_its_mind_is_followed);
-    CU_ADD_TEST(suite, a_key_that_is_not_verified_ends_the_session);
-    CU_ADD_TEST(suite, an_altered_answer_ends_the_session);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(the_device_updates_its_key_alone),
+        TEST(nothing_wanted_is_no_failure),
+        TEST(updates_of_both_sides_follow_each_other),
+        TEST(it_is_wanted_once),
+        TEST(a_side_that_cannot_is_not_asked),
+        TEST(without_a_tag_the_keys_stay),
+        TEST(an_answer_to_something_else_leaves_the_old_keys),
+        TEST(an_answer_to_nothing_is_refused),
+        TEST(other_requests_are_refused),
+        TEST(a_device_that_changes_its_mind_is_followed),
+        TEST(a_key_that_is_not_verified_ends_the_session),
+        TEST(an_altered_answer_ends_the_session),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("KEY_UPDATE by the responder", tests);
 }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "suite.h"
 #include "tools/ide-kmd/reference_store.h"
 
 static const struct cma_ids ids = {.vendor = 0x1b36, .device = 0x0010, .class_code = 0x010802, .revision = 2};
@@ -128,13 +129,11 @@ static void what_is_wrong_is_said_with_its_place(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("reference values", NULL, NULL);
-    CU_ADD_TEST(suite, values_of_all_files_that_fit_are_joined);
-    CU_ADD_TEST(suite, without_a_path_there_is_nothing);
-    CU_ADD_TEST(suite, what_is_wrong_is_said_with_its_place);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(values_of_all_files_that_fit_are_joined),
+        TEST(without_a_path_there_is_nothing),
+        TEST(what_is_wrong_is_said_with_its_place),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("reference values", tests);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* When a refresh is due: tools/ide-kmd/refresh_due.h */
 #include "check.h"
+#include "suite.h"
 #include "tools/ide-kmd/refresh_due.h"
 
 #define HOUR UINT64_C(3600)
@@ -98,17 +99,15 @@ static void reasons_have_names(void)
 
 int main(void)
 {
-    CU_initialize_registry();
-    CU_pSuite suite = CU_add_suite("when a refresh is due", NULL, NULL);
-    CU_ADD_TEST(suite, the_rate_of_a_link);
-    CU_ADD_TEST(suite, without_keys_nothing_is_due);
-    CU_ADD_TEST(suite, data_under_a_key_comes_first);
-    CU_ADD_TEST(suite, once_due_it_stays_due);
-    CU_ADD_TEST(suite, the_ivs_of_the_fastest_link);
-    CU_ADD_TEST(suite, records_are_counted);
-    CU_ADD_TEST(suite, reasons_have_names);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures ? 1 : 0;
+    CU_TestInfo tests[] = {
+        TEST(the_rate_of_a_link),
+        TEST(without_keys_nothing_is_due),
+        TEST(data_under_a_key_comes_first),
+        TEST(once_due_it_stays_due),
+        TEST(the_ivs_of_the_fastest_link),
+        TEST(records_are_counted),
+        TEST(reasons_have_names),
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("when a refresh is due", tests);
 }

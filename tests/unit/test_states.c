@@ -6,7 +6,9 @@
  */
 #include "check.h"
 #include "loopback.h"
+#include "measured_device.h"
 #include "session/messages.h"
+#include "spdm/services.h"
 #include "suite.h"
 
 #define IN(state)   (1u << (state))
@@ -54,13 +56,15 @@ enum place {
     BESIDE_HANDSHAKE,
     BESIDE_SESSION,
     IN_HANDSHAKE,
+    IN_PSK_HANDSHAKE,
     IN_SESSION,
     PLACES
 };
 
 static const char *const place_names[PLACES] = {
     "at the start", "after VERSION",      "after CAPABILITIES", "negotiated",
-    "beside a handshake", "beside a session", "in a handshake",     "in a session"};
+    "beside a handshake", "beside a session", "in a handshake",     "in a handshake by PSK",
+    "in a session"};
 
 static unsigned stop_after;   /* exchanges */
 
@@ -74,13 +78,45 @@ static void stop(struct loopback *loop, uint8_t *object, size_t *len)
         *len = 0;
 }
 
+/* A device that can do all that there is a row for; the others can do what is there by default. */
+static bool able;
+static uint8_t large[8192];
+static const struct spdm_services services;   /* its owner does nothing */
+static const uint8_t secret[] = "pre-shared";
+static const struct session_psk psk = {.secret = secret, .secret_len = sizeof secret};
+
+static void enable_everything(void)
+{
+    measured_device_configure(&l.responder_config);
+    l.requester_config.version_max = l.responder_config.version_max = SPDM_VERSION_14;
+    l.responder_config.flags |= SPDM_CAP_MUT_AUTH | SPDM_CAP_ENCAP | SPDM_CAP_PSK_CONTEXT | SPDM_CAP_SET_CERT | SPDM_CAP_CSR |
+                                SPDM_CAP_EP_INFO_SIG | SPDM_CAP_EVENT | SPDM_CAP_GET_KEY_PAIR | SPDM_CAP_SET_KEY_PAIR;
+    l.requester_config.flags |= SPDM_CAP_MUT_AUTH | SPDM_CAP_ENCAP | SPDM_CAP_CERT | SPDM_CAP_PSK | SPDM_CAP_EVENT;
+    l.requester_config.req_asym = l.responder_config.req_asym = SPDM_ASYM_ECDSA_P256;
+    l.responder.spdm.measurements = &measured_device;
+    l.responder.spdm.services = &services;
+    l.responder.spdm.connection.large = (struct spdm_large){.data = large, .cap = sizeof large};
+    l.responder.psks = &psk;
+    l.responder.psk_count = 1;
+}
+
+static enum ide_err open_session(enum place place)
+{
+    if (place != IN_PSK_HANDSHAKE)
+        return loopback_session(&l);
+    enum ide_err err = spdm_negotiate(&l.requester);
+    return err == IDE_OK ? session_open_psk(&l.session, &l.requester, &l.transport, &psk) : err;
+}
+
 static void arrive(enum place place)
 {
-    static const unsigned exchanges[PLACES] = {0, 1, 2, 3, 4, 100, 4, 100};
+    static const unsigned exchanges[PLACES] = {0, 1, 2, 3, 4, 100, 4, 4, 100};
     CU_ASSERT_TRUE_FATAL(loopback_open(&l, KEY_EC_P256));
+    if (able)
+        enable_everything();
     l.on_request = stop;
     stop_after = exchanges[place];
-    CHECK_ERR(loopback_session(&l), stop_after < 100 ? IDE_E_TIMEOUT : IDE_OK);
+    CHECK_ERR(open_session(place), stop_after < 100 ? IDE_E_TIMEOUT : IDE_OK);
     l.on_request = NULL;
 }
 
@@ -91,7 +127,7 @@ static enum spdm_state connection_state(enum place place)
 
 static struct session *session_in(enum place place)
 {
-    if (place == IN_HANDSHAKE)
+    if (place == IN_HANDSHAKE || place == IN_PSK_HANDSHAKE)
         return &half_open;
     return place == IN_SESSION ? &l.session : NULL;
 }
@@ -101,6 +137,7 @@ static bool still_there(enum place place)
     static const enum session_state wanted[PLACES] = {[BESIDE_HANDSHAKE] = SESSION_HANDSHAKE,
                                                       [BESIDE_SESSION] = SESSION_ESTABLISHED,
                                                       [IN_HANDSHAKE] = SESSION_HANDSHAKE,
+                                                      [IN_PSK_HANDSHAKE] = SESSION_HANDSHAKE,
                                                       [IN_SESSION] = SESSION_ESTABLISHED};
     return l.responder.spdm.connection.state == connection_state(place) &&
            l.device_sessions[0].state == wanted[place] && l.device_sessions[1].state == SESSION_NONE;
@@ -139,10 +176,11 @@ static struct answer refusal(uint8_t error, uint8_t data)
     return (struct answer){SPDM_ERROR, error, data, true};
 }
 
-static struct answer wanted_in_handshake(uint8_t code)
+/* The other kind of handshake's end is no more welcome than anything else (CVE-2023-31127). */
+static struct answer wanted_in_handshake(uint8_t code, enum place place)
 {
     /* too short: that ends the handshake */
-    if (code == SPDM_FINISH)
+    if (code == (place == IN_HANDSHAKE ? SPDM_FINISH : SPDM_PSK_FINISH))
         return (struct answer){SPDM_ERROR, SPDM_ERROR_INVALID_REQUEST, 0, false};
     return refusal(SPDM_ERROR_UNEXPECTED_REQUEST, 0);
 }
@@ -151,8 +189,8 @@ static struct answer wanted(uint8_t code, enum place place)
 {
     const struct spdm_connection *c = &l.responder.spdm.connection;
     const struct spdm_handler *row = row_of(code);
-    if (place == IN_HANDSHAKE)
-        return wanted_in_handshake(code);
+    if (place == IN_HANDSHAKE || place == IN_PSK_HANDSHAKE)
+        return wanted_in_handshake(code, place);
     if (!row)
         return refusal(SPDM_ERROR_UNSUPPORTED_REQUEST, code);
     uint8_t version = c->params.version ? c->params.version : place == NOT_STARTED ? SPDM_VERSION_12 : SPDM_VERSION_10;
@@ -175,7 +213,7 @@ static bool check_one(uint8_t code, enum place place)
     uint8_t version = l.responder.spdm.connection.params.version;
     if (version == 0)
         version = SPDM_VERSION_12;
-    const uint8_t request[4] = {code == SPDM_GET_VERSION && place != IN_HANDSHAKE ? SPDM_VERSION_10 : version, code};
+    const uint8_t request[4] = {code == SPDM_GET_VERSION && session_in(place) != &half_open ? SPDM_VERSION_10 : version, code};
     const uint8_t *response = NULL;
     size_t len = 0;
     CHECK_OK(loopback_send(&l, session_in(place), request, sizeof request, &response, &len));
@@ -220,6 +258,21 @@ static void each_request_in_a_session(void)
     each_code_in(IN_SESSION);
 }
 
+/* The same of a device that has every capability, so that no row is refused for want of one. */
+static void each_request_to_a_device_that_can_everything(void)
+{
+    able = true;
+    for (enum place place = NOT_STARTED; place < PLACES; place++)
+        each_code_in(place);
+    arrive(NEGOTIATED);
+    for (unsigned code = 0; code < CODES; code++) {
+        const struct spdm_handler *row = row_of((uint8_t)code);
+        CU_ASSERT_TRUE(!row || !row->needs || (row->needs & l.responder.spdm.connection.params.flags_responder));
+    }
+    loopback_close(&l);
+    able = false;
+}
+
 /* A row that is gone would make a rule say nothing. */
 static void each_rule_has_its_row(void)
 {
@@ -249,6 +302,7 @@ int main(void)
         TEST(each_request_in_each_state_outside_sessions),
         TEST(each_request_in_a_handshake),
         TEST(each_request_in_a_session),
+        TEST(each_request_to_a_device_that_can_everything),
         TEST(a_session_outlives_all_that_is_refused),
         CU_TEST_INFO_NULL,
     };
