@@ -15,6 +15,7 @@
 #include "tools/ide-kmd/stream.h"
 
 struct survey {
+    bool is_fresh; /* the topology was read for the requests at hand: survey_refresh() has nothing to do */
     const char *sysfs;
     struct pcie_access access;
     struct topology topology;
