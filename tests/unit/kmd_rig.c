@@ -11,9 +11,9 @@
 
 #define KEY_UNIT_BASE UINT64_C(0xfed00000)
 #define LONG_SLEEP_US 20000u
-#define TIMEOUT_MS    20000u /* the machine may be busy; nothing here is meant to take it */
 
 struct rig rig;
+uint32_t rig_timeout_ms = 20000; /* the machine may be busy; mostly nothing is meant to take it */
 
 /* --- What replaces libpci and /dev/mem
  * ------------------------------------------------------------------------------ */
@@ -496,7 +496,7 @@ static bool open_providers(unsigned streams, const enum provider_choice *choice,
             (struct provider_override){rig.platform.functions[2 * i].bdf, choice[i]};
     if (!write_table(path, sizeof path))
         return false;
-    const struct spdm_port_settings spdm = spdm_options_port(&spdm_options_default, TIMEOUT_MS);
+    const struct spdm_port_settings spdm = spdm_options_port(&spdm_options_default, rig_timeout_ms);
     if (providers_open(&rig.providers, &rig.provider, NULL, &spdm, &failure) == IDE_OK)
         return true;
     snprintf(error, size, "%s", failure.message);
@@ -556,7 +556,7 @@ bool rig_open(unsigned streams, const enum provider_choice *choice, char *error,
         !open_providers(streams, choice, error, size))
         return false;
     flow_through_open(&rig.flow);
-    rig.settings = (struct agent_settings){.timeout_ms = TIMEOUT_MS,
+    rig.settings = (struct agent_settings){.timeout_ms = rig_timeout_ms,
                                            .providers = &rig.providers,
                                            .spdm = &spdm_options_default,
                                            .flow = &rig.flow};

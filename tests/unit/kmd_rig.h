@@ -74,6 +74,9 @@ struct rig {
 };
 extern struct rig rig;
 
+/* For an answer, and to become Secure; as rig_open() finds it. */
+extern uint32_t rig_timeout_ms;
+
 /* Root ports 0000:00:00.0 on with one endpoint each. choice: who gives each of them its keys, its own mailbox,
  * the one key unit or the one root of trust. False: error says why. */
 bool rig_open(unsigned streams, const enum provider_choice choice[], char *error, size_t size);

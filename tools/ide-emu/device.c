@@ -11,6 +11,7 @@
 #include "tools/ide-emu/measured.h"
 #include "tools/ide-emu/misbehave.h"
 #include "tools/ide-emu/spdm_socket.h"
+#include "tools/ide-emu/trace.h"
 
 #define TICK_MS 500u
 #define FAULT_TEXT_MAX 256u
@@ -82,6 +83,7 @@ static bool km_query(void *context, uint8_t port_index, struct ide_km_query_resp
     if (!port || !port->ide.cap || len > sizeof out->blocks)
         return false;
     emu_lock(f->emu);
+    trace_message(f, "QUERY", NULL);
     out->max_port_index = max_port_index(f);
     out->devfn = (uint8_t)pcie_bdf_rid(&port->desc.bdf);
     out->bus = port->desc.bdf.bus;
@@ -103,6 +105,7 @@ static enum kp_ack_status km_key_prog(void *context, uint32_t session, const str
     struct emu_function *f = context, *port = km_port(f, target->port_index);
     struct ide_km_target at = at_port(target);
     emu_lock(f->emu);
+    trace_message(f, "KEY_PROG", target);
     enum kp_ack_status status = (enum kp_ack_status)f->faults.value[FAULT_KM_REFUSE];
     if (!fault_use(&f->faults, FAULT_KM_REFUSE))
         status =
@@ -120,6 +123,7 @@ static bool go_or_stop(struct emu_function *f, uint32_t session, const struct id
     struct emu_function *port = km_port(f, target->port_index);
     struct ide_km_target at = at_port(target);
     emu_lock(f->emu);
+    trace_message(f, refusal == FAULT_GO_REFUSE ? "K_SET_GO" : "K_SET_STOP", target);
     bool ok = !fault_use(&f->faults, refusal) && port && act(port, km_session(f, session), &at);
     emu_unlock(f->emu);
     return ok;
@@ -139,6 +143,7 @@ static void km_session_end(void *context, uint32_t session)
 {
     struct emu_function *f = context, *port;
     emu_lock(f->emu);
+    trace_message(f, "session ends", NULL);
     for (unsigned i = 0; i <= UINT8_MAX && (port = km_port(f, (uint8_t)i)); i++)
         ide_link_session_end(port, km_session(f, session));
     emu_unlock(f->emu);

@@ -300,6 +300,7 @@ void link_config_read(struct emu_function *f, unsigned offset, uint8_t *data, si
         uint8_t dword[4];
         unsigned size = access_size(offset, n);
         struct tlp t = config_request(root, f, offset, false);
+        f->config_reads++;
         t.first_be = (uint8_t)(((1u << size) - 1) << offset % 4);
         if (transact(root, &t, false, dword, sizeof dword) == LINK_DONE)
             memcpy(data, dword + offset % 4, size);
@@ -323,6 +324,7 @@ void link_config_write(struct emu_function *f, unsigned offset, const uint8_t *d
     while (n > 0) {
         unsigned size = access_size(offset, n);
         struct tlp t = config_request(root, f, offset, true);
+        f->config_writes++;
         t.first_be = (uint8_t)(((1u << size) - 1) << offset % 4);
         memcpy(t.data + offset % 4, data, size);
         transact(root, &t, false, NULL, 0);

@@ -164,14 +164,15 @@ static enum ide_err set_up_pair(const struct registers_context *context, struct 
 #define DRAIN_MAX_MS   4000u
 #define DRAIN_SLICE_MS 100u
 
-static uint32_t drain_time(const struct registers *r)
+static void read_links(struct registers *r, struct job *job)
 {
-    uint32_t longest = 0;
     for (enum stream_end end = 0; end < END_COUNT; end++) {
-        uint32_t ms = pcie_completion_timeout_ms(&r->function[end].config);
-        longest = ms > longest ? ms : longest;
+        struct pcie_link link = pcie_read_link(&r->function[end].config);
+        uint32_t ms = link.completion_timeout_ms < DRAIN_MAX_MS ? link.completion_timeout_ms : DRAIN_MAX_MS;
+        r->drain_ms = ms > r->drain_ms ? ms : r->drain_ms;
+        if (end == END_ENDPOINT)
+            job->bytes_per_second = refresh_link_rate(link.status);
     }
-    return longest < DRAIN_MAX_MS ? longest : DRAIN_MAX_MS;
 }
 
 /* In slices, because whoever cancels does not wait for it. */
@@ -198,10 +199,8 @@ static enum ide_err run_setup(const struct registers_context *context, struct jo
     enum ide_err err = open_all(r, context->sysfs, job);
     if (err == IDE_OK)
         err = set_up_pair(context, r, job);
-    if (err == IDE_OK) {
-        r->drain_ms = drain_time(r);
-        job->bytes_per_second = refresh_link_rate(pcie_link_status(&r->function[END_ENDPOINT].config));
-    }
+    if (err == IDE_OK)
+        read_links(r, job);
     if (err != IDE_OK) {
         enum ide_err undone = ide_stream_release(&r->pair.root_port, &later);
         enum ide_err path = release_path(context, r, job, &device, &later);

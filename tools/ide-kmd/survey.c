@@ -45,11 +45,14 @@ static void read_kernel_streams(struct survey *survey)
 enum ide_err survey_refresh(struct survey *survey, struct failure *failure)
 {
     struct ide_fault fault;
+    if (survey->is_fresh)
+        return IDE_OK;
     topology_free(&survey->topology);
     survey->topology = (struct topology){0};
     enum ide_err err = topology_read(&survey->topology, &survey->access, &fault);
     if (err == IDE_OK)
         read_kernel_streams(survey);
+    survey->is_fresh = err == IDE_OK;
     return err == IDE_OK ? IDE_OK : failure_fault(failure, STEP, NULL, &fault);
 }
 

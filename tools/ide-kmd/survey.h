@@ -19,6 +19,7 @@
 #define SURVEY_KERNEL_MAX 256u
 
 struct survey {
+    bool is_fresh; /* the topology was read for the requests at hand: survey_refresh() has nothing to do */
     const char *sysfs;
     struct pcie_access access;
     struct topology topology;
