@@ -7,7 +7,7 @@
 
 /* What a handler of one object is given. */
 struct question {
-    const struct ide_km_responder *km;
+    struct ide_km_responder *km;
     uint32_t session_id;
     struct reader payload;
     struct writer *answer;
@@ -17,6 +17,18 @@ struct question {
 static enum ide_err refuse(const struct question *q, const char *step, const char *field)
 {
     return ide_fail(q->fault, IDE_E_FIELD, step, field);
+}
+
+/* Is another session at work with the port? A device that answered would let two sides key one stream. */
+static bool is_held(const struct question *q, uint8_t port_index)
+{
+    uint32_t holder = q->km->holder[port_index];
+    return holder != 0 && holder != q->session_id;
+}
+
+static enum ide_err refuse_held(const struct question *q, const char *step)
+{
+    return ide_fail(q->fault, IDE_E_UNEXPECTED, step, "session");
 }
 
 /* The answer is complete if all of it fitted. */
@@ -33,6 +45,8 @@ static enum ide_err answer_query(struct question *q)
     enum ide_err err = read_done(&q->payload, q->fault, "QUERY");
     if (err != IDE_OK)
         return err;
+    if (is_held(q, port_index))
+        return refuse_held(q, "QUERY");
     struct ide_km_query_resp resp = {0};
     if (!q->km->ops->query(q->km->context, port_index, &resp))
         return refuse(q, "QUERY", "PortIndex");
@@ -50,6 +64,8 @@ static enum ide_err answer_key_prog(struct question *q)
     enum ide_err err = read_done(&q->payload, q->fault, "KEY_PROG");
     if (err != IDE_OK)
         return err;
+    if (is_held(q, head.target.port_index))
+        return refuse_held(q, "KEY_PROG");
     ide_km_read_key(&q->payload, &key);
     if (q->payload.err != IDE_OK)
         head.status = KP_ACK_INCORRECT_LENGTH;
@@ -58,6 +74,8 @@ static enum ide_err answer_key_prog(struct question *q)
     else
         head.status = (uint8_t)q->km->ops->key_prog(q->km->context, q->session_id, &head.target, &key);
     wipe(&key, sizeof(key));
+    if (head.status == KP_ACK_SUCCESS)
+        q->km->holder[head.target.port_index] = q->session_id;
     ide_km_write_head(q->answer, IDE_KM_KP_ACK, &head);
     return done(q, "KP_ACK");
 }
@@ -73,6 +91,8 @@ static enum ide_err answer_go_or_stop(struct question *q, enum ide_km_object obj
         return err;
     if (!ide_km_read_selector(head.selector, &head.target))
         return refuse(q, step, "Key_Sub_Stream");
+    if (is_held(q, head.target.port_index))
+        return refuse_held(q, step);
     bool (*act)(void *, uint32_t, const struct ide_km_target *) =
         object == IDE_KM_K_SET_GO ? q->km->ops->set_go : q->km->ops->set_stop;
     if (!act(q->km->context, q->session_id, &head.target))
@@ -118,10 +138,13 @@ static enum ide_err handle(void *context, struct spdm_responder *r, const struct
 
 static void on_session_end(void *context, struct session *s)
 {
-    const struct ide_km_responder *k = context;
-    /* a handshake has keyed nothing */
-    if (s->state != SESSION_HANDSHAKE)
-        k->ops->session_end(k->context, s->id);
+    struct ide_km_responder *k = context;
+    if (s->state == SESSION_HANDSHAKE)   /* which has keyed nothing */
+        return;
+    k->ops->session_end(k->context, s->id);
+    for (size_t i = 0; i < IDE_KM_PORTS; i++)
+        if (k->holder[i] == s->id)
+            k->holder[i] = 0;
 }
 
 void ide_km_responder_attach(struct ide_km_responder *k, struct session_responder *r)

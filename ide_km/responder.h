@@ -22,9 +22,16 @@ struct ide_km_port_ops {
     void (*session_end)(void *context, uint32_t session_id);
 };
 
+#define IDE_KM_PORTS 256u
+
 struct ide_km_responder {
     const struct ide_km_port_ops *ops;
     void *context;
+    /*
+     * Which session has programmed a key of a port: until it ends no other has IDE_KM with that port, not even QUERY
+     * (TDISP, PCIe 6.x §11.3.8: all keys come from one session). 0: none.
+     */
+    uint32_t holder[IDE_KM_PORTS];
     struct spdm_vendor vendor;   /* set by ide_km_responder_attach() */
 };
 

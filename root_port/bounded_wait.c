@@ -8,6 +8,7 @@
 #define PAUSE_SHARE    8u /* of the time waited so far */
 #define PAUSE_LEAST_US 10u
 #define PAUSE_MOST_US  1000u
+#define USUAL_LEAST_US 60u
 
 static uint64_t system_now_us(void *context)
 {
@@ -48,6 +49,22 @@ void wait_pace(struct bounded_wait *wait)
 {
     wait->pace_us = wait->ops->now_us(wait->ops->context);
     wait->looks = 0;
+}
+
+void wait_expect(struct bounded_wait *wait, uint32_t usual_us)
+{
+    uint32_t most = usual_us / 4 * 3;
+    wait_pace(wait);
+    if (usual_us < USUAL_LEAST_US || wait->pace_us + most >= wait->deadline_us)
+        return;
+    wait->ops->sleep_us(wait->ops->context, most);
+    wait->looks = LOOKS_AT_ONCE - 1;
+}
+
+uint32_t wait_took(const struct bounded_wait *wait)
+{
+    uint64_t took = wait->ops->now_us(wait->ops->context) - wait->pace_us;
+    return took < WAIT_USUAL_MOST_US ? (uint32_t)took : WAIT_USUAL_MOST_US;
 }
 
 static enum ide_err check_at(const struct bounded_wait *wait, uint64_t now)

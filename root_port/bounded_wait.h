@@ -48,6 +48,18 @@ struct bounded_wait wait_start_always(const struct wait_ops *ops, uint32_t timeo
 void wait_pace(struct bounded_wait *wait);
 
 /*
+ * The same, where what is waited for has usually taken that long: passes most of it before the first look, so that
+ * who is looked at is not kept from its work, and then looks less at once. Nothing of it for a usual time that a
+ * pause is too coarse for.
+ */
+void wait_expect(struct bounded_wait *wait, uint32_t usual_us);
+
+/* After the look that found it: how long it has taken since wait_pace() or wait_expect(), at most WAIT_USUAL_MOST_US.
+ */
+uint32_t wait_took(const struct bounded_wait *wait);
+#define WAIT_USUAL_MOST_US 10000u
+
+/*
  * After a look that found nothing: pauses and says IDE_OK to look again, or IDE_E_TIMEOUT, or
  * IDE_E_CANCELLED. A look follows every pause, so being put aside by the scheduler is not taken for a device
  * that is late.

@@ -23,8 +23,9 @@
 #define CXL_LOCATOR_BLOCKS 0x0cu
 #define CXL_LOCATOR_BIR    0x00000007u
 #define CXL_LOCATOR_BLOCK  0x0000ff00u
-#define CXL_LOCATOR_OFFSET 0xffff0000u /* bits 31:16 of the offset, at their place; the next dword is 63:32  \
-                                        */
+#define CXL_LOCATOR_OFFSET                                                                                   \
+    0xffff0000u /* bits 31:16 of the offset, at their place; the next dword is 63:32                         \
+                 */
 #define CXL_LOCATOR_COMPONENT 1u
 
 /* In the component registers. */

@@ -119,15 +119,17 @@ static enum ide_err send_object(struct transfer *t, const uint8_t *request, size
 static enum ide_err wait_ready(struct transfer *t)
 {
     t->step = STEP_RECEIVE;
-    wait_pace(&t->wait); /* from GO: what sending took says nothing about the device */
+    wait_expect(&t->wait, t->mailbox->usual_us); /* from GO: what sending took says nothing about the device */
     for (;;) {
         uint32_t status = get(t->mailbox, PCIE_DOE_STATUS);
         if (status == PCIE_ALL_ONES)
             return give_up(t, IDE_E_IO, "DOE Status");
         if (status & PCIE_DOE_STATUS_ERROR)
             return give_up(t, IDE_E_DOE_ERROR, "DOE Error");
-        if (status & PCIE_DOE_STATUS_READY)
+        if (status & PCIE_DOE_STATUS_READY) {
+            t->mailbox->usual_us = wait_took(&t->wait);
             return IDE_OK;
+        }
         enum ide_err err = wait_pause(&t->wait);
         if (err != IDE_OK)
             return give_up(t, err, "Data Object Ready");

@@ -28,6 +28,7 @@ struct doe_mailbox {
     struct pcie_config config;
     const struct wait_ops *wait; /* borrowed */
     uint16_t offset;             /* of the DOE extended capability */
+    uint32_t usual_us;           /* what the last answer took: wait_expect() */
     bool dead;                   /* an abort failed: nothing is sent any more until it is opened again */
 };
 

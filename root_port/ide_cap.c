@@ -106,6 +106,7 @@ enum ide_err ide_block_read(const struct ide_port *port, struct ide_block block,
     if (control == PCIE_ALL_ONES || status == PCIE_ALL_ONES)
         return ide_fail(fault, IDE_E_IO, STEP, "IDE Stream Status");
     *state = (struct ide_block_state){.use = block_use(port, block, control),
+                                      .control = control,
                                       .stream_id = (uint8_t)field_get(PCIE_IDE_STREAM_CTL_ID, control),
                                       .state = (uint8_t)field_get(PCIE_IDE_STREAM_STS_STATE, status),
                                       .fail_received = status & PCIE_IDE_STREAM_STS_FAIL};
@@ -140,17 +141,35 @@ enum ide_err ide_block_find(const struct ide_port *port, uint8_t stream_id, stru
     return ide_fail(fault, IDE_E_NO_STREAM, STEP, "Stream ID");
 }
 
+static bool is_kept(const struct ide_port *port, struct ide_block block)
+{
+    return block.kind == IDE_SELECTIVE && (port->kept[block.index / 8] >> block.index % 8 & 1);
+}
+
+static bool has_room(const struct ide_port *port, struct ide_block block)
+{
+    return block.kind == IDE_LINK || port->cap.address_blocks[block.index] >= port->windows;
+}
+
 static enum ide_err find_idle(const struct ide_port *port, enum ide_kind kind, struct ide_block *block,
                               struct ide_fault *fault)
 {
+    bool found = false;
     for (unsigned i = 0; i < ide_block_count(&port->cap, kind); i++) {
-        *block = (struct ide_block){.kind = kind, .index = (uint8_t)i};
-        uint32_t control = read_control(port, *block);
+        struct ide_block at = {.kind = kind, .index = (uint8_t)i};
+        uint32_t control = read_control(port, at);
         if (control == PCIE_ALL_ONES)
             return ide_fail(fault, IDE_E_IO, STEP, "IDE Stream Control");
-        if (block_use(port, *block, control) == IDE_USE_IDLE)
+        if (block_use(port, at, control) != IDE_USE_IDLE || is_kept(port, at) ||
+            (found && !has_room(port, at)))
+            continue;
+        *block = at;
+        found = true;
+        if (has_room(port, at))
             return IDE_OK;
     }
+    if (found)
+        return IDE_OK;
     return ide_fail(fault, IDE_E_RESOURCES, STEP, kind == IDE_LINK ? "link blocks" : "selective blocks");
 }
 

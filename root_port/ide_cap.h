@@ -35,6 +35,8 @@ struct ide_port {
     struct pcie_bdf bdf;
     struct pcie_config config;
     struct ide_cap cap;
+    uint8_t kept[IDE_SELECTIVE_MAX / 8]; /* selective blocks that are not to be claimed, a bit each; the caller's */
+    uint8_t windows; /* address associations that a block had better have to be claimed; the caller's */
 };
 
 /*
@@ -75,6 +77,7 @@ enum ide_use {
 struct ide_block_state {
     enum ide_use use;
     uint8_t stream_id;
+    uint32_t control;   /* as it was read: ide_features_of() */
     uint8_t state;      /* PCIE_IDE_STATE_INSECURE, PCIE_IDE_STATE_SECURE, or a reserved value */
     bool fail_received; /* an IDE fail message was received */
 };
@@ -91,7 +94,8 @@ enum ide_err ide_block_find(const struct ide_port *port, uint8_t stream_id, stru
                             struct ide_fault *fault) MUST_USE;
 
 /*
- * The first idle block of the kind, for a new stream. Writes nothing.
+ * The first idle block of the kind that is not kept, for a new stream: one with as many address associations as
+ * port->windows says, if there is one. Writes nothing.
  * Errors: IDE_E_STREAM_RANGE for Stream ID 255; IDE_E_CAPABILITY if the port has no block of the kind;
  * IDE_E_STREAM_USED if a block carries the Stream ID already; IDE_E_RESOURCES if no block is idle; IDE_E_IO.
  */

@@ -21,47 +21,69 @@ static enum ide_err first_broken(const struct rule *rules, unsigned count, struc
     return IDE_OK;
 }
 
-static enum ide_err check_common(const struct ide_stream_settings *s, const struct ide_cap *cap,
+static enum ide_err check_common(const struct ide_features *f, const struct ide_cap *cap,
                                  struct ide_fault *fault)
 {
-    bool aggregates = s->npr || s->pr || s->cpl;
+    bool aggregates = f->npr || f->pr || f->cpl;
     const struct rule rules[] = {
-        {s->stream_id == IDE_STREAM_ID_IDLE, IDE_E_STREAM_RANGE, "Stream ID"},
-        {s->block.index >= ide_block_count(cap, s->block.kind), IDE_E_ARGUMENT, "block"},
-        {s->traffic_class > 7, IDE_E_ARGUMENT, "TC"},
-        {s->npr > IDE_AGGREGATION_8, IDE_E_ARGUMENT, "Tx Aggregation Mode NPR"},
-        {s->pr > IDE_AGGREGATION_8, IDE_E_ARGUMENT, "Tx Aggregation Mode PR"},
-        {s->cpl > IDE_AGGREGATION_8, IDE_E_ARGUMENT, "Tx Aggregation Mode CPL"},
-        {s->partial_header > IDE_HEADER_41_2, IDE_E_ARGUMENT, "Partial Header Encryption Mode"},
-        {s->algorithm != cap->algorithm, IDE_E_CAPABILITY, "Supported Algorithms"},
+        {f->traffic_class > 7, IDE_E_ARGUMENT, "TC"},
+        {f->npr > IDE_AGGREGATION_8, IDE_E_ARGUMENT, "Tx Aggregation Mode NPR"},
+        {f->pr > IDE_AGGREGATION_8, IDE_E_ARGUMENT, "Tx Aggregation Mode PR"},
+        {f->cpl > IDE_AGGREGATION_8, IDE_E_ARGUMENT, "Tx Aggregation Mode CPL"},
+        {f->partial_header > IDE_HEADER_41_2, IDE_E_ARGUMENT, "Partial Header Encryption Mode"},
+        {f->algorithm != cap->algorithm, IDE_E_CAPABILITY, "Supported Algorithms"},
         {aggregates && !cap->aggregation, IDE_E_CAPABILITY, "Aggregation Supported"},
-        {s->pcrc && !cap->pcrc, IDE_E_CAPABILITY, "PCRC Supported"},
-        {s->partial_header && !cap->partial_header, IDE_E_CAPABILITY, "Partial Header Encryption Supported"},
+        {f->pcrc && !cap->pcrc, IDE_E_CAPABILITY, "PCRC Supported"},
+        {f->partial_header && !cap->partial_header, IDE_E_CAPABILITY, "Partial Header Encryption Supported"},
     };
     return first_broken(rules, sizeof rules / sizeof *rules, fault);
 }
 
-static enum ide_err check_link(const struct ide_stream_settings *s, struct ide_fault *fault)
+static enum ide_err check_link(const struct ide_features *f, struct ide_fault *fault)
 {
     const struct rule rules[] = {
-        {s->config_requests, IDE_E_ARGUMENT, "Selective IDE for Configuration Requests Enable"},
-        {s->default_stream, IDE_E_ARGUMENT, "Default Stream"},
-        {s->tee_limited, IDE_E_ARGUMENT, "TEE-Limited Stream"},
-        {s->rid_first || s->rid_last || s->segment, IDE_E_ARGUMENT, "RID Association"},
-        {s->window_count > 0, IDE_E_ARGUMENT, "Address Association"},
+        {f->config_requests, IDE_E_ARGUMENT, "Selective IDE for Configuration Requests Enable"},
+        {f->default_stream, IDE_E_ARGUMENT, "Default Stream"},
+        {f->tee_limited, IDE_E_ARGUMENT, "TEE-Limited Stream"},
     };
     return first_broken(rules, sizeof rules / sizeof *rules, fault);
 }
 
-static enum ide_err check_selective(const struct ide_stream_settings *s, const struct ide_cap *cap,
+static enum ide_err check_selective(const struct ide_features *f, const struct ide_cap *cap,
                                     struct ide_fault *fault)
 {
     const struct rule rules[] = {
-        {s->config_requests && !cap->config_requests, IDE_E_CAPABILITY,
+        {f->config_requests && !cap->config_requests, IDE_E_CAPABILITY,
          "Selective IDE for Configuration Requests Supported"},
-        {s->tee_limited && !cap->tee_limited, IDE_E_CAPABILITY, "TEE-Limited Stream Supported"},
+        {f->tee_limited && !cap->tee_limited, IDE_E_CAPABILITY, "TEE-Limited Stream Supported"},
+    };
+    return first_broken(rules, sizeof rules / sizeof *rules, fault);
+}
+
+enum ide_err ide_features_check(const struct ide_features *features, enum ide_kind kind,
+                                const struct ide_cap *cap, struct ide_fault *fault)
+{
+    if (ide_block_count(cap, kind) == 0)
+        return ide_fail(fault, IDE_E_CAPABILITY, STEP,
+                        kind == IDE_LINK ? "Link IDE Stream Supported" : "Selective IDE Streams Supported");
+    enum ide_err err = check_common(features, cap, fault);
+    if (err != IDE_OK)
+        return err;
+    return kind == IDE_LINK ? check_link(features, fault) : check_selective(features, cap, fault);
+}
+
+/* What the block itself has no place for. */
+static enum ide_err check_place(const struct ide_stream_settings *s, const struct ide_cap *cap,
+                                struct ide_fault *fault)
+{
+    bool link = s->block.kind == IDE_LINK;
+    const struct rule rules[] = {
+        {s->stream_id == IDE_STREAM_ID_IDLE, IDE_E_STREAM_RANGE, "Stream ID"},
+        {s->block.index >= ide_block_count(cap, s->block.kind), IDE_E_ARGUMENT, "block"},
+        {link && (s->rid_first || s->rid_last || s->segment), IDE_E_ARGUMENT, "RID Association"},
+        {link && s->window_count > 0, IDE_E_ARGUMENT, "Address Association"},
         {s->rid_first > s->rid_last, IDE_E_ARGUMENT, "RID Limit"},
-        {s->window_count > cap->address_blocks[s->block.index], IDE_E_CAPABILITY,
+        {!link && s->window_count > cap->address_blocks[s->block.index], IDE_E_CAPABILITY,
          "Number of Address Association Register Blocks"},
     };
     return first_broken(rules, sizeof rules / sizeof *rules, fault);
@@ -69,17 +91,35 @@ static enum ide_err check_selective(const struct ide_stream_settings *s, const s
 
 static uint32_t control_of(const struct ide_stream_settings *s)
 {
-    return field_put(PCIE_IDE_STREAM_CTL_TX_AGGR_NPR, s->npr) |
-           field_put(PCIE_IDE_STREAM_CTL_TX_AGGR_PR, s->pr) |
-           field_put(PCIE_IDE_STREAM_CTL_TX_AGGR_CPL, s->cpl) |
-           field_put(PCIE_IDE_STREAM_CTL_PCRC_EN, s->pcrc) |
-           field_put(PCIE_IDE_SEL_CTL_CFG_EN, s->config_requests) |
-           field_put(PCIE_IDE_STREAM_CTL_PART_ENC, s->partial_header) |
-           field_put(PCIE_IDE_STREAM_CTL_ALG, s->algorithm) |
-           field_put(PCIE_IDE_STREAM_CTL_TC, s->traffic_class) |
-           field_put(PCIE_IDE_SEL_CTL_DEFAULT, s->default_stream) |
-           field_put(PCIE_IDE_SEL_CTL_TEE_LIMITED, s->tee_limited) |
+    const struct ide_features *f = &s->features;
+    return field_put(PCIE_IDE_STREAM_CTL_TX_AGGR_NPR, f->npr) |
+           field_put(PCIE_IDE_STREAM_CTL_TX_AGGR_PR, f->pr) |
+           field_put(PCIE_IDE_STREAM_CTL_TX_AGGR_CPL, f->cpl) |
+           field_put(PCIE_IDE_STREAM_CTL_PCRC_EN, f->pcrc) |
+           field_put(PCIE_IDE_SEL_CTL_CFG_EN, f->config_requests) |
+           field_put(PCIE_IDE_STREAM_CTL_PART_ENC, f->partial_header) |
+           field_put(PCIE_IDE_STREAM_CTL_ALG, f->algorithm) |
+           field_put(PCIE_IDE_STREAM_CTL_TC, f->traffic_class) |
+           field_put(PCIE_IDE_SEL_CTL_DEFAULT, f->default_stream) |
+           field_put(PCIE_IDE_SEL_CTL_TEE_LIMITED, f->tee_limited) |
            field_put(PCIE_IDE_STREAM_CTL_ID, s->stream_id);
+}
+
+struct ide_features ide_features_of(uint32_t control, enum ide_kind kind)
+{
+    bool selective = kind == IDE_SELECTIVE;
+    return (struct ide_features){
+        .traffic_class = (uint8_t)field_get(PCIE_IDE_STREAM_CTL_TC, control),
+        .algorithm = (uint8_t)field_get(PCIE_IDE_STREAM_CTL_ALG, control),
+        .npr = (enum ide_aggregation)field_get(PCIE_IDE_STREAM_CTL_TX_AGGR_NPR, control),
+        .pr = (enum ide_aggregation)field_get(PCIE_IDE_STREAM_CTL_TX_AGGR_PR, control),
+        .cpl = (enum ide_aggregation)field_get(PCIE_IDE_STREAM_CTL_TX_AGGR_CPL, control),
+        .partial_header = (enum ide_partial_header)field_get(PCIE_IDE_STREAM_CTL_PART_ENC, control),
+        .pcrc = control & PCIE_IDE_STREAM_CTL_PCRC_EN,
+        .config_requests = selective && (control & PCIE_IDE_SEL_CTL_CFG_EN),
+        .default_stream = selective && (control & PCIE_IDE_SEL_CTL_DEFAULT),
+        .tee_limited = selective && (control & PCIE_IDE_SEL_CTL_TEE_LIMITED),
+    };
 }
 
 /* Bits 31:20 of base and limit share the first register; bits 63:32 have one each (PCIe 6.x §7.9.26.5.6). */
@@ -101,10 +141,9 @@ enum ide_err ide_stream_image(const struct ide_stream_settings *settings, const 
                               struct ide_stream_regs *regs, struct ide_fault *fault)
 {
     struct ide_stream_regs image = {.control = control_of(settings)};
-    enum ide_err err = check_common(settings, cap, fault);
+    enum ide_err err = check_place(settings, cap, fault);
     if (err == IDE_OK)
-        err = settings->block.kind == IDE_LINK ? check_link(settings, fault)
-                                               : check_selective(settings, cap, fault);
+        err = ide_features_check(&settings->features, settings->block.kind, cap, fault);
     if (err == IDE_OK && settings->block.kind == IDE_SELECTIVE) {
         image.rid_1 = field_put(PCIE_IDE_SEL_RID_1_LIMIT, settings->rid_last);
         image.rid_2 = PCIE_IDE_SEL_RID_2_VALID | field_put(PCIE_IDE_SEL_RID_2_BASE, settings->rid_first) |
@@ -145,11 +184,25 @@ void ide_stream_associate(const struct ide_port *root_port, const struct ide_por
 {
     struct pcie_window memory, prefetchable;
     unsigned room = root_port->cap.address_blocks[root_settings->block.index];
+    uint16_t last = root_settings->rid_last;
     pcie_bridge_windows(above, &memory, &prefetchable);
     set_partner(root_settings, root_port, endpoint);
+    if (root_settings->rid_last < last)
+        root_settings->rid_last = last;
     root_settings->window_count = root_settings->windows_left_out = 0;
     add_window(root_settings, &memory, room);
     add_window(root_settings, &prefetchable, room);
     set_partner(endpoint_settings, endpoint, root_port);
     endpoint_settings->window_count = endpoint_settings->windows_left_out = 0;
+}
+
+void ide_stream_join_windows(struct ide_stream_settings *root_settings, const struct pcie_config *above)
+{
+    struct pcie_window memory, prefetchable;
+    pcie_bridge_windows(above, &memory, &prefetchable);
+    root_settings->windows[0] =
+        (struct pcie_window){.base = memory.base < prefetchable.base ? memory.base : prefetchable.base,
+                             .limit = memory.limit > prefetchable.limit ? memory.limit : prefetchable.limit};
+    root_settings->window_count = 1;
+    root_settings->windows_left_out = 0;
 }

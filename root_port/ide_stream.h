@@ -31,9 +31,8 @@ enum ide_partial_header {
     IDE_HEADER_41_2
 };
 
-struct ide_stream_settings {
-    struct ide_block block;
-    uint8_t stream_id;                 /* 0 to 254 */
+/* What a stream does, as both ends' control registers say it. All zero is the plainest. */
+struct ide_features {
     uint8_t traffic_class;             /* 0 to 7 */
     uint8_t algorithm;                 /* PCIE_IDE_ALG_AES_GCM_256 */
     enum ide_aggregation npr, pr, cpl; /* transmitted non-posted requests, posted requests, completions */
@@ -42,8 +41,27 @@ struct ide_stream_settings {
 
     /* the rest is for selective streams; in a link stream all of it must be 0 */
     bool config_requests;
-    bool default_stream; /* what no other stream's association covers goes here */
+    bool default_stream; /* what no other stream's association covers goes here; an endpoint's */
     bool tee_limited;
+};
+
+/* What a control register of a block of that kind says. */
+struct ide_features ide_features_of(uint32_t control, enum ide_kind kind);
+
+/*
+ * Whether a port with this capability can do it, before any block is chosen. Errors, each with the field:
+ * IDE_E_CAPABILITY for what the port cannot do, streams of that kind among it; IDE_E_ARGUMENT for a value out
+ * of range or a selective setting in a link stream.
+ */
+enum ide_err ide_features_check(const struct ide_features *features, enum ide_kind kind,
+                                const struct ide_cap *cap, struct ide_fault *fault) MUST_USE;
+
+struct ide_stream_settings {
+    struct ide_block block;
+    uint8_t stream_id; /* 0 to 254 */
+    struct ide_features features;
+
+    /* the rest is for selective streams; in a link stream all of it must be 0 */
     uint16_t rid_first, rid_last; /* requester IDs of the other end */
     uint8_t segment;              /* of these; 0 outside Flit Mode */
     uint8_t window_count;         /* address association */
@@ -62,14 +80,21 @@ struct ide_stream_regs {
 
 /*
  * Fills in whom a selective stream between the two ports is for; block must be set in both settings.
- * The root port gets the endpoint's requester IDs, through its last virtual function, and the memory windows
+ * The root port gets the endpoint's requester IDs, through its last virtual function or root_settings->rid_last if
+ * that is greater: the last function that has no IDE capability of its own; and the memory windows
  * of above, the port right above the endpoint (which is the root port if there is no switch), memory first,
  * as far as the block has room. The endpoint gets the root port's requester ID; a single stream then covers
- * all its requests only if default_stream is set too, which is the caller's choice.
+ * all its requests only if its default_stream is set too, which is the caller's choice.
  */
 void ide_stream_associate(const struct ide_port *root_port, const struct ide_port *endpoint,
                           const struct pcie_config *above, struct ide_stream_settings *root_settings,
                           struct ide_stream_settings *endpoint_settings);
+
+/*
+ * One window over all of above's, for a block that has room for one only. Right where nothing else is addressed
+ * through the root port, because what is in between then goes nowhere.
+ */
+void ide_stream_join_windows(struct ide_stream_settings *root_settings, const struct pcie_config *above);
 
 /*
  * What to write for these settings at a port with this capability. Touches no device.
@@ -123,12 +148,14 @@ enum ide_err ide_stream_status(const struct ide_stream *stream, struct ide_block
 /* Clears "IDE fail message received". IDE_E_IO. */
 enum ide_err ide_stream_clear_fail(const struct ide_stream *stream, struct ide_fault *fault) MUST_USE;
 
-/* The last one is the key unit of the root port: an error of its own says that both ports did as they were told. */
+/* The last one is the key unit of the root port: an error of its own says that both ports did as they were
+ * told. */
 enum ide_end { IDE_END_NONE, IDE_END_ROOT_PORT, IDE_END_ENDPOINT, IDE_END_KEY_UNIT };
 
 /* What holds the root port's keys and has an enable bit of its own. */
 struct ide_key_unit {
-    enum ide_err (*enable)(void *context, uint8_t stream_id, bool on, struct ide_fault *fault); /* may be NULL */
+    enum ide_err (*enable)(void *context, uint8_t stream_id, bool on,
+                           struct ide_fault *fault); /* may be NULL */
     void *context;
 };
 
@@ -137,20 +164,20 @@ struct ide_pair {
     struct ide_stream root_port, endpoint;
     struct ide_key_unit key_unit; /* set by the caller before any function below */
     bool key_unit_on;             /* what is to be undone */
-    enum ide_end failed; /* set by each function below: the end that its error is about */
+    enum ide_end failed;          /* set by each function below: the end that its error is about */
 };
 
 /*
- * Enables the endpoint, then the key unit, then the root port. On failure all are disabled. IDE_E_STATE, IDE_E_IO,
- * and the key unit's.
+ * Enables the endpoint, then the key unit, then the root port. On failure all are disabled. IDE_E_STATE,
+ * IDE_E_IO, and the key unit's.
  */
 enum ide_err ide_pair_enable(struct ide_pair *pair, struct ide_fault *fault) MUST_USE;
 
 /*
- * Disables the root port, the key unit, then the endpoint, with no access to the endpoint in between: once one
- * end is off, a configuration request to the endpoint may never be answered and hang the host. Then reads back
- * that both are off, the endpoint only once the root port is. All are tried even after a failure. IDE_E_IO;
- * IDE_E_REGISTER if one stays enabled; the key unit's errors only if both ports are off.
+ * Disables the root port, the key unit, then the endpoint, with no access to the endpoint in between: once
+ * one end is off, a configuration request to the endpoint may never be answered and hang the host. Then reads
+ * back that both are off, the endpoint only once the root port is. All are tried even after a failure.
+ * IDE_E_IO; IDE_E_REGISTER if one stays enabled; the key unit's errors only if both ports are off.
  */
 enum ide_err ide_pair_disable(struct ide_pair *pair, struct ide_fault *fault) MUST_USE;
 

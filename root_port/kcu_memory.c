@@ -66,13 +66,20 @@ static bool map(struct kcu_memory *m, uint32_t size)
     return true;
 }
 
+enum ide_err kcu_memory_open_size(struct kcu_memory *memory, const char *path, uint64_t base, uint32_t size,
+                                  const char *step, struct ide_fault *fault)
+{
+    *memory = (struct kcu_memory){.fd = open(path, O_RDWR | O_SYNC | O_CLOEXEC), .base = base};
+    return memory->fd >= 0 && map(memory, size) ? IDE_OK : ide_fail(fault, IDE_E_ACCESS, step, "memory");
+}
+
 enum ide_err kcu_memory_open(struct kcu_memory *memory, const char *path, uint64_t base,
                              struct ide_fault *fault)
 {
     uint32_t capability;
-    *memory = (struct kcu_memory){.fd = open(path, O_RDWR | O_SYNC | O_CLOEXEC), .base = base};
-    if (memory->fd < 0 || !map(memory, 4))
-        return ide_fail(fault, IDE_E_ACCESS, STEP, "memory");
+    enum ide_err err = kcu_memory_open_size(memory, path, base, 4, STEP, fault);
+    if (err != IDE_OK)
+        return err;
     if (!read32(memory, KCU_CAP, &capability) || capability == PCIE_ALL_ONES)
         return ide_fail(fault, IDE_E_IO, STEP, "Stream Capability");
     if (!map(memory, kcu_size(capability)))

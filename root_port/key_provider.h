@@ -22,6 +22,8 @@ struct key_provider_status {
     uint32_t session;          /* differs each time the provider was opened; 0 if it is not open */
     uint64_t records;          /* that one direction of the session has carried under its key, at most */
     struct spdm_params params; /* what was negotiated; version is 0 if the provider needs no SPDM */
+    bool psk, public_key;      /* how the session began: not by a certificate, but by a key that was given */
+    bool mutual, in_the_clear; /* the port knows who we are; the handshake was not in records */
     uint16_t secured_version;  /* of its records: 0x1100 is 1.1; 0 without a session */
 };
 

@@ -158,8 +158,9 @@ enum ide_err pcie_function_open(struct pcie_function *function, struct pcie_acce
         return ide_fail(fault, IDE_E_ACCESS, STEP, "Vendor ID");
     if (id == PCIE_ALL_ONES)
         return ide_fail(fault, IDE_E_NO_DEVICE, STEP, "Vendor ID");
-    if (!libpci_read(function->dev, PCIE_STD_HEADER_SIZE, 4, &beyond_header))
+    if (!access->reads_all && !libpci_read(function->dev, PCIE_STD_HEADER_SIZE, 4, &beyond_header))
         return ide_fail(fault, IDE_E_ACCESS, STEP, "capabilities");
+    access->reads_all = true; /* who may read one function's may read all */
     return IDE_OK;
 }
 

@@ -8,6 +8,7 @@
 #ifndef ROOT_PORT_PCIE_ACCESS_H
 #define ROOT_PORT_PCIE_ACCESS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "root_port/pcie_bdf.h"
@@ -20,6 +21,7 @@ struct pci_dev;
 
 struct pcie_access {
     struct pci_access *pci;                 /* owned */
+    bool reads_all;                         /* beyond the header, too, as was tried with some function */
     char devices[PCIE_SYSFS_PATH_MAX + 16]; /* the directory that holds one directory for each function */
 };
 

@@ -98,19 +98,38 @@ uint16_t pcie_find_cap(const struct pcie_config *config, uint8_t id)
     return 0;
 }
 
+/* The header of the next extended capability, from offset on; 0 at the end. */
+static uint32_t ext_cap_header(const struct pcie_config *config, struct visited *visited, unsigned offset)
+{
+    if (offset < PCIE_EXT_CAP_FIRST || !enter(visited, offset))
+        return 0;
+    uint32_t header = pcie_read32(config, offset);
+    return header == PCIE_ALL_ONES ? 0 : header;
+}
+
+static unsigned ext_cap_next(uint32_t header)
+{
+    return field_get(PCIE_EXT_CAP_NEXT, header) & ~3u;
+}
+
 uint16_t pcie_find_ext_cap(const struct pcie_config *config, uint16_t id, unsigned nth)
 {
     struct visited visited = {{0}};
     unsigned offset = PCIE_EXT_CAP_FIRST;
-    while (offset >= PCIE_EXT_CAP_FIRST && enter(&visited, offset)) {
-        uint32_t header = pcie_read32(config, offset);
-        if (header == 0 || header == PCIE_ALL_ONES)
-            return 0;
+    for (uint32_t header; (header = ext_cap_header(config, &visited, offset)) != 0; offset = ext_cap_next(header))
         if (field_get(PCIE_EXT_CAP_ID, header) == id && nth-- == 0)
             return (uint16_t)offset;
-        offset = field_get(PCIE_EXT_CAP_NEXT, header) & ~3u;
-    }
     return 0;
+}
+
+unsigned pcie_list_ext_caps(const struct pcie_config *config, struct pcie_ext_cap list[static PCIE_EXT_CAPS_MAX])
+{
+    struct visited visited = {{0}};
+    unsigned offset = PCIE_EXT_CAP_FIRST, count = 0;
+    for (uint32_t header; (header = ext_cap_header(config, &visited, offset)) != 0; offset = ext_cap_next(header))
+        if (count < PCIE_EXT_CAPS_MAX)
+            list[count++] = (struct pcie_ext_cap){(uint16_t)field_get(PCIE_EXT_CAP_ID, header), (uint16_t)offset};
+    return count;
 }
 
 /* A bridge has no subsystem ids in its header: a capability carries them (PCI-to-PCI bridge 1.2 §3.2.5). */
@@ -187,19 +206,17 @@ bool pcie_flit_mode(const struct pcie_config *config)
     return status != (uint16_t)PCIE_ALL_ONES && (status & PCIE_EXP_LNKSTA2_FLIT);
 }
 
-uint16_t pcie_link_status(const struct pcie_config *config)
+struct pcie_link pcie_read_link(const struct pcie_config *config)
 {
+    static const uint32_t upper[] = {[0x0] = 50,  [0x1] = 1,    [0x2] = 10,    [0x5] = 55,   [0x6] = 210,
+                                     [0x9] = 900, [0xa] = 3500, [0xd] = 13000, [0xe] = 64000};
     uint16_t cap = pcie_find_cap(config, PCIE_CAP_ID_EXP);
-    return cap ? pcie_read16(config, cap + PCIE_EXP_LNKSTA) : 0;
-}
-
-uint32_t pcie_completion_timeout_ms(const struct pcie_config *config)
-{
-    static const uint32_t upper[] = {
-        [0x0] = 50, [0x1] = 1, [0x2] = 10, [0x5] = 55, [0x6] = 210, [0x9] = 900, [0xa] = 3500, [0xd] = 13000, [0xe] = 64000};
-    uint16_t cap = pcie_find_cap(config, PCIE_CAP_ID_EXP);
-    uint32_t value = cap ? field_get(PCIE_EXP_DEVCTL2_CTO, pcie_read16(config, cap + PCIE_EXP_DEVCTL2)) : 0;
-    return value < sizeof upper / sizeof *upper && upper[value] ? upper[value] : upper[0];
+    if (cap == 0)
+        return (struct pcie_link){.completion_timeout_ms = upper[0]};
+    uint32_t value = field_get(PCIE_EXP_DEVCTL2_CTO, pcie_read16(config, cap + PCIE_EXP_DEVCTL2));
+    bool known = value < sizeof upper / sizeof *upper && upper[value];
+    return (struct pcie_link){.status = pcie_read16(config, cap + PCIE_EXP_LNKSTA),
+                              .completion_timeout_ms = known ? upper[value] : upper[0]};
 }
 
 void pcie_rid_range(const struct pcie_config *config, const struct pcie_bdf *bdf, uint16_t *first,

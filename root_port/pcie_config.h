@@ -57,6 +57,14 @@ struct pcie_ids {
     uint16_t subsystem_vendor, subsystem; /* 0 where a bridge does not tell them */
 };
 
+/* All extended capabilities of a function in one walk, in their order. */
+struct pcie_ext_cap {
+    uint16_t id, offset;
+};
+#define PCIE_EXT_CAPS_MAX 64u
+/* How many there are; what has no room in list is left out. */
+unsigned pcie_list_ext_caps(const struct pcie_config *config, struct pcie_ext_cap list[static PCIE_EXT_CAPS_MAX]);
+
 /* IDE_E_NO_DEVICE if the function reads as all ones. */
 enum ide_err pcie_read_ids(const struct pcie_config *config, struct pcie_ids *ids,
                            struct ide_fault *fault) MUST_USE;
@@ -84,14 +92,13 @@ const char *pcie_port_type_name(enum pcie_port_type type);
 /* Whether the function's link is in Flit Mode (PCIe 6.x §7.5.3.20): only then do TLPs carry a segment. */
 bool pcie_flit_mode(const struct pcie_config *config);
 
-/* Link Status (PCIe 6.x §7.5.3.8): the speed and width of the function's link. 0 if it has none. */
-uint16_t pcie_link_status(const struct pcie_config *config);
-
-/*
- * How long the function waits for a completion at most, in ms, by Device Control 2 (PCIe 6.x §7.5.3.16): 50
- * after a reset. Values without a meaning count as that.
- */
-uint32_t pcie_completion_timeout_ms(const struct pcie_config *config);
+/* What a link means for time: of its function's PCI Express capability. */
+struct pcie_link {
+    uint16_t status;                /* Link Status (PCIe 6.x §7.5.3.8): speed and width; 0 if there is none */
+    uint32_t completion_timeout_ms; /* how long the function waits for a completion at most, by Device Control 2
+                                       (§7.5.3.16): 50 after a reset, and for values without a meaning */
+};
+struct pcie_link pcie_read_link(const struct pcie_config *config);
 
 /*
  * The requester IDs of a function: its own, through its last virtual function if

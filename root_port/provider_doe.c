@@ -2,8 +2,6 @@
 /* The key provider that is the port itself: IDE_KM in the session of its own DOE mailbox. */
 #include "root_port/key_provider.h"
 
-#define PORT_INDEX 0 /* a mailbox of a port's own serves that port alone */
-
 static enum ide_err authenticate(void *context, const struct trust *trust, bool in_use,
                                  struct ide_fault *fault)
 {
@@ -28,13 +26,14 @@ static enum ide_err query(void *context, struct ide_km_query_resp *out, struct i
     enum ide_err err = need_session(port, fault);
     if (err != IDE_OK)
         return err;
-    return spdm_port_settle(port, ide_km_query(&port->session, PORT_INDEX, out), fault);
+    return spdm_port_settle(port, ide_km_query(&port->session, port->km_index, out), fault);
 }
 
-static struct ide_km_target at_own_port(const struct ide_km_target *target)
+/* A port of its own has index 0; the mailbox of a switch or of a device's function 0 may serve others besides. */
+static struct ide_km_target at_port(const struct spdm_port *port, const struct ide_km_target *target)
 {
     struct ide_km_target own = *target;
-    own.port_index = PORT_INDEX;
+    own.port_index = port->km_index;
     return own;
 }
 
@@ -42,7 +41,7 @@ static enum ide_err program_key(void *context, const struct ide_km_target *targe
                                 struct ide_fault *fault)
 {
     struct spdm_port *port = context;
-    struct ide_km_target own = at_own_port(target);
+    struct ide_km_target own = at_port(port, target);
     enum ide_err err = need_session(port, fault);
     if (err != IDE_OK)
         return err;
@@ -74,7 +73,7 @@ static enum ide_err go_or_stop(struct spdm_port *port, const struct ide_km_targe
                                enum ide_err (*act)(struct session *s, const struct ide_km_target *target),
                                struct ide_fault *fault)
 {
-    struct ide_km_target own = at_own_port(target);
+    struct ide_km_target own = at_port(port, target);
     enum ide_err err = need_session(port, fault);
     if (err != IDE_OK)
         return err;
@@ -91,6 +90,18 @@ static enum ide_err stop(void *context, const struct ide_km_target *target, stru
     return go_or_stop(context, target, ide_km_set_stop, fault);
 }
 
+/* What there is to say of a session that is open. */
+static void describe(const struct spdm_port *port, struct key_provider_status *out)
+{
+    const struct spdm_params *p = &port->connection.params;
+    out->psk = port->session.psk;
+    out->public_key = !port->session.psk && port->connection.chain_slot == SPDM_SLOT_PROVISIONED;
+    out->mutual = port->session.mut_auth != 0;
+    out->in_the_clear =
+        !port->session.psk && p->flags_requester & p->flags_responder & SPDM_CAP_HANDSHAKE_CLEAR;
+    out->secured_version = port->session.secured_version;
+}
+
 static void status(void *context, struct key_provider_status *out)
 {
     const struct spdm_port *port = context;
@@ -100,8 +111,9 @@ static void status(void *context, struct key_provider_status *out)
         .session = ready ? port->generation : 0,
         .records = spdm_port_records(port),
         .params = port->connection.params,
-        .secured_version = ready ? port->session.secured_version : 0,
     };
+    if (ready)
+        describe(port, out);
 }
 
 static uint64_t due_ms(void *context)

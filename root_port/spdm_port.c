@@ -59,14 +59,14 @@ enum ide_err spdm_port_open(struct spdm_port *port, const struct pcie_config *co
     memset(port, 0, sizeof *port);
     port->config = *config;
     port->wait = wait;
-    port->settings = settings->spdm;
+    port->settings = *settings;
     if (drbg_open(&port->drbg) != IDE_OK)
         return ide_fail(fault, IDE_E_RANDOM, NULL, NULL);
     port->drbg_open = true;
     struct rng rng = drbg_rng(&port->drbg);
     struct clock clock = {
         .monotonic_ms = monotonic_ms, .unix_seconds = unix_seconds, .sleep_ms = sleep_ms, .context = port};
-    spdm_connection_init(&port->connection, SPDM_REQUESTER, &port->settings, &rng, &clock);
+    spdm_connection_init(&port->connection, SPDM_REQUESTER, &port->settings.spdm, &rng, &clock);
     port->connection.chain = port->chain;
     port->connection.chain_cap = sizeof port->chain;
     port->connection.large.data = port->large;
@@ -89,7 +89,7 @@ static enum ide_err discover(struct spdm_port *port, bool *cma, bool *secured, s
     size_t count = 0;
     *cma = *secured = false;
     enum ide_err err =
-        doe_discover(&port->transport, port->settings.timeout_ms, protocols, PROTOCOLS_MAX, &count, fault);
+        doe_discover(&port->transport, port->settings.spdm.timeout_ms, protocols, PROTOCOLS_MAX, &count, fault);
     if (err == IDE_E_SPACE) /* an answer to discovery is 3 dwords: the mistake is the device's */
         err = fault->err = IDE_E_LONG;
     for (size_t i = 0; err == IDE_OK && i < count && i < PROTOCOLS_MAX; i++) {
@@ -155,10 +155,16 @@ static enum ide_err take_fault(const struct spdm_port *port, enum ide_err err, s
     return err;
 }
 
-/* Whether a connection is there whose peer showed a chain that was good. */
+/* Whether the user gave a key of the port's, so that no chain is needed. */
+static bool has_given_key(const struct spdm_port *port)
+{
+    return port->settings.psk || port->settings.public_key;
+}
+
+/* Whether a connection is there whose peer showed a chain that was good, or needs none. */
 static bool is_acquainted(const struct spdm_port *port)
 {
-    return port->connection.state == SPDM_NEGOTIATED && port->connection.peer_verified;
+    return port->connection.state == SPDM_NEGOTIATED && (port->connection.peer_verified || port->settings.psk);
 }
 
 static enum ide_err verify_again(struct spdm_port *port, const struct trust *own, struct ide_fault *fault)
@@ -184,19 +190,24 @@ static enum ide_err get_acquainted(struct spdm_port *port, const struct trust *o
         err = need_mailbox(port, fault);
     if (err != IDE_OK)
         return err;
+    const struct spdm_port_settings *s = &port->settings;
     err = take_fault(port, spdm_negotiate(&port->connection), fault);
-    return err == IDE_OK ? get_chain(port, own, fault) : err;
+    if (err != IDE_OK || s->psk)
+        return err;
+    if (s->public_key)
+        return take_fault(port, spdm_use_public_key(&port->connection, s->public_key, s->public_key_len), fault);
+    return get_chain(port, own, fault);
 }
 
 enum ide_err spdm_port_authenticate(struct spdm_port *port, const struct trust *trust, bool in_use,
                                     struct ide_fault *fault)
 {
     /* No anchor: said before the device is troubled with anything. */
-    if (trust->anchor_count == 0)
+    if (trust->anchor_count == 0 && !has_given_key(port))
         return ide_fail(fault, IDE_E_NO_TRUST, NULL, NULL);
     struct trust own = own_trust(port, trust);
     if (is_acquainted(port) && (in_use || spdm_port_has_session(port)))
-        return verify_again(port, &own, fault);
+        return has_given_key(port) ? IDE_OK : verify_again(port, &own, fault);
     return get_acquainted(port, &own, fault);
 }
 
@@ -206,7 +217,8 @@ enum ide_err spdm_port_attest(struct spdm_port *port, const struct trust *trust,
     bool known = is_acquainted(port);
     struct trust own = own_trust(port, trust);
     enum ide_err err = spdm_port_authenticate(port, trust, in_use, fault);
-    if (err == IDE_OK && known && (in_use || spdm_port_has_session(port)))
+    bool kept = known && (in_use || spdm_port_has_session(port));
+    if (err == IDE_OK && !port->settings.public_key && (kept || port->settings.psk))
         err = get_chain(port, &own, fault);
     if (err != IDE_OK)
         return err;
@@ -221,7 +233,11 @@ enum ide_err spdm_port_open_session(struct spdm_port *port, struct ide_fault *fa
         return IDE_OK;
     if (!port->secured_cma)
         return ide_fail(fault, IDE_E_NO_DOE, "DOE discovery", "secured CMA");
-    enum ide_err err = session_open(&port->session, &port->connection, &port->transport);
+    struct spdm_connection *c = &port->connection;
+    const struct spdm_port_settings *s = &port->settings;
+    c->own = s->own && c->params.hash ? s->own[c->params.hash->id] : NULL;
+    enum ide_err err = s->psk ? session_open_psk(&port->session, c, &port->transport, s->psk)
+                              : session_open(&port->session, c, &port->transport);
     if (err == IDE_OK)
         port->generation++;
     return take_fault(port, err, fault);
@@ -237,8 +253,8 @@ enum ide_err spdm_port_measure(struct spdm_port *port, const struct spdm_measure
     enum ide_err err = spdm_port_open_session(port, fault);
     if (err != IDE_OK)
         return err;
-    err = session_get_measurements(&port->session, request, record, cap, result);
-    return spdm_port_settle(port, err, fault);
+    /* what cost the session has closed it already: all else leaves the streams that it keyed alone */
+    return take_fault(port, session_get_measurements(&port->session, request, record, cap, result), fault);
 }
 
 enum ide_err spdm_port_get_mel(struct spdm_port *port, bool in_session, uint8_t *mel, size_t cap, size_t *len,
@@ -250,7 +266,7 @@ enum ide_err spdm_port_get_mel(struct spdm_port *port, bool in_session, uint8_t 
     enum ide_err err = spdm_port_open_session(port, fault);
     if (err != IDE_OK)
         return err;
-    return spdm_port_settle(port, session_get_mel(&port->session, mel, cap, len), fault);
+    return take_fault(port, session_get_mel(&port->session, mel, cap, len), fault);
 }
 
 bool spdm_port_has_session(const struct spdm_port *port)

@@ -12,14 +12,21 @@
 #include "root_port/doe_mailbox.h"
 #include "root_port/pcie_bdf.h"
 #include "session/session.h"
+#include "spdm/chain.h"
 #include "spdm/requester.h"
 
 #define SPDM_CHAIN_MAX 65535u   /* the Length field of a certificate chain has 16 bits */
 #define SPDM_MESSAGE_MAX 65536u /* the longest message that comes in chunks */
 
-/* What a port is offered. */
+/* What a port is offered, and what we and it have beforehand. All but the configuration itself is borrowed. */
 struct spdm_port_settings {
-    struct spdm_config spdm; /* copied; its policy is borrowed */
+    struct spdm_config spdm;
+    /* who we are, if the port asks: the slots by the hash that is agreed on (enum hash_id), because the hash
+       of the root is in a chain; NULL: nobody */
+    const struct spdm_slot (*own)[SPDM_SLOT_PLACES];
+    const struct session_psk *psk; /* sessions with this key; NULL: by KEY_EXCHANGE */
+    const uint8_t *public_key;     /* the port's SubjectPublicKeyInfo, instead of a chain; NULL: a chain */
+    size_t public_key_len;
 };
 
 /* Owned by the caller and used by one thread. About 150 KB; holds secrets while a session is open. */
@@ -30,13 +37,14 @@ struct spdm_port {
     struct doe_transport transport;
     bool mailbox_open;
     bool secured_cma; /* the mailbox carries records too */
-    struct spdm_config settings;
+    struct spdm_port_settings settings;
     struct drbg drbg;
     bool drbg_open;
     struct cma_ids ids;
     struct spdm_connection connection;
     struct session session;
     uint32_t generation; /* counts the sessions */
+    uint8_t km_index;    /* the port that IDE_KM is about: a mailbox may serve several; the caller's */
     uint8_t chain[SPDM_CHAIN_MAX];
     uint8_t large[SPDM_MESSAGE_MAX];
 };
@@ -54,7 +62,8 @@ void spdm_port_close(struct spdm_port *port);
 
 /*
  * Learns who the port is: finds its CMA mailbox, negotiates, takes the chain of slot 0 and verifies it. That
- * it holds the key is shown by what follows: a CHALLENGE or a KEY_EXCHANGE. With a session open the mailbox
+ * it holds the key is shown by what follows: a CHALLENGE or a KEY_EXCHANGE. With a public key that was given
+ * there is no chain, with a pre-shared key nothing but the negotiation: the session shows who it is. With a session open the mailbox
  * stays untouched and the chain that was verified then is verified against trust again. trust->ids is not
  * looked at: the ids are the port's. in_use: streams live that an earlier session keyed. A GET_VERSION would
  * end that session at the port (DSP0274 1.2 §10.2) and so those streams; what was agreed is kept then, if

@@ -37,6 +37,17 @@ static void read_buses(struct topology_node *node, const struct pcie_config *con
     node->bridge = node->secondary > node->bdf.bus && node->secondary <= node->subordinate;
 }
 
+static void read_ext_caps(struct topology_node *node, const struct pcie_config *config)
+{
+    struct pcie_ext_cap list[PCIE_EXT_CAPS_MAX];
+    unsigned count = pcie_list_ext_caps(config, list);
+    for (unsigned i = 0; i < count; i++) {
+        if (list[i].id == PCIE_EXT_CAP_ID_IDE && node->ide == 0)
+            node->ide = list[i].offset;
+        node->doe_count += list[i].id == PCIE_EXT_CAP_ID_DOE;
+    }
+}
+
 enum ide_err topology_add(struct topology *topology, const struct pcie_bdf *bdf,
                           const struct pcie_config *config, struct ide_fault *fault)
 {
@@ -46,9 +57,7 @@ enum ide_err topology_add(struct topology *topology, const struct pcie_bdf *bdf,
         return err;
     node.type = pcie_read_port_type(config);
     read_buses(&node, config);
-    node.ide = pcie_find_ext_cap(config, PCIE_EXT_CAP_ID_IDE, 0);
-    while (node.doe_count < UINT8_MAX && pcie_find_ext_cap(config, PCIE_EXT_CAP_ID_DOE, node.doe_count))
-        node.doe_count++;
+    read_ext_caps(&node, config);
 
     struct topology_node *place = new_node(topology);
     if (!place)

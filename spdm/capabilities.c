@@ -203,9 +203,11 @@ enum ide_err spdm_handle_get_capabilities(struct spdm_responder *r, struct spdm_
     struct spdm_params chosen = {.version = read_u8(&first, "SPDMVersion")};
     struct spdm_capabilities in;
     enum ide_err err = check_version(r, chosen.version);
-    if (err == IDE_OK)
+    if (err == IDE_OK) {
+        r->error_version = chosen.version;
         err = spdm_decode(&spdm_msg_get_capabilities, &chosen, request->data, request->len, &in,
                           &request->consumed, &c->fault);
+    }
     if (err == IDE_OK)
         err = check_request(r, chosen.version, &in);
     if (err != IDE_OK)

@@ -251,7 +251,7 @@ static enum ide_err measure(struct spdm_connection *c, const struct spdm_channel
         .header = {.param1 = (request->with_signature ? SPDM_MEASUREMENTS_SIGNED : 0) |
                              (request->raw ? SPDM_MEASUREMENTS_RAW : 0),
                    .param2 = request->index},
-        .slot = c->chain_slot,
+        .slot = c->chain_slot & SPDM_SLOT_MASK, /* 0xf: the provisioned public key */
     };
     enum ide_err err = check_state(c, request);
     return err == IDE_OK ? ask(c, channel, spdm_l1l2_of(c, channel), &message, record, result) : err;
@@ -321,7 +321,8 @@ static enum ide_err read_wish(struct spdm_responder *r, struct spdm_request *req
         return IDE_OK;
     if (!(c->params.flags_responder & SPDM_CAP_MEAS_SIG))
         return ide_fail_value(&c->fault, IDE_E_FIELD, REQUEST_NAME, "SignatureRequested", 1, 0);
-    wish->slot = spdm_responder_slot(r, in->slot, REQUEST_NAME);
+    uint8_t slot = in->slot == SPDM_SLOT_MASK ? SPDM_SLOT_PROVISIONED : in->slot;
+    wish->slot = spdm_responder_slot(r, slot, REQUEST_NAME);
     return wish->slot ? IDE_OK : IDE_E_NO_CERT;
 }
 

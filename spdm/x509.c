@@ -389,6 +389,8 @@ static void parse_tbs(struct reader *r, struct x509 *c, struct span *algorithm)
     c->issuer = der_whole(&tbs, DER_SEQUENCE, "issuer");
     parse_validity(&tbs, c);
     c->subject = der_whole(&tbs, DER_SEQUENCE, "subject");
+    struct reader key = tbs;
+    c->public_key_info = der_whole(&key, DER_SEQUENCE, spki);
     parse_public_key(&tbs, &c->key);
     skip_unique_ids(&tbs);
     parse_extensions(&tbs, c);

@@ -26,6 +26,7 @@ struct x509 {
     struct span whole;           /* the certificate */
     struct span tbs;             /* what is signed */
     struct span issuer, subject; /* Name, as it stands */
+    struct span public_key_info; /* SubjectPublicKeyInfo, likewise */
     struct span signature;
     enum signature_scheme signature_scheme;
     enum hash_id signature_hash;   /* HASH_NONE for EdDSA */

@@ -242,7 +242,7 @@ def test_many_clients_at_once(controller):
     def work(endpoint, number):
         client = Client(controller)
         for _ in range(5):
-            up = client.ask("establish", bdf=endpoint, stream=number)
+            up = client.ask("establish", bdf=endpoint, stream=number, tc=number)
             if up.get("result", {}).get("state") != "secure":
                 failures.append(up)
             client.ask("rekey", bdf=endpoint, stream=number)

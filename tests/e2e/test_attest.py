@@ -94,7 +94,8 @@ def test_reference_values(platform, start_controller, directory):
     assert controller.json("attest", SWITCH_ENDPOINTS[1])["measurements"]["references"] == 0
 
     reference(directory, {"bdf": ENDPOINT, "measurements": RIGHT + values((4, "00" * 48))})
-    for command in (["attest", ENDPOINT], ["attest", ENDPOINT, "--unsigned"], ["establish", ENDPOINT]):
+    for command in (["attest", ENDPOINT], ["attest", ENDPOINT, "--unsigned"],
+                    ["establish", ENDPOINT, "--tc", "1"]):
         error = controller.error(*command)
         assert (error["code"], error["device"], error["exchange"], error["field"]) == (
             "measurement", ENDPOINT, "MEASUREMENTS", "DMTFSpecMeasurementValue")

@@ -35,6 +35,7 @@ ESTABLISH = [
     ("replayed-record", "record", "query", "secured message", "tag"),
     ("forget-sessions", "timeout", "session", "DOE receive", "Data Object Ready"),
     ("wrong-bdf", "km_mismatch", "query", "QUERY_RESP", "BusNum"),
+    ("wrong-segment", "km_mismatch", "query", "QUERY_RESP", "Segment"),
     ("km-refuse", "km_refused", "program_keys", "KP_ACK", "Status"),
     ("go-refuse", "peer_error", "go_receive", "K_SET_GO", None),
     ("stays-insecure", "insecure", "await_secure", "IDE stream secure", "IDE Stream State"),
@@ -119,3 +120,13 @@ def test_a_stop_that_the_device_cannot_do_turns_the_stream_off_all_the_same(plat
     platform.misbehave(ENDPOINT, "stop-refuse")
     assert controller.ctl("stop", ENDPOINT, "--stream", "0").returncode == 0
     assert enabled_streams(platform) == set()
+
+
+@pytest.mark.parametrize("fault, field", [("wrong-bdf", "BusNum"), ("wrong-segment", "Segment")])
+def test_a_device_that_does_not_know_its_number_may_be_tolerated(fault, field, platform, start_controller):
+    controller = start_controller(platform, "--allow-wrong-bdf")
+    platform.misbehave(ENDPOINT, fault)
+    up = controller.json("establish", ENDPOINT)
+    assert up["state"] == "secure"
+    assert [(n["code"], n["step"], n["device"], n["field"]) for n in up["notes"]] == [
+        ("km_mismatch", "query", ENDPOINT, field)]

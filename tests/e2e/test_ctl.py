@@ -119,8 +119,10 @@ def test_what_a_person_reads(platform, controller):
         "  SPDM 1.4, ECDSA P-384, SHA-384, secp384r1, AES-256-GCM\n")
     assert done.stderr == ""   # no terminal, no steps
     shown = controller.ctl("show").stdout.splitlines()
-    assert shown[0].split() == "STREAM STATE ROOT PORT ITS STATE ENDPOINT ITS STATE KEY SET REKEYS REKEY IN OWNER".split()
-    assert shown[1].split() == ["0", "Secure", ROOT_PORT, "Secure", ENDPOINT, "Secure", "0", "0", "39", "h", "controller"]
+    assert shown[0].split() == ("STREAM STATE ROOT PORT ITS STATE ENDPOINT ITS STATE KEY SET REKEYS REKEY IN OWNER "
+                                "KIND DOES").split()
+    assert shown[1].split() == ["0", "Secure", ROOT_PORT, "Secure", ENDPOINT, "Secure", "0", "0", "39", "h", "controller",
+                                "selective", "TC", "0"]
     port = controller.ctl("show", ENDPOINT).stdout
     assert port.startswith("0000:01:00.0  endpoint, 1b36:0010, class 010802\n  Below: 0000:00:03.0\n")
     assert shown[1] in port

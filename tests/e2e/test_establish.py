@@ -285,8 +285,9 @@ def test_a_number_that_someone_else_uses_is_refused_and_left_alone(platform, con
 
 def test_no_block_is_left(platform, controller):
     for number in (0, 1):
-        assert controller.json("establish", ENDPOINT, "--stream", str(number))["state"] == "secure"
-    error = controller.error("establish", ENDPOINT, "--stream", "2")
+        up = controller.json("establish", ENDPOINT, "--stream", str(number), "--tc", str(number))
+        assert up["state"] == "secure"
+    error = controller.error("establish", ENDPOINT, "--stream", "2", "--tc", "2")
     assert (error["code"], error["step"], error["device"]) == ("resources", "setup", ENDPOINT)
     assert error["outcome"] == "the stream is off at both ports"
     assert secure(platform) == {(end, number) for end in (ROOT_PORT, ENDPOINT) for number in (0, 1)}
@@ -382,9 +383,9 @@ def test_an_empty_trust_folder_trusts_nobody(directory, platform, start_controll
     assert controller.json("establish", ENDPOINT)["state"] == "secure"
     # and so does what is taken away, also for a port that is known already
     (trust / "root.pem").unlink()
-    assert controller.error("establish", ENDPOINT)["code"] == "no_trust"
+    assert controller.error("establish", ENDPOINT, "--tc", "1")["code"] == "no_trust"
     trust.rmdir()
-    error = controller.error("establish", ENDPOINT)
+    error = controller.error("establish", ENDPOINT, "--tc", "1")
     assert error["message"] == f"the trust folder {trust} cannot be read: No such file or directory"
 
 
@@ -398,7 +399,7 @@ def test_a_device_that_is_known_is_held_against_the_folder_again(directory, plat
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-384", "-nodes",
                     "-keyout", "/dev/null", "-out", str(trust / "other.pem"), "-subj", "/CN=other"],
                    check=True, capture_output=True)
-    error = controller.error("establish", ENDPOINT, "--stream", "1")
+    error = controller.error("establish", ENDPOINT, "--stream", "1", "--tc", "1")
     assert (error["code"], error["step"]) == ("untrusted", "authenticate")
     assert secure(platform) == {(ROOT_PORT, 0), (ENDPOINT, 0)}
 

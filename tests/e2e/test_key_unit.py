@@ -31,9 +31,15 @@ def platform_file(directory, **kcu):
     return str(path)
 
 
+@pytest.fixture(scope="module")
+def identity(tmp_path_factory):
+    """Made by the first platform that is started, for the others too."""
+    return tmp_path_factory.mktemp("identity")
+
+
 @pytest.fixture
-def unit_platform(start_platform, directory, tmp_path_factory):
-    return start_platform("--platform", platform_file(directory), identity=tmp_path_factory.mktemp("identity"))
+def unit_platform(start_platform, directory):
+    return start_platform("--platform", platform_file(directory))
 
 
 @pytest.fixture
@@ -175,9 +181,8 @@ def test_a_transmitter_that_does_not_change_keeps_both_key_sets(unit_platform, u
     assert secure(unit_platform) == {(ROOT_PORT, 4), (ENDPOINT, 4)}
 
 
-def test_slots_and_blocks_run_out(start_platform, start_controller, directory, tmp_path_factory):
-    platform = start_platform("--platform", platform_file(directory, tx_slots=5),
-                              identity=tmp_path_factory.mktemp("identity"))
+def test_slots_and_blocks_run_out(start_platform, start_controller, directory):
+    platform = start_platform("--platform", platform_file(directory, tx_slots=5))
     controller = start_controller(platform)
     controller.json("establish", ENDPOINT, "--stream", "1")
     error = controller.error("establish", "0000:06:00.0", "--stream", "2")

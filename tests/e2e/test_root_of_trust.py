@@ -2,12 +2,13 @@
 """Root ports whose keys come from a platform root of trust, which serves them by port index in one session."""
 
 import json
+import subprocess
 import threading
 import time
 
 import pytest
 
-from conftest import ENDPOINT, ROOT_PORT
+from conftest import ENDPOINT, ROOT_PORT, program
 
 ROT = "0000:00:1f.0"
 MAILBOX_PORT = "0000:00:06.0"
@@ -31,11 +32,16 @@ def platform_file(directory, rot=ROT, root_ports=(OTHER_PORT, ROOT_PORT), **spdm
     return str(path)
 
 
+@pytest.fixture(scope="module")
+def identity(tmp_path_factory):
+    """Made by the first platform that is started, for the others too."""
+    return tmp_path_factory.mktemp("identity")
+
+
 @pytest.fixture
-def start_rot(start_platform, directory, tmp_path_factory):
+def start_rot(start_platform, directory):
     def start(**options):
-        return start_platform("--platform", platform_file(directory, **options),
-                              identity=tmp_path_factory.mktemp("identity"))
+        return start_platform("--platform", platform_file(directory, **options))
 
     return start
 
@@ -205,6 +211,18 @@ def test_the_choice_can_be_insisted_on(start_rot, start_controller):
     controller = start_controller(platform, "--rot", ROT, "--provider", "0000:00:06.0=rot")
     assert controller.json("show", "0000:00:06.0")["provider"] == "rot"
     assert controller.error("establish", "0000:07:00.0")["code"] == "provider"
+
+
+@pytest.mark.parametrize("option, value, text", [
+    ("--provider", "kcx", "--provider is none of auto, doe, kcu, rot, nor one root port's BDF=WHO: kcx"),
+    ("--provider", "0000:00:03.0=", "--provider is none of auto, doe, kcu, rot, nor one root port's BDF=WHO: 0000:00:03.0="),
+    ("--provider", "00:03.0=kcu", "--provider is none of auto, doe, kcu, rot, nor one root port's BDF=WHO: 00:03.0=kcu"),
+    ("--provider", "0" * 40 + "=kcu", "--provider is none of"),
+    ("--rot", "1f.0", "--rot is no function like 0000:00:1f.0: 1f.0"),
+])
+def test_options_that_are_none(option, value, text):
+    done = subprocess.run([program("ide-kmd"), option, value], capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.startswith(f"ide-kmd: {text}"), done.stderr
 
 
 def test_it_is_no_end_of_a_stream(start_rot, start_controller):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ENDPOINT
+from conftest import ENDPOINT, ROOT_PORT
 
 DMTF = Path(os.environ.get("SPDM_EMU_DIR", ""))
 PORT = 2323
@@ -91,6 +91,28 @@ def test_establish_with_the_endpoint_bridged_to_their_responder(suite, responder
     assert up["spdm_version"] == "1.2"
     assert controller.json("rekey", ENDPOINT, "--stream", "0")
     assert controller.ctl("stop", ENDPOINT, "--stream", "0").returncode == 0
+
+
+@pytest.mark.parametrize("generate", [[], ["--generate"]], ids=["ours", "theirs"])
+def test_a_cxl_link_with_the_endpoint_bridged_to_their_responder(generate, responder, start_platform, start_controller,
+                                                                 tmp_path):
+    """CXL_IDE_KM as they answer it; the endpoint's keys are theirs, so the root port's end alone says what the link is."""
+    suite = "p384-sha384-aes256"
+    responder(suite, "--cap", "CERT,CHAL,ENCRYPT,MAC,KEY_EX,HBEAT,KEY_UPD")
+    path = tmp_path / "platform.json"
+    path.write_text(json.dumps({
+        "functions": [{"bdf": ROOT_PORT, "cxl": {}, "below": [{"bdf": ENDPOINT, "cxl": {}}]}],
+        "kcu": [{"base": "0xfe100000", "protocol": "cxl", "root_ports": [ROOT_PORT]}]}))
+    platform = start_platform("--platform", str(path), "--bridge", f"{ENDPOINT}=127.0.0.1:{PORT}",
+                              identity=tmp_path / "identity")
+    trust = tmp_path / "trust"
+    shutil.copytree(platform.trust, trust)
+    shutil.copy(DMTF / SUITES[suite][4] / "ca.cert.der", trust / "dmtf.der")
+    controller = start_controller(platform, "--allow-unnamed", "--allow-wrong-bdf", trust=trust)
+    up = controller.json("establish", ENDPOINT, "--cxl", "--mode", "skid", *generate)
+    assert (up["state"], up["keys_from"]) == ("secure", "endpoint" if generate else "controller")
+    assert controller.json("rekey", ENDPOINT, "--cxl")["rekeys"] == 1
+    assert controller.json("stop", ENDPOINT, "--cxl")["state"] == "off"
 
 
 @pytest.mark.parametrize("update", ["REQ", "ALL"])

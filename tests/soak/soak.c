@@ -13,6 +13,7 @@
 #define DETECT_MS       5000u
 #define RECOVERIES_MAX  50u
 #define LINK_TIMEOUT_MS_SHORT 5u
+#define TIMEOUT_MS      3000u /* of an answer: what a cut link costs */
 
 struct soak_counts counts;
 atomic_bool soak_ending;
@@ -275,6 +276,7 @@ static const enum provider_choice providers[STREAMS] = {PROVIDER_DOE, PROVIDER_D
 static bool begin(void)
 {
     char error[512] = "";
+    rig_timeout_ms = TIMEOUT_MS;
     if (!rig_open(STREAMS, providers, error, sizeof error)) {
         fprintf(stderr, "soak: %s\n", error);
         return false;

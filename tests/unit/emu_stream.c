@@ -84,13 +84,13 @@ static struct ide_stream_settings settings_of(const struct test_stream *t,
 {
     return (struct ide_stream_settings){.block = {o->kind, 0},
                                         .stream_id = t->id,
-                                        .npr = o->aggregation,
-                                        .pr = o->aggregation,
-                                        .cpl = o->aggregation,
-                                        .partial_header = o->header,
-                                        .pcrc = o->pcrc,
-                                        .config_requests = o->config_requests,
-                                        .tee_limited = o->tee_limited};
+                                        .features.npr = o->aggregation,
+                                        .features.pr = o->aggregation,
+                                        .features.cpl = o->aggregation,
+                                        .features.partial_header = o->header,
+                                        .features.pcrc = o->pcrc,
+                                        .features.config_requests = o->config_requests,
+                                        .features.tee_limited = o->tee_limited};
 }
 
 static void set_flow_through(struct test_stream *t)
@@ -121,7 +121,7 @@ void test_stream_up(struct test_stream *t, const char *root, const char *device,
     if (options->kind == IDE_SELECTIVE) {
         struct pcie_config above = host_config(t->device->parent);
         ide_stream_associate(&t->root_port, &t->device_port, &above, &a, &b);
-        b.default_stream = !options->clear_dma;
+        b.features.default_stream = !options->clear_dma;
     }
     set_flow_through(t);
     require(ide_stream_setup(&t->pair.root_port, &t->root_port, &a, &fault) == IDE_OK);

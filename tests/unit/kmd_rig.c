@@ -11,9 +11,9 @@
 
 #define KEY_UNIT_BASE UINT64_C(0xfed00000)
 #define LONG_SLEEP_US 20000u
-#define TIMEOUT_MS    20000u /* the machine may be busy; nothing here is meant to take it */
 
 struct rig rig;
+uint32_t rig_timeout_ms = 20000; /* the machine may be busy; mostly nothing is meant to take it */
 
 /* --- What replaces libpci and /dev/mem
  * ------------------------------------------------------------------------------ */
@@ -31,6 +31,8 @@ struct kcu_access __wrap_kcu_memory_access(struct kcu_memory *memory);
 static bool read_config(void *context, unsigned offset, unsigned size, uint32_t *value)
 {
     uint8_t bytes[4] = {0};
+    if (rig.watch && !rig.watch(context, offset, false, 0))
+        return false;
     link_config_read(context, offset, bytes, size);
     *value = bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
     atomic_fetch_add(&rig.config_reads, 1);
@@ -42,6 +44,8 @@ static bool write_config(void *context, unsigned offset, unsigned size, uint32_t
     const struct emu_function *f = context;
     uint8_t bytes[4] = {(uint8_t)value, (uint8_t)(value >> 8), (uint8_t)(value >> 16),
                         (uint8_t)(value >> 24)};
+    if (rig.watch && !rig.watch(f, offset, true, value))
+        return false;
     link_config_write(context, offset, bytes, size);
     atomic_fetch_add(&rig.config_writes, 1);
     if (f->doe_cap && offset == f->doe_cap + PCIE_DOE_CTRL && (value & PCIE_DOE_CTRL_GO))
@@ -120,7 +124,7 @@ void __wrap_ide_stream_associate(const struct ide_port *root_port, const struct 
                                  struct ide_stream_settings *endpoint_settings)
 {
     __real_ide_stream_associate(root_port, endpoint, above, root_settings, endpoint_settings);
-    endpoint_settings->default_stream = true;
+    endpoint_settings->features.default_stream = true;
 }
 
 /* --- Time
@@ -492,7 +496,7 @@ static bool open_providers(unsigned streams, const enum provider_choice *choice,
             (struct provider_override){rig.platform.functions[2 * i].bdf, choice[i]};
     if (!write_table(path, sizeof path))
         return false;
-    const struct spdm_port_settings spdm = spdm_options_port(&spdm_options_default, TIMEOUT_MS);
+    const struct spdm_port_settings spdm = spdm_options_port(&spdm_options_default, rig_timeout_ms);
     if (providers_open(&rig.providers, &rig.provider, NULL, &spdm, &failure) == IDE_OK)
         return true;
     snprintf(error, size, "%s", failure.message);
@@ -533,7 +537,7 @@ static void open_streams(unsigned streams)
         s->next_id = (uint8_t)(i + 1);
         s->seed = i;
         s->failure.action = STEP_COUNT;
-        s->stream.ends = (struct stream_ends){.bdf = {[END_ROOT_PORT] = s->root->desc.bdf,
+        s->stream.ends = (struct stream_ends){.top = s->root->desc.bdf, .bdf = {[END_ROOT_PORT] = s->root->desc.bdf,
                                                       [END_ENDPOINT] = s->device->desc.bdf}};
         for (enum stream_end end = 0; end < END_COUNT; end++)
             s->agent[end] = new_agent(&s->stream.ends.bdf[end], &s->clock[end]);
@@ -551,7 +555,11 @@ bool rig_open(unsigned streams, const enum provider_choice *choice, char *error,
         !emu_init(&rig.emu, &rig.platform, error, size) || !open_devices(error, size) ||
         !open_providers(streams, choice, error, size))
         return false;
-    rig.settings = (struct agent_settings){.timeout_ms = TIMEOUT_MS, .providers = &rig.providers, .spdm = &spdm_options_default};
+    flow_through_open(&rig.flow);
+    rig.settings = (struct agent_settings){.timeout_ms = rig_timeout_ms,
+                                           .providers = &rig.providers,
+                                           .spdm = &spdm_options_default,
+                                           .flow = &rig.flow};
     open_streams(streams);
     return true;
 }
@@ -568,6 +576,7 @@ void rig_close(void)
         registers_discard(&rig.stream[i].stream.registers);
     free(rig.stream);
     providers_close(&rig.providers);
+    flow_through_close(&rig.flow);
     for (size_t i = 0; i < rig.emu.count; i++)
         device_close(rig.emu.functions[i].device);
     emu_free(&rig.emu);

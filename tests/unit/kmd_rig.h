@@ -68,8 +68,14 @@ struct rig {
     struct rig_stream *stream;
     size_t streams;
     atomic_ulong config_reads, config_writes, doe_objects;
+    struct flow_through flow;
+    /* sees each access of the controller to config space; false: it fails. NULL: all succeed. A read has no value. */
+    bool (*watch)(const struct emu_function *f, unsigned offset, bool write, uint32_t value);
 };
 extern struct rig rig;
+
+/* For an answer, and to become Secure; as rig_open() finds it. */
+extern uint32_t rig_timeout_ms;
 
 /* Root ports 0000:00:00.0 on with one endpoint each. choice: who gives each of them its keys, its own mailbox,
  * the one key unit or the one root of trust. False: error says why. */

@@ -180,6 +180,26 @@ static void the_sessions_end_and_a_reset_take_the_keys(void)
     emu_free(&emu);
 }
 
+/* Its keys are an external responder's, and unknown here. */
+static void of_a_bridged_endpoint_the_root_port_decides(void)
+{
+    struct cxl_ide_key tx = key_of(1), rx = key_of(2);
+    begin();
+    device->bridged = true;
+    CU_ASSERT_TRUE(cxl_port_key_prog(port, 1, IDE_TX, &tx, false) &&
+                   cxl_port_key_prog(port, 1, IDE_RX, &rx, false));
+    CU_ASSERT_TRUE(cxl_port_set_go(port, 1, IDE_RX, CXL_IDE_SKID));
+    CU_ASSERT_TRUE(states_are("insecure", "insecure"));
+    CU_ASSERT_TRUE(cxl_port_set_go(port, 1, IDE_TX, CXL_IDE_SKID));
+    CU_ASSERT_TRUE(states_are("skid", "skid"));
+    CU_ASSERT_TRUE(cxl_port_set_stop(port, 1, IDE_RX));
+    CU_ASSERT_TRUE(states_are("insecure", "skid"));
+    port->bridged = true; /* and of two that are bridged nothing is known */
+    CU_ASSERT_TRUE(cxl_port_set_stop(port, 1, IDE_RX));
+    CU_ASSERT_TRUE(states_are("insecure", "insecure"));
+    emu_free(&emu);
+}
+
 /* --- the unit
  * ----------------------------------------------------------------------------------------------------- */
 
@@ -267,6 +287,7 @@ int main(void)
         TEST(ends_that_differ_are_insecure),
         TEST(what_is_refused),
         TEST(the_sessions_end_and_a_reset_take_the_keys),
+        TEST(of_a_bridged_endpoint_the_root_port_decides),
         TEST(a_unit_keys_the_root_port),
         TEST(registers_are_found_and_mostly_cannot_be_written),
         CU_TEST_INFO_NULL,

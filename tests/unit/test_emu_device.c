@@ -114,8 +114,8 @@ static enum ide_err query(struct visit *v)
 {
     static struct ide_km_query_resp resp;
     enum ide_err err = v->provider.ops->query(v->provider.context, &resp, &v->fault);
-    if (err == IDE_OK && (resp.bus != endpoint->desc.bdf.bus || resp.devfn != 0))
-        return ide_fail(&v->fault, IDE_E_KM_MISMATCH, "QUERY_RESP", "Bus_Num");
+    if (err == IDE_OK && (resp.bus != endpoint->desc.bdf.bus || resp.devfn != 0 || resp.segment != 0))
+        return ide_fail(&v->fault, IDE_E_KM_MISMATCH, "QUERY_RESP", NULL);
     if (err == IDE_OK) /* the port's own registers, from the capability register on */
         CU_ASSERT_EQUAL(memcmp(resp.blocks, endpoint->config.value + endpoint->ide.cap + 4, 4), 0);
     return err;
@@ -240,6 +240,7 @@ static void each_fault_shows_as_its_error_and_passes(void)
         {"go-refuse", IDE_E_PEER_ERROR},
         {"stop-refuse", IDE_E_PEER_ERROR},
         {"wrong-bdf", IDE_E_KM_MISMATCH},
+        {"wrong-segment", IDE_E_KM_MISMATCH},
         {"stays-insecure", IDE_OK}, /* that only the status register tells */
         {"kcu-dead", IDE_OK},       /* these are a root port's key unit's: tests/e2e/test_key_unit.py */
         {"kcu-not-ready", IDE_OK},

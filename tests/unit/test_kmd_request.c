@@ -46,6 +46,22 @@ static void each_verb_is_understood(void)
         CHECK_OK(decode(good[i]));
 }
 
+static void what_a_cxl_link_is_asked_for_arrives(void)
+{
+    CHECK_OK(decode(HEAD "\"cxl_establish\", \"bdf\": \"0000:00:03.0\"}"));
+    CU_ASSERT_TRUE(request.cxl_mode == CXL_IDE_CONTAINMENT && !request.cxl_generate);
+    CHECK_OK(
+        decode(HEAD "\"cxl_establish\", \"bdf\": \"0000:00:03.0\", \"mode\": \"skid\", \"generate\": true}"));
+    CU_ASSERT_TRUE(request.cxl_mode == CXL_IDE_SKID && request.cxl_generate);
+    refused(HEAD "\"cxl_establish\", \"bdf\": \"0000:00:03.0\", \"mode\": \"no\"}", IDE_E_ARGUMENT, "mode",
+            "the member \"mode\" is neither \"containment\" nor \"skid\"");
+    refused(HEAD "\"cxl_establish\", \"bdf\": \"0000:00:03.0\", \"generate\": 1}", IDE_E_ARGUMENT, "generate",
+            "the member \"generate\" must be a boolean and is an integer");
+    refused(HEAD "\"cxl_stop\", \"bdf\": \"0000:00:03.0\", \"mode\": \"skid\"}", IDE_E_ARGUMENT, "mode",
+            "\"cxl_stop\" takes no member \"mode\"");
+    refused(HEAD "\"cxl_rekey\"}", IDE_E_ARGUMENT, "bdf", "the member \"bdf\" is missing");
+}
+
 static void all_members_arrive(void)
 {
     CHECK_OK(decode(
@@ -136,6 +152,67 @@ static void a_member_that_the_verb_does_not_know_is_refused(void)
             "\"establish\" takes no member \"steam\"");
 }
 
+#define ESTABLISH HEAD "\"establish\", \"bdf\": \"0000:00:03.0\", "
+
+static void a_plain_establish_asks_for_a_plain_selective_stream(void)
+{
+    CHECK_OK(decode(HEAD "\"establish\", \"bdf\": \"0000:00:03.0\"}"));
+    CU_ASSERT_TRUE(request.wish.selective && !request.wish.link);
+    CHECK_OK(decode(ESTABLISH "\"link\": true}"));
+    CU_ASSERT_TRUE(!request.wish.selective && request.wish.link);
+    CHECK_OK(decode(ESTABLISH "\"link\": true, \"selective\": true}"));
+    CU_ASSERT_TRUE(request.wish.selective && request.wish.link);
+}
+
+static void all_that_a_stream_does_arrives(void)
+{
+    CHECK_OK(decode(
+        ESTABLISH "\"tc\": 7, \"partial_header\": \"33:2\", \"algorithm\": \"AES-GCM-256\", \"pcrc\": true, "
+                  "\"default\": true, \"tee_limited\": true, \"config_requests\": true, "
+                  "\"aggregation\": {\"pr\": 8, \"npr\": 2, \"cpl\": 4}}"));
+    const struct ide_features *f = &request.wish.features;
+    CU_ASSERT_EQUAL(f->traffic_class, 7);
+    CU_ASSERT_EQUAL(f->partial_header, IDE_HEADER_33_2);
+    CU_ASSERT_TRUE(f->pcrc && f->default_stream && f->tee_limited && f->config_requests);
+    CU_ASSERT_TRUE(f->pr == IDE_AGGREGATION_8 && f->npr == IDE_AGGREGATION_2 && f->cpl == IDE_AGGREGATION_4);
+    json_t *object = features_json(f);
+    char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
+    CU_ASSERT_STRING_EQUAL(text,
+                           "{\"aggregation\":{\"cpl\":4,\"npr\":2,\"pr\":8},\"algorithm\":\"AES-GCM-256\","
+                           "\"config_requests\":true,\"default\":true,\"partial_header\":\"33:2\","
+                           "\"pcrc\":true,\"tc\":7,\"tee_limited\":true}");
+    free(text);
+    json_decref(object);
+}
+
+static void what_no_stream_can_do_is_refused(void)
+{
+    static const char *const rows[][3] = {
+        {"\"tc\": 8}", "tc", "the member \"tc\" must be a traffic class, 0 to 7"},
+        {"\"tc\": -1}", "tc", "the member \"tc\" must be a traffic class, 0 to 7"},
+        {"\"tc\": \"1\"}", "tc", "the member \"tc\" must be a traffic class, 0 to 7"},
+        {"\"pcrc\": 1}", "pcrc", "the member \"pcrc\" must be a boolean"},
+        {"\"link\": null}", "link", "the member \"link\" must be a boolean"},
+        {"\"partial_header\": \"17:1\"}", "partial_header",
+         "the member \"partial_header\" must be \"17:2\", \"25:2\", \"33:2\", \"41:2\" or null"},
+        {"\"aggregation\": 4}", "aggregation",
+         "the member \"aggregation\" must be an object with \"pr\", \"npr\" or \"cpl\", each 1, 2, 4 or 8"},
+        {"\"aggregation\": {\"pr\": 3}}", "aggregation",
+         "the member \"aggregation\" must be an object with \"pr\", \"npr\" or \"cpl\", each 1, 2, 4 or 8"},
+        {"\"aggregation\": {\"all\": 4}}", "aggregation",
+         "the member \"aggregation\" must be an object with \"pr\", \"npr\" or \"cpl\", each 1, 2, 4 or 8"},
+        {"\"algorithm\": \"AES-GCM-128\"}", "algorithm", "the member \"algorithm\" must be \"AES-GCM-256\""},
+        {"\"link\": true, \"default\": true}", "default", "a link stream has no \"default\""},
+        {"\"selective\": false}", "selective", "neither a selective stream nor link streams are asked for"},
+    };
+    char text[200];
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        snprintf(text, sizeof text, "%s%s", ESTABLISH, rows[i][0]);
+        refused(text, IDE_E_ARGUMENT, rows[i][1], rows[i][2]);
+    }
+    refused(HEAD "\"rekey\", \"pcrc\": true}", IDE_E_ARGUMENT, "pcrc", "\"rekey\" takes no member \"pcrc\"");
+}
+
 static void values_out_of_range_are_refused(void)
 {
     refused("{\"v\": 2, \"id\": 1, \"verb\": \"ping\"}", IDE_E_VERSION, "v",
@@ -211,11 +288,15 @@ int main(void)
     CU_TestInfo tests[] = {
         TEST(each_verb_is_understood),
         TEST(all_members_arrive),
+        TEST(what_a_cxl_link_is_asked_for_arrives),
         TEST(what_is_no_json_is_refused),
         TEST(a_member_that_lacks_is_named),
         TEST(a_member_of_a_wrong_type_is_named),
         TEST(measurements_are_taken_or_refused),
         TEST(a_member_that_the_verb_does_not_know_is_refused),
+        TEST(a_plain_establish_asks_for_a_plain_selective_stream),
+        TEST(all_that_a_stream_does_arrives),
+        TEST(what_no_stream_can_do_is_refused),
         TEST(values_out_of_range_are_refused),
         TEST(an_id_that_could_be_read_comes_back),
         TEST(an_id_has_a_longest_length),

@@ -145,6 +145,49 @@ static void a_thousand_refreshes_under_traffic(void)
     rig_close();
 }
 
+/* --- The old keys
+ * --------------------------------------------------------------------------------------------------- */
+
+#define EXP_DEVCTL2 0x28u
+
+static uint64_t now_us(void)
+{
+    const struct wait_ops *wait = &s->agent[END_ROOT_PORT]->wait;
+    return wait->now_us(wait->context);
+}
+
+/* When the last K_SET_GO and when the first K_SET_STOP was to be sent. */
+static uint64_t at_last_go, at_first_stop;
+
+static void note_time(struct rig_stream *stream)
+{
+    const struct job *stop = &stream->op.job[END_ROOT_PORT];
+    if (stream->calls[END_ROOT_PORT] < 6 + 1 + 6)
+        at_last_go = now_us();
+    else if (at_first_stop == 0 && stop->action == STEP_STOP_KEYS)
+        at_first_stop = now_us();
+}
+
+static void old_keys_are_stopped_when_nothing_can_be_on_its_way(void)
+{
+    static const struct {
+        uint8_t value;
+        uint64_t us;
+    } timeouts[] = {{0, 50000}, {6, 210000}, {14, 4000000}};
+    for (size_t i = 0; i < sizeof timeouts / sizeof *timeouts; i++) {
+        open_rig(PROVIDER_DOE);
+        CU_ASSERT_TRUE(rig_run(s, OPERATION_STOP));
+        link_config_write(s->device, s->device->exp_cap + EXP_DEVCTL2, &timeouts[i].value, 1);
+        CU_ASSERT_TRUE(rig_run(s, OPERATION_ESTABLISH));
+        at_last_go = at_first_stop = 0;
+        s->between = note_time;
+        CU_ASSERT_TRUE(rig_run(s, OPERATION_REKEY));
+        s->between = NULL;
+        CU_ASSERT_TRUE(at_first_stop >= at_last_go + timeouts[i].us);
+        rig_close();
+    }
+}
+
 /* --- Each step fails once
  * ------------------------------------------------------------------------------------------- */
 
@@ -284,6 +327,7 @@ int main(void)
 {
     CU_TestInfo tests[] = {
         TEST(a_thousand_refreshes_under_traffic),
+        TEST(old_keys_are_stopped_when_nothing_can_be_on_its_way),
         TEST(a_failure_at_any_step_with_mailboxes),
         TEST(a_failure_at_any_step_with_a_key_unit),
         TEST(a_failure_at_any_step_with_a_root_of_trust),

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "root_port/kernel_owner.h"
 #include "root_port/pcie_access.h"
 #include "root_port/topology.h"
 #include "suite.h"
@@ -255,6 +256,84 @@ static void topology_of_unreadable_functions_is_an_error(void)
     tree_remove(&tree);
 }
 
+/* --- What the kernel says that is its own */
+
+/* A tree as Linux has it, with links from devices/ to below the host bridge. */
+static void make_host_bridge(const struct tree *tree)
+{
+    run("mkdir -p '%s/all/pci0000:00/0000:00:03.0/0000:01:00.0/tsm'", tree->path);
+    run("ln -s ../all/pci0000:00/0000:00:03.0 '%s/devices/'", tree->path);
+    run("ln -s ../all/pci0000:00/0000:00:03.0/0000:01:00.0 '%s/devices/'", tree->path);
+    run("cd '%s/all/pci0000:00' && ln -s 0000:00:03.0/0000:01:00.0 stream0.2.1", tree->path);
+    run("cd '%s/all/pci0000:00' && ln -s 0000:00:03.0/0000:01:00.0 stream1.1000.1", tree->path);
+    run("cd '%s/all/pci0000:00' && ln -s 0000:00:03.0/0000:01:00.0 stream1.1", tree->path);
+    run("cd '%s/all/pci0000:00' && ln -s 0000:00:03.0/nowhere stream2.3.4", tree->path);
+    run("cd '%s/all/pci0000:00' && ln -s 0000:00:03.0/0000:01:00.0 streams.3.4", tree->path);
+}
+
+static void the_kernels_streams_are_found(void)
+{
+    struct tree tree;
+    struct ide_fault fault;
+    struct pcie_access access;
+    struct kernel_stream list[4];
+    const struct pcie_bdf root = bdf_of("0000:00:03.0"), device = bdf_of("0000:01:00.0");
+    tree_make(&tree);
+    make_host_bridge(&tree);
+    CU_ASSERT_EQUAL_FATAL(pcie_access_open(&access, tree.path, &fault), IDE_OK);
+    CU_ASSERT_EQUAL_FATAL(kernel_streams(&access, &root, list, 4), 1);
+    CU_ASSERT_EQUAL(pcie_bdf_compare(&list[0].root_port, &root), 0);
+    CU_ASSERT_EQUAL(pcie_bdf_compare(&list[0].endpoint, &device), 0);
+    CU_ASSERT_TRUE(kernel_has_block(list, 1, &root, 2) && kernel_has_block(list, 1, &device, 1));
+    CU_ASSERT_FALSE(kernel_has_block(list, 1, &root, 1) || kernel_has_block(list, 1, &device, 2));
+    CU_ASSERT_EQUAL(kernel_streams(&access, &root, list, 0), 0);
+    struct ide_port port = {.bdf = root, .cap.selective_count = 4};
+    kernel_keep_blocks(&access, &root, &port);
+    CU_ASSERT_EQUAL(port.kept[0], 4);
+    pcie_access_close(&access);
+    tree_remove(&tree);
+}
+
+static void without_a_host_bridge_the_kernel_has_no_streams(void)
+{
+    struct tree tree;
+    struct ide_fault fault;
+    struct pcie_access access;
+    struct kernel_stream list[4];
+    const struct pcie_bdf root = bdf_of("0000:00:03.0"), other = bdf_of("0001:00:03.0");
+    tree_make(&tree);
+    run("mkdir '%s/devices/0000:00:03.0'", tree.path);
+    CU_ASSERT_EQUAL_FATAL(pcie_access_open(&access, tree.path, &fault), IDE_OK);
+    CU_ASSERT_EQUAL(kernel_streams(&access, &root, list, 4), 0);
+    CU_ASSERT_EQUAL(kernel_streams(&access, &other, list, 4), 0);
+    run("mkdir -p '%s/pci0000:00/0000:00:03.0/0000:01:00.0'", tree.path); /* no links: next to devices/ */
+    run("cd '%s/pci0000:00' && ln -s 0000:00:03.0/0000:01:00.0 stream0.0.255", tree.path);
+    CU_ASSERT_EQUAL_FATAL(kernel_streams(&access, &root, list, 4), 1);
+    CU_ASSERT_EQUAL(list[0].endpoint_block, 255);
+    pcie_access_close(&access);
+    tree_remove(&tree);
+}
+
+static void a_connected_tsm_is_named(void)
+{
+    struct tree tree;
+    struct ide_fault fault;
+    struct pcie_access access;
+    char name[KERNEL_TSM_MAX];
+    const struct pcie_bdf device = bdf_of("0000:01:00.0");
+    tree_make(&tree);
+    make_host_bridge(&tree);
+    CU_ASSERT_EQUAL_FATAL(pcie_access_open(&access, tree.path, &fault), IDE_OK);
+    CU_ASSERT_FALSE(kernel_tsm(&access, &device, name));
+    run("echo > '%s/devices/0000:01:00.0/tsm/connect'", tree.path);
+    CU_ASSERT_FALSE(kernel_tsm(&access, &device, name));
+    run("echo tsm0 > '%s/devices/0000:01:00.0/tsm/connect'", tree.path);
+    CU_ASSERT_TRUE(kernel_tsm(&access, &device, name));
+    CU_ASSERT_STRING_EQUAL(name, "tsm0");
+    pcie_access_close(&access);
+    tree_remove(&tree);
+}
+
 int main(void)
 {
     CU_TestInfo tests[] = {
@@ -265,6 +344,9 @@ int main(void)
         {"list is in order and passes over other names", list_is_in_order_and_passes_over_other_names},
         {"topology is read from the tree", topology_is_read_from_the_tree},
         {"topology of unreadable functions is an error", topology_of_unreadable_functions_is_an_error},
+        {"the kernel's streams are found", the_kernels_streams_are_found},
+        {"without a host bridge the kernel has no streams", without_a_host_bridge_the_kernel_has_no_streams},
+        {"a connected TSM is named", a_connected_tsm_is_named},
         CU_TEST_INFO_NULL,
     };
     return suite_run("root_port: libpci", tests);

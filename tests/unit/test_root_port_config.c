@@ -229,6 +229,44 @@ static void flit_mode_from_link_status_2(void)
     CU_ASSERT_TRUE(pcie_flit_mode(&f.config));
 }
 
+static void link_from_status_and_control(void)
+{
+    static const uint32_t timeouts[16] = {50, 1,  10,   50, 50, 55,    210,   50,
+                                          50, 900, 3500, 50, 50, 13000, 64000, 50};
+    struct fake_function f;
+    fake_init(&f);
+    CU_ASSERT_EQUAL(pcie_read_link(&f.config).status, 0);
+    CU_ASSERT_EQUAL(pcie_read_link(&f.config).completion_timeout_ms, 50);
+    fake_put_express(&f, PCIE_TYPE_ENDPOINT);
+    fake_put32(&f, 0x40 + 0x10, 0x2045u << 16);
+    CU_ASSERT_EQUAL(pcie_read_link(&f.config).status, 0x2045);
+    for (uint32_t value = 0; value < 16; value++) {
+        fake_put32(&f, 0x40 + 0x28, value | 0xfff0);
+        CU_ASSERT_EQUAL(pcie_read_link(&f.config).completion_timeout_ms, timeouts[value]);
+    }
+}
+
+static void all_extended_capabilities_in_one_walk(void)
+{
+    struct fake_function f;
+    struct pcie_ext_cap list[PCIE_EXT_CAPS_MAX];
+    fake_init(&f);
+    CU_ASSERT_EQUAL(pcie_list_ext_caps(&f.config, list), 0);
+    fake_put_ext_cap(&f, 0x100, PCIE_EXT_CAP_ID_DOE, 0x200);
+    fake_put_ext_cap(&f, 0x200, PCIE_EXT_CAP_ID_IDE, 0x180);
+    fake_put_ext_cap(&f, 0x180, PCIE_EXT_CAP_ID_DOE, 0x100); /* back to the start: walked once */
+    CU_ASSERT_EQUAL(pcie_list_ext_caps(&f.config, list), 3);
+    CU_ASSERT_TRUE(list[0].id == PCIE_EXT_CAP_ID_DOE && list[0].offset == 0x100);
+    CU_ASSERT_TRUE(list[1].id == PCIE_EXT_CAP_ID_IDE && list[1].offset == 0x200);
+    CU_ASSERT_TRUE(list[2].id == PCIE_EXT_CAP_ID_DOE && list[2].offset == 0x180);
+    /* more than there is room for */
+    for (unsigned i = 0; i < 2 * PCIE_EXT_CAPS_MAX; i++)
+        fake_put_ext_cap(&f, 0x100 + 8 * i, 0x7777, 0x108 + 8 * i);
+    CU_ASSERT_EQUAL(pcie_list_ext_caps(&f.config, list), PCIE_EXT_CAPS_MAX);
+    f.gone = true;
+    CU_ASSERT_EQUAL(pcie_list_ext_caps(&f.config, list), 0);
+}
+
 static void put_sriov(struct fake_function *f, bool enabled, uint16_t count, uint16_t offset, uint16_t stride)
 {
     fake_put_ext_cap(f, 0x100, PCIE_EXT_CAP_ID_SRIOV, 0);
@@ -344,6 +382,8 @@ int main(void)
         {"ids of an endpoint and of a bridge", ids_of_an_endpoint_and_of_a_bridge},
         {"port type only of defined values", port_type_only_of_defined_values},
         {"flit mode from link status 2", flit_mode_from_link_status_2},
+        {"link from status and control", link_from_status_and_control},
+        {"all extended capabilities in one walk", all_extended_capabilities_in_one_walk},
         {"rid range covers the last vf", rid_range_covers_the_last_vf},
         {"windows of a bridge", windows_of_a_bridge},
         {"wait looks at once, then pauses in proportion", wait_looks_at_once_then_pauses_in_proportion},

@@ -79,6 +79,31 @@ static void exchange_takes_the_least_accesses(void)
     }
 }
 
+/* What the last answer took passes before the next is looked for; a device that has become quicker or slower is
+ * found out by the answer after it. */
+static void a_usual_time_passes_before_the_first_look(void)
+{
+    static const unsigned latencies[] = {300, 2000, 9000};
+    for (size_t i = 0; i < sizeof latencies / sizeof *latencies; i++) {
+        struct device d;
+        struct ide_fault fault;
+        device_open(&d);
+        d.latency_us = latencies[i];
+        CU_ASSERT_EQUAL(exchange(&d, &fault), IDE_OK);
+        unsigned first = d.function.reads;
+        CU_ASSERT_TRUE(d.mailbox.usual_us >= latencies[i]);
+        CU_ASSERT_EQUAL(exchange(&d, &fault), IDE_OK);
+        CU_ASSERT_TRUE(d.function.reads - first < first);
+        d.latency_us = 0;
+        CU_ASSERT_EQUAL(exchange(&d, &fault), IDE_OK);
+        CU_ASSERT_EQUAL(exchange(&d, &fault), IDE_OK);
+        first = d.function.reads;
+        CU_ASSERT_EQUAL(exchange(&d, &fault), IDE_OK);
+        CU_ASSERT_EQUAL(d.function.reads - first, 5 + 4);
+        CU_ASSERT_TRUE(d.clock.longest_us <= WAIT_USUAL_MOST_US);
+    }
+}
+
 static void largest_object_has_length_zero(void)
 {
     struct device d;
@@ -548,6 +573,7 @@ int main(void)
 {
     CU_TestInfo tests[] = {
         {"exchange takes the least accesses", exchange_takes_the_least_accesses},
+        {"a usual time passes before the first look", a_usual_time_passes_before_the_first_look},
         {"largest object has length zero", largest_object_has_length_zero},
         {"exchanges follow each other", exchanges_follow_each_other},
         {"wait is no longer than the device needs", wait_is_no_longer_than_the_device_needs},

@@ -184,17 +184,17 @@ static void image_of_each_setting(void)
         uint32_t control, rid_1, rid_2;
     } rows[] = {
         {{.stream_id = 254}, 0xfe000000, 0, 1},
-        {{.traffic_class = 7}, 0x00380000, 0, 1},
-        {{.npr = IDE_AGGREGATION_2}, 0x00000004, 0, 1},
-        {{.npr = IDE_AGGREGATION_8}, 0x0000000c, 0, 1},
-        {{.pr = IDE_AGGREGATION_4}, 0x00000020, 0, 1},
-        {{.cpl = IDE_AGGREGATION_8}, 0x000000c0, 0, 1},
-        {{.pcrc = true}, 0x00000100, 0, 1},
-        {{.config_requests = true}, 0x00000200, 0, 1},
-        {{.partial_header = IDE_HEADER_17_2}, 0x00000400, 0, 1},
-        {{.partial_header = IDE_HEADER_41_2}, 0x00001000, 0, 1},
-        {{.default_stream = true}, 0x00400000, 0, 1},
-        {{.tee_limited = true}, 0x00800000, 0, 1},
+        {{.features.traffic_class = 7}, 0x00380000, 0, 1},
+        {{.features.npr = IDE_AGGREGATION_2}, 0x00000004, 0, 1},
+        {{.features.npr = IDE_AGGREGATION_8}, 0x0000000c, 0, 1},
+        {{.features.pr = IDE_AGGREGATION_4}, 0x00000020, 0, 1},
+        {{.features.cpl = IDE_AGGREGATION_8}, 0x000000c0, 0, 1},
+        {{.features.pcrc = true}, 0x00000100, 0, 1},
+        {{.features.config_requests = true}, 0x00000200, 0, 1},
+        {{.features.partial_header = IDE_HEADER_17_2}, 0x00000400, 0, 1},
+        {{.features.partial_header = IDE_HEADER_41_2}, 0x00001000, 0, 1},
+        {{.features.default_stream = true}, 0x00400000, 0, 1},
+        {{.features.tee_limited = true}, 0x00800000, 0, 1},
         {{.rid_last = 0xffff}, 0, 0x00ffff00, 1},
         {{.rid_first = 0xabcd, .rid_last = 0xabcd}, 0, 0x00abcd00, 0x00abcd01},
         {{.segment = 0xff}, 0, 0, 0xff000001},
@@ -209,6 +209,13 @@ static void image_of_each_setting(void)
         CU_ASSERT_EQUAL(regs.control, rows[i].control);
         CU_ASSERT_EQUAL(regs.rid_1, rows[i].rid_1);
         CU_ASSERT_EQUAL(regs.rid_2, rows[i].rid_2);
+        const struct ide_features back = ide_features_of(regs.control, IDE_SELECTIVE), *got = &back;
+        const struct ide_features *want = &rows[i].settings.features;
+        CU_ASSERT_TRUE(got->traffic_class == want->traffic_class && got->npr == want->npr &&
+                       got->pr == want->pr && got->cpl == want->cpl &&
+                       got->partial_header == want->partial_header && got->algorithm == want->algorithm);
+        CU_ASSERT_TRUE(got->pcrc == want->pcrc && got->config_requests == want->config_requests &&
+                       got->default_stream == want->default_stream && got->tee_limited == want->tee_limited);
     }
 }
 
@@ -254,22 +261,24 @@ static void image_refuses_what_is_out_of_range(void)
         {{.stream_id = 255}, IDE_E_STREAM_RANGE, "Stream ID"},
         {{.block = {IDE_SELECTIVE, 3}}, IDE_E_ARGUMENT, "block"},
         {{.block = {IDE_LINK, 2}}, IDE_E_ARGUMENT, "block"},
-        {{.traffic_class = 8}, IDE_E_ARGUMENT, "TC"},
-        {{.npr = (enum ide_aggregation)4}, IDE_E_ARGUMENT, "Tx Aggregation Mode NPR"},
-        {{.pr = (enum ide_aggregation)4}, IDE_E_ARGUMENT, "Tx Aggregation Mode PR"},
-        {{.cpl = (enum ide_aggregation)4}, IDE_E_ARGUMENT, "Tx Aggregation Mode CPL"},
-        {{.partial_header = (enum ide_partial_header)5}, IDE_E_ARGUMENT, "Partial Header Encryption Mode"},
-        {{.algorithm = 1}, IDE_E_CAPABILITY, "Supported Algorithms"},
+        {{.features.traffic_class = 8}, IDE_E_ARGUMENT, "TC"},
+        {{.features.npr = (enum ide_aggregation)4}, IDE_E_ARGUMENT, "Tx Aggregation Mode NPR"},
+        {{.features.pr = (enum ide_aggregation)4}, IDE_E_ARGUMENT, "Tx Aggregation Mode PR"},
+        {{.features.cpl = (enum ide_aggregation)4}, IDE_E_ARGUMENT, "Tx Aggregation Mode CPL"},
+        {{.features.partial_header = (enum ide_partial_header)5},
+         IDE_E_ARGUMENT,
+         "Partial Header Encryption Mode"},
+        {{.features.algorithm = 1}, IDE_E_CAPABILITY, "Supported Algorithms"},
         {{.rid_first = 2, .rid_last = 1}, IDE_E_ARGUMENT, "RID Limit"},
         {{.window_count = 3}, IDE_E_CAPABILITY, "Number of Address Association Register Blocks"},
         {{.window_count = 1, .windows = {{0x100000, 0}}}, IDE_E_ARGUMENT, "Address Association"},
         {{.window_count = 1, .windows = {{0x1000, 0xfffff}}}, IDE_E_ARGUMENT, "Address Association"},
         {{.window_count = 1, .windows = {{0, 0xffffe}}}, IDE_E_ARGUMENT, "Address Association"},
-        {{.block = {IDE_LINK, 0}, .config_requests = true},
+        {{.block = {IDE_LINK, 0}, .features.config_requests = true},
          IDE_E_ARGUMENT,
          "Selective IDE for Configuration Requests Enable"},
-        {{.block = {IDE_LINK, 0}, .default_stream = true}, IDE_E_ARGUMENT, "Default Stream"},
-        {{.block = {IDE_LINK, 0}, .tee_limited = true}, IDE_E_ARGUMENT, "TEE-Limited Stream"},
+        {{.block = {IDE_LINK, 0}, .features.default_stream = true}, IDE_E_ARGUMENT, "Default Stream"},
+        {{.block = {IDE_LINK, 0}, .features.tee_limited = true}, IDE_E_ARGUMENT, "TEE-Limited Stream"},
         {{.block = {IDE_LINK, 0}, .rid_last = 1}, IDE_E_ARGUMENT, "RID Association"},
         {{.block = {IDE_LINK, 0}, .window_count = 1}, IDE_E_ARGUMENT, "Address Association"},
     };
@@ -287,17 +296,17 @@ static void image_refuses_what_the_port_cannot(void)
         uint32_t ability;
         const char *field;
     } rows[] = {
-        {{.npr = IDE_AGGREGATION_2}, PCIE_IDE_CAP_AGGREGATION, "Aggregation Supported"},
-        {{.pr = IDE_AGGREGATION_2}, PCIE_IDE_CAP_AGGREGATION, "Aggregation Supported"},
-        {{.cpl = IDE_AGGREGATION_2}, PCIE_IDE_CAP_AGGREGATION, "Aggregation Supported"},
-        {{.pcrc = true}, PCIE_IDE_CAP_PCRC, "PCRC Supported"},
-        {{.partial_header = IDE_HEADER_25_2},
+        {{.features.npr = IDE_AGGREGATION_2}, PCIE_IDE_CAP_AGGREGATION, "Aggregation Supported"},
+        {{.features.pr = IDE_AGGREGATION_2}, PCIE_IDE_CAP_AGGREGATION, "Aggregation Supported"},
+        {{.features.cpl = IDE_AGGREGATION_2}, PCIE_IDE_CAP_AGGREGATION, "Aggregation Supported"},
+        {{.features.pcrc = true}, PCIE_IDE_CAP_PCRC, "PCRC Supported"},
+        {{.features.partial_header = IDE_HEADER_25_2},
          PCIE_IDE_CAP_PARTIAL_HEADER,
          "Partial Header Encryption Supported"},
-        {{.config_requests = true},
+        {{.features.config_requests = true},
          PCIE_IDE_CAP_SEL_CFG,
          "Selective IDE for Configuration Requests Supported"},
-        {{.tee_limited = true}, PCIE_IDE_CAP_TEE_LIMITED, "TEE-Limited Stream Supported"},
+        {{.features.tee_limited = true}, PCIE_IDE_CAP_TEE_LIMITED, "TEE-Limited Stream Supported"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct fake_function f;
@@ -386,7 +395,7 @@ static void link_stream_is_one_register(void)
     struct ide_port port;
     struct ide_stream stream;
     struct ide_fault fault;
-    struct ide_stream_settings s = {.block = {IDE_LINK, 1}, .stream_id = 3, .traffic_class = 1};
+    struct ide_stream_settings s = {.block = {IDE_LINK, 1}, .stream_id = 3, .features.traffic_class = 1};
     unsigned at = 0;
     open_port(&port, &f, &log);
     CU_ASSERT_EQUAL_FATAL(ide_stream_setup(&stream, &port, &s, &fault), IDE_OK);

@@ -89,7 +89,8 @@ static void make_platform(struct platform *p)
 static void set_up(struct platform *p)
 {
     struct ide_fault fault;
-    struct ide_stream_settings root = {.stream_id = 5}, device = {.stream_id = 5, .default_stream = true};
+    struct ide_stream_settings root = {.stream_id = 5},
+                               device = {.stream_id = 5, .features.default_stream = true};
     make_platform(p);
     ide_stream_associate(&p->root_port, &p->endpoint, &p->root.config, &root, &device);
     CU_ASSERT_EQUAL_FATAL(ide_stream_setup(&p->pair.root_port, &p->root_port, &root, &fault), IDE_OK);
@@ -137,6 +138,50 @@ static void claim_takes_the_first_idle_block(void)
     fake_put32(&p.root, LINK_0, 0x0a000001);
     CU_ASSERT_EQUAL(ide_block_claim(&p.root_port, 5, IDE_LINK, &block, &fault), IDE_E_RESOURCES);
     CU_ASSERT_EQUAL(p.root.writes, 0);
+}
+
+static void claim_leaves_blocks_that_are_kept(void)
+{
+    struct platform p;
+    struct ide_block block;
+    struct ide_fault fault;
+    make_platform(&p);
+    p.root_port.kept[0] = 1;
+    CU_ASSERT_EQUAL(ide_block_claim(&p.root_port, 5, IDE_SELECTIVE, &block, &fault), IDE_OK);
+    CU_ASSERT_EQUAL(block.index, 1);
+    p.root_port.kept[0] = 3;
+    CU_ASSERT_EQUAL(ide_block_claim(&p.root_port, 5, IDE_SELECTIVE, &block, &fault), IDE_E_RESOURCES);
+    CU_ASSERT_EQUAL(ide_block_claim(&p.root_port, 5, IDE_LINK, &block, &fault), IDE_OK);
+}
+
+static void claim_prefers_a_block_with_room_for_all_windows(void)
+{
+    struct platform p;
+    struct ide_block block;
+    struct ide_fault fault;
+    make_platform(&p);
+    p.root_port.windows = 2;
+    CU_ASSERT_EQUAL(ide_block_claim(&p.root_port, 5, IDE_SELECTIVE, &block, &fault), IDE_OK);
+    CU_ASSERT_EQUAL(block.index, 0); /* none has: the first */
+    p.root_port.cap.address_blocks[0] = 0;
+    p.root_port.windows = 1;
+    CU_ASSERT_EQUAL(ide_block_claim(&p.root_port, 5, IDE_SELECTIVE, &block, &fault), IDE_OK);
+    CU_ASSERT_EQUAL(block.index, 1);
+}
+
+static void windows_without_room_are_joined(void)
+{
+    struct platform p;
+    struct ide_stream_settings root = {.rid_last = 0x103}, device = {0};
+    make_platform(&p);
+    ide_stream_associate(&p.root_port, &p.endpoint, &p.root.config, &root, &device);
+    CU_ASSERT_TRUE(root.window_count == 1 && root.windows_left_out == 1);
+    CU_ASSERT_EQUAL(root.rid_first, 0x100);
+    CU_ASSERT_EQUAL(root.rid_last, 0x103); /* the functions that share the registers */
+    ide_stream_join_windows(&root, &p.root.config);
+    CU_ASSERT_TRUE(root.window_count == 1 && root.windows_left_out == 0);
+    CU_ASSERT_EQUAL(root.windows[0].base, 0xfe000000);
+    CU_ASSERT_EQUAL(root.windows[0].limit, UINT64_C(0x9001fffff));
 }
 
 static void claim_refuses(void)
@@ -225,7 +270,7 @@ static void association_names_the_other_end(void)
     CU_ASSERT_TRUE(root.windows[0].base == 0xfe000000 && root.windows[0].limit == 0xfe2fffff);
     CU_ASSERT_TRUE(root.windows[1].base == 0x8fff00000 && root.windows[1].limit == 0x9001fffff);
     CU_ASSERT_TRUE(device.window_count == 0 && device.windows_left_out == 0);
-    CU_ASSERT_TRUE(!root.default_stream && !device.default_stream);
+    CU_ASSERT_TRUE(!root.features.default_stream && !device.features.default_stream);
 
     p.root_port.cap.address_blocks[0] =
         1; /* what does not fit is said, and saying it again does not add up */
@@ -501,6 +546,9 @@ int main(void)
 {
     CU_TestInfo tests[] = {
         {"claim takes the first idle block", claim_takes_the_first_idle_block},
+        {"claim leaves blocks that are kept", claim_leaves_blocks_that_are_kept},
+        {"claim prefers a block with room for all windows", claim_prefers_a_block_with_room_for_all_windows},
+        {"windows without room are joined", windows_without_room_are_joined},
         {"claim refuses", claim_refuses},
         {"find and read the block of a stream", find_and_read_the_block_of_a_stream},
         {"flow-through is one bit", flow_through_is_one_bit},

@@ -228,6 +228,20 @@ static enum ide_err certificate_with(struct alteration alteration)
     return spdm_get_certificate(&pair.requester, 0, &p384.trust);
 }
 
+/* Without chunks no answer may be longer than what was announced, so that much is asked for. */
+static void no_more_is_asked_for_than_was_announced(void)
+{
+    open_pair();
+    pair.requester_config.transfer_size = 200;
+    CU_ASSERT_EQUAL(spdm_negotiate(&pair.requester), IDE_OK);
+    CU_ASSERT_EQUAL(pair.responder.connection.params.peer_transfer_size, 200);
+    CU_ASSERT_EQUAL(spdm_get_digests(&pair.requester, NULL, NULL), IDE_OK);
+    unsigned exchanges = pair.exchanges;
+    CU_ASSERT_EQUAL(spdm_get_certificate(&pair.requester, 0, &p384.trust), IDE_OK);
+    CU_ASSERT_EQUAL(pair.exchanges - exchanges, (p384.chain_len + 191) / 192);   /* CERTIFICATE's head has 8 bytes */
+    close_pair();
+}
+
 static void a_peer_that_never_ends_its_chain_is_left(void)
 {
     open_pair();
@@ -449,6 +463,7 @@ int main(void)
         TEST(without_sessions_no_session_algorithm_is_needed),
         TEST(an_empty_slot_has_no_certificate),
         TEST(a_chain_comes_in_portions),
+        TEST(no_more_is_asked_for_than_was_announced),
         TEST(a_peer_that_never_ends_its_chain_is_left),
         TEST(a_chain_longer_than_the_buffer_is_refused),
         TEST(an_untrusted_chain_publishes_nothing),

@@ -257,6 +257,8 @@ static void malformed_requests_are_refused_and_change_nothing(void)
         open_in(state);
         uint16_t vca_len = c->vca_len;
         uint8_t version = c->params.version ? c->params.version : SPDM_VERSION_10;
+        if (m->good == get_capabilities && m->err != IDE_E_VERSION)
+            version = SPDM_VERSION_12;   /* which the request has chosen */
         if (state == SPDM_NEGOTIATED)
             CHECK_OK(hash_snapshot(&c->m1m2, before));
         memcpy(request, m->good, m->len);

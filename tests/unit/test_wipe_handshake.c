@@ -213,7 +213,7 @@ int main(void)
         TEST(after_each_failure_of_each_form),
         CU_TEST_INFO_NULL,
     };
-    if (!device_identity_make(&host, "wipe", "P-384", HASH_SHA384))
+    if (!device_identity_make(&host, "wipe-handshake", "P-384", HASH_SHA384))
         return 1;
     return suite_run("wipe: handshakes", tests);
 }

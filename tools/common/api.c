@@ -10,9 +10,12 @@ static const struct api_verb_row verbs[] = {
     {API_LIST, "list", 0, 0},
     {API_SHOW, "show", 0, API_BDF},
     {API_ATTEST, "attest", API_BDF, API_BDF | API_MEASUREMENTS},
-    {API_ESTABLISH, "establish", API_BDF, API_BDF | API_STREAM},
+    {API_ESTABLISH, "establish", API_BDF, API_BDF | API_STREAM | API_FEATURES},
     {API_REKEY, "rekey", 0, API_BDF | API_STREAM},
     {API_STOP, "stop", API_BDF | API_STREAM, API_BDF | API_STREAM},
+    {API_CXL_ESTABLISH, "cxl_establish", API_BDF, API_BDF | API_CXL},
+    {API_CXL_REKEY, "cxl_rekey", API_BDF, API_BDF},
+    {API_CXL_STOP, "cxl_stop", API_BDF, API_BDF},
 };
 
 const struct api_verb_row *api_verb_by_name(const char *name)

@@ -27,12 +27,17 @@ enum api_verb {
     API_ESTABLISH,
     API_REKEY,
     API_STOP,
+    API_CXL_ESTABLISH,
+    API_CXL_REKEY,
+    API_CXL_STOP,
 };
 
 /* Parameters as bits. */
-#define API_BDF    1u
-#define API_STREAM 2u
+#define API_BDF          1u
+#define API_STREAM       2u
 #define API_MEASUREMENTS 4u
+#define API_FEATURES     8u /* link, selective, and what a stream does: features.h */
+#define API_CXL          0x100u /* "mode" and "generate" */
 
 struct api_verb_row {
     enum api_verb verb;

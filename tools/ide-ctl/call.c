@@ -31,8 +31,14 @@ static json_t *request_of(const struct ctl *ctl, enum api_verb verb)
         json_object_set_new(request, "bdf", json_string(ctl->bdf));
     if (ctl->has_stream)
         json_object_set_new(request, "stream", json_integer(ctl->stream));
+    if (ctl->wish)
+        json_object_update(request, ctl->wish);
     if (ctl->measurements.is_given)
         json_object_set_new(request, "measurements", measurements_of(&ctl->measurements));
+    if (ctl->cxl_mode)
+        json_object_set_new(request, "mode", json_string(ctl->cxl_mode));
+    if (ctl->cxl_generate)
+        json_object_set_new(request, "generate", json_true());
     return request;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ide-ctl list: a tree of ports, what they can do, and their streams. */
+#include <stdio.h>
 #include <string.h>
 
 #include "tools/ide-ctl/ctl.h"
@@ -13,12 +14,15 @@ static const char *ide_text(const json_t *port, char *out, size_t size)
     const json_t *ide = json_object_get(port, "ide");
     if (!json_is_object(ide))
         return "-";
-    if (number_of(ide, "selective_streams") == 0)
-        return json_is_true(json_object_get(ide, "flow_through")) ? "flow-through" : "none";
-    int n = snprintf(out, size, "%lld selective", number_of(ide, "selective_streams"));
-    if (number_of(ide, "link_streams") > 0)
-        snprintf(out + n, size - (size_t)n, ", %lld link", number_of(ide, "link_streams"));
-    return out;
+    size_t used = 0;
+    static const char *const kinds[][2] = {{"selective_streams", "selective"}, {"link_streams", "link"}};
+    for (size_t i = 0; i < 2; i++)
+        if (number_of(ide, kinds[i][0]) > 0 && used < size)
+            used += (size_t)snprintf(out + used, size - used, "%s%lld %s", used ? ", " : "",
+                                     number_of(ide, kinds[i][0]), kinds[i][1]);
+    if (json_is_true(json_object_get(ide, "flow_through")) && used < size)
+        used += (size_t)snprintf(out + used, size - used, "%sflow-through", used ? ", " : "");
+    return used > 0 ? out : "none";
 }
 
 /* "0 Secure, 3 Insecure" */
@@ -31,8 +35,10 @@ static const char *streams_text(const json_t *port, char *out, size_t size)
     {
         if (used >= size)
             break;
-        used += (size_t)snprintf(out + used, size - used, "%s%lld %s", i ? ", " : "",
-                                 number_of(stream, "stream"), state_text(text_of(stream, "state")));
+        bool link = strcmp(text_of(stream, "kind"), "link") == 0;
+        used += (size_t)snprintf(out + used, size - used, "%s%lld%s %s", i ? ", " : "",
+                                 number_of(stream, "stream"), link ? " link" : "",
+                                 state_text(text_of(stream, "state")));
     }
     return out;
 }

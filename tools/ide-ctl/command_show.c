@@ -35,6 +35,7 @@ static void print_port(const json_t *port)
         print_streams(streams);
     else
         printf("  No stream is set up.\n");
+    print_cxl_links(json_object_get(port, "cxl_links"));
 }
 
 static void print_all(const json_t *result)
@@ -44,6 +45,7 @@ static void print_all(const json_t *result)
         print_streams(streams);
     else
         printf("No stream is set up.\n");
+    print_cxl_links(json_object_get(result, "cxl_links"));
 }
 
 enum ctl_status command_show(const struct ctl *ctl)

@@ -29,7 +29,10 @@ struct ctl {
     bool has_bdf, has_stream;
     char bdf[PCIE_BDF_TEXT]; /* as the controller wants it */
     json_int_t stream;
+    json_t *wish; /* owned: what establish asks of a stream, as members of the request; NULL: nothing */
     struct ctl_measurements measurements;
+    bool cxl, cxl_generate; /* about the CXL link of the port; its endpoint generates keys */
+    const char *cxl_mode;   /* "containment" or "skid"; NULL: not told */
 };
 
 enum ctl_takes { CTL_NOTHING, CTL_MAY, CTL_MUST };
@@ -37,7 +40,7 @@ enum ctl_takes { CTL_NOTHING, CTL_MAY, CTL_MUST };
 struct ctl_command {
     const char *name;
     enum ctl_status (*run)(const struct ctl *ctl);
-    enum ctl_takes bdf, stream;
+    enum ctl_takes bdf, stream, wish;
     const char *arguments, *help;
 };
 
@@ -48,6 +51,13 @@ enum ctl_status command_establish(const struct ctl *ctl);
 enum ctl_status command_rekey(const struct ctl *ctl);
 enum ctl_status command_stop(const struct ctl *ctl);
 enum ctl_status command_monitor(const struct ctl *ctl);
+enum ctl_status command_cxl(const struct ctl *ctl, const char *command);
+
+/* What is wrong with --cxl and its options at this command; NULL if nothing is. */
+const char *ctl_cxl_wrong(const struct ctl *ctl, const char *command);
+
+/* Takes an option of establish, by its long name; others are passed over. NULL, or what its argument has to be. */
+const char *ctl_take_wish(struct ctl *ctl, const char *option, const char *argument);
 
 /*
  * Sends the verb with what the command line gave and waits for its result, showing the steps meanwhile if

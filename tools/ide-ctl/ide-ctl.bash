@@ -12,7 +12,9 @@ _ide_ctl_values() { # MEMBER COMMAND...
 
 _ide_ctl() {
     local commands="list show attest establish rekey stop monitor"
-    local options="--connect --json --stream --timeout --help --version"
+    local options="--connect --json --stream --cxl --mode --generate --timeout --help --version"
+    local wishes="--selective --link --tc --pcrc --partial-header --aggregation --default --tee-limited
+        --config-requests --algorithm"
     local attest="--measurement --raw --unsigned --in-session --mel"
     local word command="" bdf="" cur prev i
     local -a _ide_ctl_connect=() words
@@ -26,19 +28,28 @@ _ide_ctl() {
         word=${words[i]}
         case $word in
         --connect) _ide_ctl_connect=(--connect "${words[++i]}") ;;
-        --stream | --timeout | --measurement) ((i++)) ;;
+        --stream | --mode | --timeout | --measurement | --tc | --partial-header | --aggregation | --algorithm) ((i++)) ;;
         -*) ;;
         *) if [ -z "$command" ]; then command=$word; else bdf=$word; fi ;;
         esac
     done
     case $prev in
     --connect | --timeout | --measurement) return ;;
+    --tc) mapfile -t COMPREPLY < <(compgen -W "0 1 2 3 4 5 6 7" -- "$cur") && return ;;
+    --partial-header) mapfile -t COMPREPLY < <(compgen -W "17:2 25:2 33:2 41:2" -- "$cur") && return ;;
+    --aggregation) mapfile -t COMPREPLY < <(compgen -W "none 2 4 8" -- "$cur") && return ;;
+    --algorithm) mapfile -t COMPREPLY < <(compgen -W "AES-GCM-256" -- "$cur") && return ;;
+    --mode)
+        mapfile -t COMPREPLY < <(compgen -W "containment skid" -- "$cur")
+        return
+        ;;
     --stream)
         mapfile -t COMPREPLY < <(compgen -W "$(_ide_ctl_values stream show ${bdf:+"$bdf"})" -- "$cur")
         return
         ;;
     esac
     case $command:$cur in
+    establish:-*) mapfile -t COMPREPLY < <(compgen -W "$options $wishes" -- "$cur") ;;
     attest:-*) mapfile -t COMPREPLY < <(compgen -W "$options $attest" -- "$cur") ;;
     *:-*) mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur") ;;
     :*) mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur") ;;

@@ -131,6 +131,29 @@ void table_print(struct libscols_table *table)
     scols_unref_table(table);
 }
 
+/* What it does, as the register of its lower end says: that of the upper one lacks "default". */
+static const json_t *features_of(const json_t *stream)
+{
+    const json_t *ends = json_object_get(stream, "ends");
+    size_t count = json_array_size(ends);
+    return count > 0 ? json_object_get(json_array_get(ends, count - 1), "features") : NULL;
+}
+
+void print_stream_up(const json_t *stream)
+{
+    char text[160];
+    bool link = strcmp(text_of(stream, "kind"), "link") == 0;
+    printf(link ? "Stream %lld is %s: link from %s to %s, key set %lld.\n  "
+                : "Stream %lld is %s: root port %s, endpoint %s, key set %lld.\n  ",
+           number_of(stream, "stream"), state_text(text_of(stream, "state")), text_of(stream, "root_port"),
+           text_of(stream, "endpoint"), number_of(stream, "key_set"));
+    print_algorithms(stdout, stream);
+    putchar('\n');
+    if (strcmp(features_text(features_of(stream), text, sizeof text), "TC 0") != 0)
+        printf("  %s\n", text);
+    print_notes(stdout, stream);
+}
+
 /* "39 h": how long the keys may stay at the most. */
 static const char *due_text(const json_t *stream, char *text, size_t size)
 {
@@ -151,7 +174,7 @@ static const char *due_text(const json_t *stream, char *text, size_t size)
 
 static void add_stream(struct libscols_table *table, const json_t *stream)
 {
-    char text[64];
+    char text[64], features[160];
     struct libscols_line *line = scols_table_new_line(table, NULL);
     if (!line)
         return;
@@ -168,12 +191,16 @@ static void add_stream(struct libscols_table *table, const json_t *stream)
     scols_line_set_data(line, 7, text);
     scols_line_set_data(line, 8, due_text(stream, text, sizeof text));
     scols_line_set_data(line, 9, text_of(stream, "owner"));
+    scols_line_set_data(line, 10, text_of(stream, "kind"));
+    if (json_is_object(features_of(stream)))
+        scols_line_set_data(line, 11, features_text(features_of(stream), features, sizeof features));
 }
 
 void print_streams(const json_t *streams)
 {
     static const char *const columns[] = {"STREAM",    "STATE",   "ROOT PORT", "ITS STATE", "ENDPOINT",
-                                          "ITS STATE", "KEY SET", "REKEYS",    "REKEY IN",  "OWNER", NULL};
+                                          "ITS STATE", "KEY SET", "REKEYS",    "REKEY IN",  "OWNER",
+                                          "KIND",      "DOES",    NULL};
     size_t i;
     json_t *stream;
     struct libscols_table *table = table_new(columns);

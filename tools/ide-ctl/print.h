@@ -20,6 +20,9 @@ const char *end_text(const json_t *stream, const char *role, char *out, size_t s
 /* "SPDM 1.2, ECDSA P-384, SHA-384, secp384r1, AES-256-GCM" */
 void print_algorithms(FILE *out, const json_t *object);
 
+/* What a stream does, a "features" object: "TC 0, pcrc, aggregation pr=4,cpl=2" into out. */
+const char *features_text(const json_t *features, char *out, size_t size);
+
 void print_error(FILE *out, const json_t *error);
 void print_notes(FILE *out, const json_t *result);
 
@@ -33,7 +36,13 @@ void print_json(const json_t *value);
 struct libscols_table *table_new(const char *const *columns);
 void table_print(struct libscols_table *table);
 
+/* "Stream 0 is Secure: root port ..., endpoint ..., key set 0." with whatever it does besides. */
+void print_stream_up(const json_t *stream);
+
 /* The lines of a table of streams. */
 void print_streams(const json_t *streams);
+
+/* "cxl_links" of a result. */
+void print_cxl_links(const json_t *links);
 
 #endif

@@ -7,8 +7,9 @@
 #include <string.h>
 
 #include "spdm/cursor.h"
+#include "spdm/x509.h"
 
-#define FILE_MAX ((size_t)8192)
+#define FILE_MAX ((size_t)CREDENTIAL_FILE_MAX)
 #define CHAIN_MAX (CREDENTIAL_CERTIFICATES * FILE_MAX)
 
 /* -1 for what is no base64 digit. */
@@ -74,8 +75,7 @@ static bool read_file(const char *path, void *data, size_t cap, size_t *len, cha
     return ok;
 }
 
-/* der has FILE_MAX bytes. */
-static bool read_pem(const char *path, uint8_t *der, size_t *len, char *error, size_t size)
+bool credential_read_pem(const char *path, uint8_t *der, size_t *len, char *error, size_t size)
 {
     char text[FILE_MAX];
     size_t text_len;
@@ -92,7 +92,7 @@ static bool load_key(struct credential *c, const char *path, char *error, size_t
 {
     uint8_t der[FILE_MAX];
     size_t len;
-    bool ok = read_pem(path, der, &len, error, size);
+    bool ok = credential_read_pem(path, der, &len, error, size);
     if (ok && private_key_load(&c->key, der, len) != IDE_OK) {
         snprintf(error, size, "%s: is no private key that can be used", path);
         ok = false;
@@ -112,7 +112,7 @@ static bool load_certificates(struct credential *c, const struct credential_file
     for (size_t i = 0; i < CREDENTIAL_CERTIFICATES; i++) {
         uint8_t der[FILE_MAX];
         size_t len;
-        if (!read_pem(files->certificates[i], der, &len, error, size))
+        if (!credential_read_pem(files->certificates[i], der, &len, error, size))
             return false;
         write_bytes(&w, der, len);
         if (i == 0 && hash_once(hash, der, len, root_hash) != IDE_OK)
@@ -141,6 +141,18 @@ void credential_clear(struct credential *c)
     free(c->chain);
     private_key_clear(&c->key);
     memset(c, 0, sizeof *c);
+}
+
+bool credential_public_key(const struct credential *c, const uint8_t **der, size_t *len)
+{
+    struct reader r = reader_of(c->chain + c->len - c->leaf_len, c->leaf_len);
+    struct x509 leaf;
+    struct ide_fault fault;
+    if (x509_parse(&r, &leaf, "leaf", &fault) != IDE_OK)
+        return false;
+    *der = leaf.public_key_info.data;
+    *len = leaf.public_key_info.len;
+    return true;
 }
 
 /* A SEQUENCE with a two-byte length: 30 82 hh ll. A length beyond the chain's end is no certificate. */

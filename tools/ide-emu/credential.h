@@ -27,6 +27,13 @@ bool credential_load(struct credential *c, const struct credential_files *files,
                      size_t size);
 void credential_clear(struct credential *c);
 
+/* The leaf's SubjectPublicKeyInfo, in the chain; false if the chain is malformed. */
+bool credential_public_key(const struct credential *c, const uint8_t **der, size_t *len);
+
+/* Reads a PEM file of one block. der has CREDENTIAL_FILE_MAX bytes. On failure says why in error[size]. */
+#define CREDENTIAL_FILE_MAX 8192u
+bool credential_read_pem(const char *path, uint8_t *der, size_t *len, char *error, size_t size);
+
 /* Makes the leaf's outermost DER length wrong, so that no parser can accept it. */
 void credential_deform(struct credential *c);
 

@@ -101,19 +101,28 @@ static bool same_key(const struct cxl_way *a, const struct cxl_way *b)
     return equal_secret(&a->key, &b->key, sizeof a->key) && a->mode == b->mode;
 }
 
+/* The way whose key decides: of a port that is bridged to an external responder the keys are unknown here,
+ * and the other end alone decides. */
+static const struct cxl_way *known_way(struct emu_function *f, enum ide_direction d)
+{
+    struct emu_function *other = partner(f);
+    return f->bridged && other ? &other->cxl.way[opposite(d)] : &f->cxl.way[d];
+}
+
 static bool is_active(struct emu_function *f, enum ide_direction d)
 {
     struct emu_function *other = partner(f);
-    const struct cxl_way *here = &f->cxl.way[d], *there = other ? &other->cxl.way[opposite(d)] : NULL;
-    return there && here->active && there->active && same_key(here, there) &&
-           !fault_is_on(&f->faults, FAULT_STAYS_INSECURE);
+    if (!other || (f->bridged && other->bridged) || fault_is_on(&f->faults, FAULT_STAYS_INSECURE))
+        return false;
+    const struct cxl_way *here = known_way(f, d), *there = known_way(other, opposite(d));
+    return here->active && there->active && same_key(here, there);
 }
 
 static uint32_t status_of(struct emu_function *f, enum ide_direction d)
 {
     if (!is_active(f, d))
         return CXL_IDE_STS_INSECURE;
-    return f->cxl.way[d].mode == CXL_IDE_CONTAINMENT ? CXL_IDE_STS_CONTAINMENT : CXL_IDE_STS_SKID;
+    return known_way(f, d)->mode == CXL_IDE_CONTAINMENT ? CXL_IDE_STS_CONTAINMENT : CXL_IDE_STS_SKID;
 }
 
 static void show(struct emu_function *f)
@@ -162,6 +171,11 @@ static void start(struct emu_function *f)
     take_next(tx);
     if (!rx)
         return;
+    if (other->bridged) { /* its IDE.Start cannot be seen, and is taken to come */
+        if (f->cxl.way[IDE_RX].waits && f->cxl.way[IDE_RX].may_start)
+            take_next(&f->cxl.way[IDE_RX]);
+        return;
+    }
     if (!rx->waits || !rx->may_start) {
         fail(other, CXL_ERROR_ESTABLISHMENT);
         return;

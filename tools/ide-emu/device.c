@@ -11,6 +11,7 @@
 #include "tools/ide-emu/measured.h"
 #include "tools/ide-emu/misbehave.h"
 #include "tools/ide-emu/spdm_socket.h"
+#include "tools/ide-emu/trace.h"
 
 #define TICK_MS 500u
 #define FAULT_TEXT_MAX 256u
@@ -23,14 +24,41 @@ static bool is_rot(const struct emu_function *f)
     return rot->present && f == &f->emu->functions[rot->function];
 }
 
-/* What a port index names: the function itself, or a root port that the root of trust serves. NULL: nothing.
- */
+/* A port that has no mailbox and is reached through f's: the other functions of its device, the ports of its switch. */
+static bool is_served_by(const struct emu_function *port, const struct emu_function *f)
+{
+    if (port->doe_cap || !port->ide.cap || !(port->desc.ide.abilities & PCIE_IDE_CAP_IDE_KM))
+        return false;
+    if (f->desc.type == PCIE_TYPE_UPSTREAM)
+        return port->parent == f;
+    return f->desc.type == PCIE_TYPE_ENDPOINT && f->desc.bdf.function == 0 && port->parent == f->parent;
+}
+
+/* The nth of those, from 1. */
+static struct emu_function *served_port(struct emu_function *f, unsigned n)
+{
+    for (size_t i = 0; i < f->emu->count; i++)
+        if (is_served_by(&f->emu->functions[i], f) && --n == 0)
+            return &f->emu->functions[i];
+    return NULL;
+}
+
+/* What a port index names: the function itself or a port that it serves, or a root port of the root of trust. NULL:
+ * nothing. */
 static struct emu_function *km_port(struct emu_function *f, uint8_t port_index)
 {
     const struct platform_rot *rot = &f->emu->rot;
     if (is_rot(f))
         return port_index < rot->port_count ? &f->emu->functions[rot->ports[port_index]] : NULL;
-    return port_index == 0 ? f : NULL;
+    return port_index == 0 ? f : served_port(f, port_index);
+}
+
+static uint8_t max_port_index(struct emu_function *f)
+{
+    unsigned index = 0;
+    while (index < UINT8_MAX && km_port(f, (uint8_t)(index + 1)))
+        index++;
+    return (uint8_t)index;
 }
 
 /* A root port may have a mailbox of its own besides, whose sessions count by themselves: these are told
@@ -55,14 +83,18 @@ static bool km_query(void *context, uint8_t port_index, struct ide_km_query_resp
     if (!port || !port->ide.cap || len > sizeof out->blocks)
         return false;
     emu_lock(f->emu);
-    out->max_port_index = is_rot(f) ? (uint8_t)(f->emu->rot.port_count - 1) : 0;
+    trace_message(f, "QUERY", NULL);
+    out->max_port_index = max_port_index(f);
     out->devfn = (uint8_t)pcie_bdf_rid(&port->desc.bdf);
     out->bus = port->desc.bdf.bus;
-    out->segment = 0; /* a segment is captured in Flit Mode only (PCIe 6.x §2.2.6.2), and these links are not in it */
+    /* a segment is captured in Flit Mode only (PCIe 6.x §2.2.6.2) */
+    out->segment = port->desc.flit ? (uint8_t)port->desc.bdf.domain : 0;
     out->block_len = (uint16_t)len;
     memcpy(out->blocks, port->config.value + port->ide.cap + PCIE_IDE_CAP, len);
     if (fault_use(&f->faults, FAULT_WRONG_BDF))
         out->bus ^= 0x01;
+    if (fault_use(&f->faults, FAULT_WRONG_SEGMENT))
+        out->segment ^= 0x80;
     emu_unlock(f->emu);
     return true;
 }
@@ -73,6 +105,7 @@ static enum kp_ack_status km_key_prog(void *context, uint32_t session, const str
     struct emu_function *f = context, *port = km_port(f, target->port_index);
     struct ide_km_target at = at_port(target);
     emu_lock(f->emu);
+    trace_message(f, "KEY_PROG", target);
     enum kp_ack_status status = (enum kp_ack_status)f->faults.value[FAULT_KM_REFUSE];
     if (!fault_use(&f->faults, FAULT_KM_REFUSE))
         status =
@@ -90,6 +123,7 @@ static bool go_or_stop(struct emu_function *f, uint32_t session, const struct id
     struct emu_function *port = km_port(f, target->port_index);
     struct ide_km_target at = at_port(target);
     emu_lock(f->emu);
+    trace_message(f, refusal == FAULT_GO_REFUSE ? "K_SET_GO" : "K_SET_STOP", target);
     bool ok = !fault_use(&f->faults, refusal) && port && act(port, km_session(f, session), &at);
     emu_unlock(f->emu);
     return ok;
@@ -109,6 +143,7 @@ static void km_session_end(void *context, uint32_t session)
 {
     struct emu_function *f = context, *port;
     emu_lock(f->emu);
+    trace_message(f, "session ends", NULL);
     for (unsigned i = 0; i <= UINT8_MAX && (port = km_port(f, (uint8_t)i)); i++)
         ide_link_session_end(port, km_session(f, session));
     emu_unlock(f->emu);
@@ -167,7 +202,7 @@ static void follow_model(struct device *d)
     const struct credential *c = &d->credentials[wanted_identity(&f->faults)];
     emu_unlock(f->emu);
 
-    d->responder.spdm.slots[0] = (struct spdm_slot){.chain = c->chain, .chain_len = c->len, .key = &c->key};
+    device_peer_show(&f->desc.spdm.peer, c, d->responder.spdm.slots);
     if (reset)
         session_responder_reset(&d->responder);
 }
@@ -308,6 +343,7 @@ static void init_responder(struct device *d)
     d->config.base_asym = spdm->base_asym;
     d->config.base_hash = spdm->base_hash;
     emu_measure(&d->config);
+    device_peer_configure(&spdm->peer, &d->config);
     struct rng rng = drbg_rng(&d->drbg);
     session_responder_init(&d->responder, &d->config, &rng, &system_clock, d->sessions, DEVICE_SESSIONS);
     d->responder.spdm.measurements = &emu_measurements;
@@ -346,7 +382,8 @@ struct device *device_open(struct emu_function *f, const struct identities *iden
     d->bridge = bridge;
     d->verbose = verbose;
     init_responder(d);
-    if (!identities_load(identities, &f->desc, IDENTITY_OWN, &d->credentials[IDENTITY_OWN], error, size)) {
+    if (!device_peer_open(&d->peer, &f->desc.spdm.peer, &d->responder, error, size) ||
+        !identities_load(identities, &f->desc, IDENTITY_OWN, &d->credentials[IDENTITY_OWN], error, size)) {
         free_device(d);
         return NULL;
     }

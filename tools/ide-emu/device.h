@@ -11,6 +11,7 @@
 
 #include "ide_km/responder.h"
 #include "tools/ide-emu/bridge.h"
+#include "tools/ide-emu/device_peer.h"
 #include "tools/ide-emu/cxl_device.h"
 #include "tools/ide-emu/emu.h"
 #include "tools/ide-emu/identities.h"
@@ -29,6 +30,7 @@ struct device {
     struct session_responder responder;
     struct ide_km_responder ide_km;
     struct cxl_device cxl;
+    struct device_peer peer;
     struct credential credentials[IDENTITY_KINDS];   /* those with a fault are loaded when wanted */
     struct bridge *bridge;             /* NULL: the responder above answers */
     struct device_record {             /* the last secured answer, for replaying, and the present one */

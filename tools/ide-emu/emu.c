@@ -9,6 +9,7 @@
 #include "tools/ide-emu/function_config.h"
 #include "tools/ide-emu/ide_link.h"
 #include "tools/ide-emu/key_unit.h"
+#include "tools/ide-emu/trace.h"
 
 void emu_lock(struct emu *emu)
 {
@@ -150,15 +151,19 @@ static void write_mailbox(struct emu_function *f, unsigned at, uint32_t value, u
     struct mailbox *m = &f->mailbox;
     bool whole = enabled == UINT32_MAX;
     if (at == PCIE_DOE_CTRL) {
-        if (value & enabled & PCIE_DOE_CTRL_ABORT)
+        if (value & enabled & PCIE_DOE_CTRL_ABORT) {
             mailbox_abort(m);
-        else if (value & enabled & PCIE_DOE_CTRL_GO)
+        } else if (value & enabled & PCIE_DOE_CTRL_GO) {
+            f->data_objects++;
             mailbox_go(m);
+        }
     } else if ((at == PCIE_DOE_WRITE || at == PCIE_DOE_READ) && !whole) {
         mailbox_error(m);
     } else if (at == PCIE_DOE_WRITE) {
+        f->dwords_sent++;
         mailbox_write(m, value);
     } else if (at == PCIE_DOE_READ) {
+        f->dwords_taken++;
         mailbox_ack(m);
     }
     emu_mailbox_show(f);
@@ -179,6 +184,7 @@ void emu_config_write_dword(struct emu_function *f, unsigned offset, uint32_t va
     if (f->doe_cap && offset >= f->doe_cap + PCIE_DOE_CAP && offset < f->doe_cap + PCIE_DOE_SIZE) {
         write_mailbox(f, offset - f->doe_cap, value, enabled);
     } else if (f->ide.cap && offset >= f->ide.cap && offset < f->ide.end) {
+        trace_register(f, offset, value);
         stream_port_write(&f->ide, &f->config, offset, value, enabled);
         ide_link_settle(f->emu);
     } else if (offset == f->exp_cap + EXP_DEVCTL) {
@@ -212,6 +218,7 @@ void emu_config_write(struct emu_function *f, unsigned offset, const uint8_t *da
 {
     emu_lock(f->emu);
     while (n > 0) {
+        f->config_writes++;
         unsigned size = access_size(offset, n), shift = 8 * (offset % 4);
         uint32_t value = 0, enabled = 0;
         for (unsigned i = 0; i < size; i++) {
@@ -229,6 +236,8 @@ void emu_config_write(struct emu_function *f, unsigned offset, const uint8_t *da
 void emu_config_read(struct emu_function *f, unsigned offset, uint8_t *data, size_t n)
 {
     emu_lock(f->emu);
+    for (size_t at = 0; at < n; at += access_size(offset + (unsigned)at, n - at))
+        f->config_reads++;
     memcpy(data, f->config.value + offset, n);
     emu_unlock(f->emu);
 }

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "tools/ide-emu/aer.h"
 #include "tools/ide-emu/config_space.h"
@@ -41,8 +42,12 @@ struct emu_function {
     struct aer aer;
     struct cxl_port cxl;              /* desc.cxl.present */
     struct memory bar;                /* behind BAR 0 */
+    uint8_t traffic_class;            /* of the memory requests that it sends */
     struct link *link;                /* below a root port or downstream port; NULL for others */
     bool bridged;                     /* its keys are an external responder's, and unknown here */
+    uint64_t config_reads, config_writes; /* by the host: one for each access inside a dword */
+    uint64_t data_objects;                /* that the host has sent to its mailbox */
+    uint64_t dwords_sent, dwords_taken;   /* by the host, of data objects and of their answers */
     bool reset_wanted;                /* the responder behind the mailbox has to follow a reset */
     struct device *device;            /* NULL without a mailbox */
 };
@@ -51,6 +56,7 @@ struct key_unit;
 
 struct emu {
     pthread_mutex_t lock;
+    FILE *trace;                      /* trace.h; NULL: not wanted */
     struct emu_function *functions;
     size_t count;
     struct fabric *fabric;            /* what the links carry */

@@ -95,6 +95,8 @@ void fabric_run(struct emu *emu);
 /* --- Between the files of the fabric
  * -------------------------------------------------------------------------------- */
 
+/* Whose IDE capability is a function's: its own, or else that of its device's function 0. */
+struct emu_function *fabric_ide_of(struct emu_function *f);
 /* The selective stream that covers a request or message that f would send; NULL: none. */
 struct port_stream *fabric_covers(struct emu_function *f, const struct tlp *tlp);
 /* The link stream of a traffic class at a port. */

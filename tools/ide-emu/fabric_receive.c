@@ -26,12 +26,19 @@ struct emu_function *fabric_by_id(struct emu_function *root_port, uint16_t rid)
     return NULL;
 }
 
+static bool window_has(uint32_t window, uint64_t base_upper, uint64_t limit_upper, uint64_t address)
+{
+    uint64_t base = base_upper << 32 | (uint64_t)field_get(PCIE_WINDOW_BASE, window) << 20;
+    uint64_t limit = limit_upper << 32 | (uint64_t)field_get(PCIE_WINDOW_LIMIT, window) << 20 | 0xfffff;
+    return base <= address && address <= limit;
+}
+
 bool fabric_window_has(const struct emu_function *port, uint64_t address)
 {
-    uint32_t window = config_get32(&port->config, PCIE_MEMORY_WINDOW);
-    uint64_t base = (uint64_t)field_get(PCIE_WINDOW_BASE, window) << 20;
-    uint64_t limit = (uint64_t)field_get(PCIE_WINDOW_LIMIT, window) << 20 | 0xfffff;
-    return base <= address && address <= limit;
+    const struct config_space *c = &port->config;
+    return window_has(config_get32(c, PCIE_MEMORY_WINDOW), 0, 0, address) ||
+           window_has(config_get32(c, PCIE_PREFETCHABLE_WINDOW), config_get32(c, PCIE_PREFETCHABLE_BASE_UPPER),
+                      config_get32(c, PCIE_PREFETCHABLE_LIMIT_UPPER), address);
 }
 
 /* --- Errors
@@ -156,11 +163,28 @@ static void pass_on(struct emu_function *port, const struct tlp *tlp, struct via
 /* --- What came as an IDE TLP
  * ---------------------------------------------------------------------------------------- */
 
+/* Where a request is for, of the functions at the end of the link. */
+static struct emu_function *request_end(struct emu_function *port, const struct tlp *tlp)
+{
+    if (port->desc.type != PCIE_TYPE_ENDPOINT)
+        return port;
+    for (size_t i = 0; i < port->emu->count; i++) {
+        struct emu_function *f = &port->emu->functions[i];
+        if (f->parent != port->parent)
+            continue;
+        bool mine = tlp_is_memory(tlp->code) ? emu_bar_has(f, tlp->address)
+                                             : pcie_bdf_rid(&f->desc.bdf) == destination(tlp);
+        if (mine)
+            return f;
+    }
+    return port;
+}
+
 static void take_or_pass(struct emu_function *port, const struct tlp *tlp, struct via via,
                          const struct frame *frame)
 {
     if (tlp->code == TLP_MSG_LOCAL || !fabric_is_switch(port))
-        fabric_take(port, tlp, via, frame);
+        fabric_take(tlp_is_memory(tlp->code) ? request_end(port, tlp) : port, tlp, via, frame);
     else
         pass_on(port, tlp, via, frame, false);
 }
@@ -243,23 +267,6 @@ static void receive_ide(struct emu_function *port, const struct frame_parts *p, 
 /* --- What came in the clear
  * ----------------------------------------------------------------------------------------- */
 
-/* Where a request in the clear is for, of the functions at the end of the link. */
-static struct emu_function *request_end(struct emu_function *port, const struct tlp *tlp)
-{
-    if (port->desc.type != PCIE_TYPE_ENDPOINT)
-        return port;
-    for (size_t i = 0; i < port->emu->count; i++) {
-        struct emu_function *f = &port->emu->functions[i];
-        if (f->parent != port->parent)
-            continue;
-        bool mine = tlp_is_memory(tlp->code) ? emu_bar_has(f, tlp->address)
-                                             : pcie_bdf_rid(&f->desc.bdf) == destination(tlp);
-        if (mine)
-            return f;
-    }
-    return port;
-}
-
 /*
  * The stream of `to` that a request in the clear should have come on: the one that its sender's registers
  * name. The receiver of real hardware knows less; docs/ide.md says what it goes by.
@@ -268,12 +275,13 @@ static struct port_stream *should_have_come_on(struct emu_function *to, const st
 {
     struct emu_function *root = fabric_root_port(to);
     struct emu_function *sender = to == root ? fabric_by_id(root, tlp->requester) : root;
+    sender = sender ? fabric_ide_of(sender) : NULL;
     struct port_stream *s = sender ? fabric_covers(sender, tlp) : NULL;
     if (!s || (config_get32(&sender->config, s->control) & PCIE_IDE_SEL_CTL_TEE_LIMITED))
         return NULL;
     if (!fabric_protects(sender, s) && !(s->guarded && tlp_is_memory(tlp->code)))
         return NULL;
-    return find_stream(to, port_stream_id(s, &sender->config), true);
+    return find_stream(fabric_ide_of(to), port_stream_id(s, &sender->config), true);
 }
 
 static void receive_clear(struct emu_function *port, const struct tlp *tlp, const struct frame *frame)
@@ -287,7 +295,7 @@ static void receive_clear(struct emu_function *port, const struct tlp *tlp, cons
     }
     struct emu_function *to = request_end(port, tlp);
     if (!fabric_is_switch(to) && request && (s = should_have_come_on(to, tlp)) != NULL) {
-        fabric_check_failed(to, s, "it is not encrypted, and a stream covers it", frame);
+        fabric_check_failed(fabric_ide_of(to), s, "it is not encrypted, and a stream covers it", frame);
         return;
     }
     take_or_pass(to, tlp, (struct via){NULL, false}, frame);

@@ -66,6 +66,18 @@ static bool is_default(const struct emu_function *f, const struct port_stream *s
            (control & PCIE_IDE_SEL_CTL_DEFAULT) && field_get(PCIE_IDE_STREAM_CTL_TC, control) == tlp->tc;
 }
 
+struct emu_function *fabric_ide_of(struct emu_function *f)
+{
+    if (f->ide.cap || f->desc.type != PCIE_TYPE_ENDPOINT)
+        return f;
+    for (size_t i = 0; i < f->emu->count; i++) {
+        struct emu_function *first = &f->emu->functions[i];
+        if (first->parent == f->parent && first->desc.bdf.function == 0 && first->ide.cap)
+            return first;
+    }
+    return f;
+}
+
 struct port_stream *fabric_covers(struct emu_function *f, const struct tlp *tlp)
 {
     struct port_stream *fallback = NULL;
@@ -286,10 +298,11 @@ static void send_frames(struct emu_function *from, struct via via, struct frame 
         leave(egress, way, frames, n, memory);
 }
 
-void fabric_request(struct emu_function *from, const struct tlp *tlps, size_t n, bool trusted,
+void fabric_request(struct emu_function *requester, const struct tlp *tlps, size_t n, bool trusted,
                     struct port_stream **used)
 {
     struct frame frames[BATCH];
+    struct emu_function *from = fabric_ide_of(requester);
     while (n > 0) {
         size_t some = 0;
         struct port_stream *s = fabric_covers(from, &tlps[0]);
@@ -315,7 +328,7 @@ void fabric_complete(struct emu_function *from, const struct tlp *tlp, struct vi
 {
     struct frame frame;
     tlp_encode(tlp, &frame);
-    send_frames(from, via, &frame, 1, memory);
+    send_frames(fabric_ide_of(from), via, &frame, 1, memory);
 }
 
 void fabric_message(struct emu_function *from, const struct tlp *tlp)

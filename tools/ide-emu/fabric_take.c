@@ -30,7 +30,7 @@ static bool right_stream(struct emu_function *f, const struct request *r, struct
         return true;
     struct port_stream *s = r->stream ? r->stream : via.stream;
     if (s && s->secure)
-        fabric_check_failed(f, s, "a completion did not come on its request's stream", frame);
+        fabric_check_failed(fabric_ide_of(f), s, "a completion did not come on its request's stream", frame);
     return false;
 }
 

@@ -46,6 +46,7 @@
     X(FAULT_GO_REFUSE, "go-refuse", true, 0, "K_SET_GO is refused")                                          \
     X(FAULT_STOP_REFUSE, "stop-refuse", true, 0, "K_SET_STOP is refused")                                    \
     X(FAULT_WRONG_BDF, "wrong-bdf", true, 0, "QUERY_RESP carries another bus number")                        \
+    X(FAULT_WRONG_SEGMENT, "wrong-segment", true, 0, "QUERY_RESP carries another segment")                   \
     X(FAULT_STAYS_INSECURE, "stays-insecure", false, 0, "the stream status never says Secure")               \
     /* the key configuration unit of a root port */                                                          \
     X(FAULT_KCU_DEAD, "kcu-dead", false, 0, "all registers of the key unit read as ones")                    \

@@ -8,6 +8,7 @@
 #define HDR_STATUS_CLEARABLE 0xf9000000u
 #define HDR_CACHE_LINE 0x0cu
 #define HDR_BAR_64BIT 0x4u
+#define HDR_BAR_PREFETCHABLE 0x8u
 #define HDR_IO_WINDOW 0x1cu
 #define HDR_SECONDARY_STATUS_CLEARABLE 0xf9000000u
 #define HDR_INTERRUPT_LINE 0x3cu
@@ -25,6 +26,10 @@
 
 #define EXT_CAP_ID_DSN 0x0003u
 #define DSN_SIZE 12u
+#define SRIOV_SIZE 0x40u
+#define SRIOV_INITIAL_VFS 0x0cu
+#define SRIOV_TOTAL_VFS 0x0eu
+#define SRIOV_FIRST 8u   /* behind the functions */
 
 /* PCI Express capability (§7.5.3) */
 #define EXP_VERSION 0x0002u
@@ -60,6 +65,8 @@
 
 #define MIB 0x100000u
 #define MEMORY_START 0xe0000000u
+#define PREFETCHABLE_START UINT64_C(0x6000000000)
+#define CLOSED_PREFETCHABLE 0xfff00000u   /* base; the limit is 0 */
 
 static bool is_port(const struct platform_function *f)
 {
@@ -74,36 +81,39 @@ static uint64_t round_up(uint64_t value, uint64_t to)
 /*
  * BARs one after the other, each function in MiB of its own, so that windows do not overlap. Parents come first in the
  * platform and their descendants need not follow at once, so windows are opened once all BARs have a place: in
- * the order of a depth-first walk, which the caller's recursion over roots gives.
+ * the order of a depth-first walk, which the caller's recursion over roots gives. Once for each kind of memory.
  */
-static uint64_t assign_below(const struct platform *p, size_t port, struct function_resources *r, uint64_t at)
+static uint64_t assign_below(const struct platform *p, size_t port, bool prefetchable, struct function_resources *r,
+                             uint64_t at)
 {
     uint64_t start = at;
     for (size_t i = port + 1; i < p->count; i++) {
-        if (p->functions[i].parent != port)
+        const struct platform_function *f = &p->functions[i];
+        if (f->parent != port)
             continue;
-        if (is_port(&p->functions[i])) {
-            at = assign_below(p, i, r, at);
-        } else if (p->functions[i].bar_size) {
-            r[i].bar_base = round_up(at, p->functions[i].bar_size < MIB ? MIB : p->functions[i].bar_size);
-            at = round_up(r[i].bar_base + p->functions[i].bar_size, MIB);
+        if (is_port(f)) {
+            at = assign_below(p, i, prefetchable, r, at);
+        } else if (f->bar_size && f->prefetchable == prefetchable) {
+            r[i].bar_base = round_up(at, f->bar_size < MIB ? MIB : f->bar_size);
+            at = round_up(r[i].bar_base + f->bar_size, MIB);
         }
     }
-    r[port].window_base = at > start ? start : MIB;
-    r[port].window_limit = at > start ? at - 1 : 0;
+    struct pcie_window closed = {prefetchable ? CLOSED_PREFETCHABLE : MIB, prefetchable ? MIB - 1 : 0};
+    *(prefetchable ? &r[port].prefetchable : &r[port].memory) =
+        at > start ? (struct pcie_window){start, at - 1} : closed;
     return at;
 }
 
 void function_assign_resources(const struct platform *platform, struct function_resources *resources)
 {
-    uint64_t at = MEMORY_START;
+    uint64_t at[] = {MEMORY_START, PREFETCHABLE_START};
     memset(resources, 0, platform->count * sizeof *resources);
     for (size_t i = 0; i < platform->count; i++)
-        if (platform->functions[i].parent == PLATFORM_NO_PARENT) {
-            at = assign_below(platform, i, resources, at);
-            if (platform->functions[i].bar_size) { /* of its own, beside its window */
-                resources[i].bar_base = at;
-                at += MIB;
+        for (unsigned kind = 0; kind < 2 && platform->functions[i].parent == PLATFORM_NO_PARENT; kind++) {
+            at[kind] = assign_below(platform, i, kind == 1, resources, at[kind]);
+            if (kind == 0 && platform->functions[i].bar_size) { /* of its own, beside its window */
+                resources[i].bar_base = at[kind];
+                at[kind] += MIB;
             }
         }
 }
@@ -125,7 +135,8 @@ static void build_bar(struct config_space *c, const struct platform_function *f,
     if (!f->bar_size)
         return;
     uint64_t address_bits = ~(f->bar_size - 1);
-    config_put32(c, FUNCTION_BAR0, (uint32_t)r->bar_base | HDR_BAR_64BIT);
+    config_put32(c, FUNCTION_BAR0,
+                 (uint32_t)r->bar_base | HDR_BAR_64BIT | (f->prefetchable ? HDR_BAR_PREFETCHABLE : 0));
     config_put32(c, FUNCTION_BAR0 + 4, (uint32_t)(r->bar_base >> 32));
     config_writable(c, FUNCTION_BAR0, (uint32_t)address_bits);
     config_writable(c, FUNCTION_BAR0 + 4, (uint32_t)(address_bits >> 32));
@@ -146,16 +157,20 @@ static void build_bridge_header(struct config_space *c, const struct platform_fu
                      field_put(PCIE_BRIDGE_SUBORDINATE, f->subordinate));
     config_writable(c, PCIE_PRIMARY_BUS, PCIE_BRIDGE_PRIMARY | PCIE_BRIDGE_SECONDARY | PCIE_BRIDGE_SUBORDINATE);
 
-    /* A window whose base is above its limit is closed (§7.5.1.3.8): I/O and prefetchable memory are. */
+    /* A window whose base is above its limit is closed (§7.5.1.3.8): I/O is. */
     config_put16(c, HDR_IO_WINDOW, 0x00f0);
     config_writable(c, HDR_IO_WINDOW, 0x0000f0f0);
     config_clearable(c, HDR_IO_WINDOW, HDR_SECONDARY_STATUS_CLEARABLE);
     config_put32(c, PCIE_MEMORY_WINDOW,
-                 field_put(PCIE_WINDOW_BASE, (uint32_t)(r->window_base / MIB)) |
-                     field_put(PCIE_WINDOW_LIMIT, (uint32_t)(r->window_limit / MIB)));
+                 field_put(PCIE_WINDOW_BASE, (uint32_t)(r->memory.base / MIB)) |
+                     field_put(PCIE_WINDOW_LIMIT, (uint32_t)(r->memory.limit / MIB)));
     config_writable(c, PCIE_MEMORY_WINDOW, PCIE_WINDOW_BASE | PCIE_WINDOW_LIMIT);
     config_put32(c, PCIE_PREFETCHABLE_WINDOW,
-                 PCIE_WINDOW_BASE | PCIE_WINDOW_64BIT | (uint32_t)PCIE_WINDOW_64BIT << 16);
+                 field_put(PCIE_WINDOW_BASE, (uint32_t)(r->prefetchable.base / MIB)) |
+                     field_put(PCIE_WINDOW_LIMIT, (uint32_t)(r->prefetchable.limit / MIB)) | PCIE_WINDOW_64BIT |
+                     (uint32_t)PCIE_WINDOW_64BIT << 16);
+    config_put32(c, PCIE_PREFETCHABLE_BASE_UPPER, (uint32_t)(r->prefetchable.base >> 32));
+    config_put32(c, PCIE_PREFETCHABLE_LIMIT_UPPER, (uint32_t)(r->prefetchable.limit >> 32));
     config_writable(c, PCIE_PREFETCHABLE_WINDOW, PCIE_WINDOW_BASE | PCIE_WINDOW_LIMIT);
     config_writable(c, PCIE_PREFETCHABLE_BASE_UPPER, UINT32_MAX);
     config_writable(c, PCIE_PREFETCHABLE_LIMIT_UPPER, UINT32_MAX);
@@ -185,6 +200,7 @@ static void build_link(struct config_space *c, unsigned at, const struct platfor
     config_put32(c, at + EXP_LNKCAP2, EXP_LNKCAP2_TO_GEN5);
     config_put16(c, at + EXP_LNKCTL2, EXP_GEN5);
     config_writable(c, at + EXP_LNKCTL2, EXP_LNKCTL2_SPEED);
+    config_put16(c, at + PCIE_EXP_LNKSTA2, f->flit ? PCIE_EXP_LNKSTA2_FLIT : 0);
     if (has_slot(f)) {
         config_put32(c, at + EXP_SLTCAP, number << 19);
         config_put16(c, at + EXP_SLTCTL, EXP_SLTCTL_VALUE);
@@ -218,6 +234,20 @@ static void build_serial_number(struct config_space *c, const struct platform_fu
     config_put32(c, at + 8, 0x02001b36u ^ f->bdf.domain);
 }
 
+/* Virtual functions that are on: the requester IDs after the device's eight functions. */
+static void build_sriov(struct config_space *c, const struct platform_function *f)
+{
+    if (f->vfs == 0)
+        return;
+    unsigned at = config_add_ext_cap(c, PCIE_EXT_CAP_ID_SRIOV, 1, SRIOV_SIZE);
+    config_put16(c, at + PCIE_SRIOV_CTRL, PCIE_SRIOV_CTRL_VFE);
+    config_put16(c, at + SRIOV_INITIAL_VFS, f->vfs);
+    config_put16(c, at + SRIOV_TOTAL_VFS, f->vfs);
+    config_put16(c, at + PCIE_SRIOV_NUM_VF, f->vfs);
+    config_put16(c, at + PCIE_SRIOV_VF_OFFSET, SRIOV_FIRST);
+    config_put16(c, at + PCIE_SRIOV_VF_STRIDE, 1);
+}
+
 uint16_t function_config_build(struct config_space *c, const struct platform_function *f,
                                const struct function_resources *resources)
 {
@@ -236,6 +266,7 @@ uint16_t function_config_build(struct config_space *c, const struct platform_fun
         config_put16(c, at + PCIE_SSVID_IDS + 2, f->ids.subsystem);
     }
     build_serial_number(c, f);
+    build_sriov(c, f);
     return express;
 }
 

@@ -9,7 +9,7 @@
 /* What the system's firmware decides: where a function's memory is. */
 struct function_resources {
     uint64_t bar_base;                    /* of BAR 0, if it has one */
-    uint64_t window_base, window_limit;   /* of a port's memory window; base above limit: closed */
+    struct pcie_window memory, prefetchable; /* of a port; base above limit: closed */
 };
 
 /* Gives every function its place in memory; resources has platform->count entries. */

@@ -5,7 +5,6 @@
 
 #include "spdm/cursor.h"
 
-#define CRC_POLYNOMIAL_REVERSED 0xedb88320u /* 04C11DB7h (§2.7.1), least significant bit first */
 #define HEADER_BITS_MAX         5u          /* bytes of a header that can be encrypted */
 #define AAD_MAX                 (TLP_PREFIX_SIZE + TLP_HEADER_MAX + 8u)
 #define TEXT_MAX                (HEADER_BITS_MAX + TLP_PAYLOAD_MAX + TLP_PCRC_SIZE)
@@ -26,11 +25,14 @@ void ide_iv(uint8_t substream, uint64_t counter, uint8_t iv[static IDE_IV_SIZE])
 
 uint32_t ide_pcrc(const uint8_t *payload, size_t len)
 {
+    /* what 4 bits do to the CRC of polynomial 04C11DB7h, least significant bit first (§2.7.1) */
+    static const uint32_t nibble[16] = {
+        0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
+        0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
     uint32_t crc = UINT32_MAX;
     for (size_t i = 0; i < len; i++) {
-        crc ^= payload[i];
-        for (unsigned bit = 0; bit < 8; bit++)
-            crc = crc >> 1 ^ (crc & 1 ? CRC_POLYNOMIAL_REVERSED : 0);
+        crc = crc >> 4 ^ nibble[(crc ^ payload[i]) & 15];
+        crc = crc >> 4 ^ nibble[(crc ^ payload[i] >> 4) & 15];
     }
     return ~crc;
 }

@@ -82,7 +82,7 @@ static struct timespec deadline(const struct fabric *fabric)
 
 static void give_up(struct request *r)
 {
-    int id = r->stream ? port_stream_id(r->stream, &r->by->config) : AER_NO_STREAM;
+    int id = r->stream ? port_stream_id(r->stream, &fabric_ide_of(r->by)->config) : AER_NO_STREAM;
     fabric_error(r->by, AER_COMPLETION_TIMEOUT, id, "no completion came in time", NULL);
     r->late = true;
 }
@@ -160,6 +160,7 @@ static void write_memory(struct emu_function *by, uint64_t address, bool trusted
             size_t some = request_bytes(address, n, most);
             batch[count] = memory_request(address, some, true);
             batch[count].requester = pcie_bdf_rid(&by->desc.bdf);
+            batch[count].tc = by->traffic_class;
             memcpy(batch[count].data + address % 4, data, some);
             address += some;
             data += some;
@@ -177,6 +178,7 @@ static enum link_result read_memory(struct emu_function *by, uint64_t address, b
     while (n > 0) {
         size_t some = request_bytes(address, n, most);
         struct tlp t = memory_request(address, some, false);
+        t.tc = by->traffic_class;
         enum link_result result = transact(by, &t, trusted, dwords, tlp_bytes(&t));
         if (result != LINK_DONE)
             return result;
@@ -298,6 +300,7 @@ void link_config_read(struct emu_function *f, unsigned offset, uint8_t *data, si
         uint8_t dword[4];
         unsigned size = access_size(offset, n);
         struct tlp t = config_request(root, f, offset, false);
+        f->config_reads++;
         t.first_be = (uint8_t)(((1u << size) - 1) << offset % 4);
         if (transact(root, &t, false, dword, sizeof dword) == LINK_DONE)
             memcpy(data, dword + offset % 4, size);
@@ -321,6 +324,7 @@ void link_config_write(struct emu_function *f, unsigned offset, const uint8_t *d
     while (n > 0) {
         unsigned size = access_size(offset, n);
         struct tlp t = config_request(root, f, offset, true);
+        f->config_writes++;
         t.first_be = (uint8_t)(((1u << size) - 1) << offset % 4);
         memcpy(t.data + offset % 4, data, size);
         transact(root, &t, false, NULL, 0);

@@ -120,6 +120,19 @@ static char *do_host(struct emu *emu, char *const *words, size_t count)
     return t.write ? say("ok") : hex_of(t.bytes, t.len);
 }
 
+static char *do_class(struct emu *emu, char *const *words, size_t count)
+{
+    uint64_t class;
+    struct emu_function *f = function_of(emu, words[1]);
+    (void)count;
+    if (!f || !parse_number(words[2], 7, &class))
+        return say("error: class takes a function, then 0 to 7");
+    emu_lock(emu);
+    f->traffic_class = (uint8_t)class;
+    emu_unlock(emu);
+    return say("ok");
+}
+
 /* --- The adversary
  * ------------------------------------------------------------------------------------------------ */
 
@@ -276,6 +289,7 @@ static const struct {
 } known[] = {
     {"dma", 5, 6, do_dma},
     {"host", 4, 4, do_host},
+    {"class", 3, 3, do_class},
     {"adversary", 4, 7, do_adversary},
     {"errors", 2, 2, do_errors},
 };

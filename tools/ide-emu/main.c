@@ -12,6 +12,7 @@
 #include "tools/ide-emu/link_log.h"
 #include "tools/ide-emu/options.h"
 #include "tools/ide-emu/spdm_door.h"
+#include "tools/ide-emu/trace.h"
 
 #define EXIT_DONE 0
 #define EXIT_FAILED 1
@@ -154,7 +155,8 @@ static bool start(struct program *p)
     return load_platform(p) &&
            identities_open(&p->identities, &p->platform, p->options->identity, p->error, sizeof p->error) &&
            emu_init(&p->emu, &p->platform, p->error, sizeof p->error) &&
-           link_log_open(&p->emu, p->options->pcap, p->options->link_log, p->error, sizeof p->error) && open_devices(p) && apply_faults(p) &&
+           link_log_open(&p->emu, p->options->pcap, p->options->link_log, p->error, sizeof p->error) &&
+           trace_open(&p->emu, p->options->trace, p->error, sizeof p->error) && open_devices(p) && apply_faults(p) &&
            open_doors(p);
 }
 
@@ -169,6 +171,7 @@ static void stop(struct program *p)
         device_close(p->emu.functions[i].device);
     if (p->emu.functions) {
         link_log_close(&p->emu);
+        trace_close(&p->emu);
         emu_free(&p->emu);
     }
     identities_close(&p->identities);

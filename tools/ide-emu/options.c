@@ -19,6 +19,7 @@ enum option_code {
     OPTION_CONTROL,
     OPTION_PCAP,
     OPTION_LINK_LOG,
+    OPTION_TRACE,
     OPTION_SPDM,
     OPTION_BRIDGE,
     OPTION_MISBEHAVE,
@@ -35,6 +36,7 @@ static const struct option long_options[] = {
     {"control", required_argument, NULL, OPTION_CONTROL},
     {"pcap", required_argument, NULL, OPTION_PCAP},
     {"link-log", required_argument, NULL, OPTION_LINK_LOG},
+    {"trace", required_argument, NULL, OPTION_TRACE},
     {"spdm", required_argument, NULL, OPTION_SPDM},
     {"bridge", required_argument, NULL, OPTION_BRIDGE},
     {"misbehave", required_argument, NULL, OPTION_MISBEHAVE},
@@ -61,6 +63,8 @@ static void print_help(void)
           "  --control SOCKET         take orders on a UNIX socket\n"
           "  --pcap FILE              write what goes over the links there\n"
           "  --link-log FILE          the same as text\n"
+          "  --trace FILE             write down what software does to streams: register\n"
+          "                           writes and IDE_KM messages\n"
           "  --misbehave BDF=FAULT[=VALUE][:COUNT]\n"
           "                           see below\n"
           "  -v, --verbose            tell on stderr what devices refuse\n"
@@ -130,6 +134,9 @@ static bool take(struct options *o, int code)
         return true;
     case OPTION_LINK_LOG:
         o->link_log = optarg;
+        return true;
+    case OPTION_TRACE:
+        o->trace = optarg;
         return true;
     case OPTION_SPDM:
         return add_binding(&o->spdm, optarg, "spdm");

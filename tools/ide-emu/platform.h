@@ -19,6 +19,7 @@
 #define PLATFORM_LINK_STREAMS_MAX 8u
 #define PLATFORM_SELECTIVE_STREAMS_MAX 256u
 #define PLATFORM_ADDRESS_BLOCKS_MAX 15u
+#define PLATFORM_VFS_MAX 64u
 
 /* The IDE extended capability of a function. */
 struct platform_ide {
@@ -40,6 +41,21 @@ struct platform_key {
 #define PLATFORM_KEYS 8u
 extern const struct platform_key platform_keys[PLATFORM_KEYS];
 
+#define PLATFORM_PATH_MAX 256u
+
+/* What a device and its host have beforehand, and what it asks of a host. */
+struct platform_peer {
+    uint8_t mutual;                   /* SPDM_MUT_AUTH* of session/messages.h; 0: it does not ask who the host is */
+    char trust[PLATFORM_PATH_MAX];    /* PEM file of the root that a host's chain must lead to; empty: none */
+    char key[PLATFORM_PATH_MAX];      /* PEM file of the host's public key; empty: none */
+    bool provisioned;                 /* the host has its public key: it shows no chain */
+    bool in_the_clear;                /* the handshake is */
+    char hint[64];                    /* of a pre-shared key */
+    uint8_t secret[64];
+    uint8_t secret_len;               /* 0: there is no pre-shared key */
+    bool psk_context;                 /* with PSK_FINISH */
+};
+
 /* The SPDM responder behind a DOE mailbox. */
 struct platform_spdm {
     const struct platform_key *key;   /* of its identity */
@@ -47,6 +63,7 @@ struct platform_spdm {
     struct spdm_policy policy;        /* key exchanges and ciphers, and in which order it chooses */
     uint8_t version_min, version_max; /* 0x12 is 1.2 */
     uint8_t secured_min, secured_max; /* of secured messages */
+    struct platform_peer peer;
     uint8_t heartbeat;                /* seconds, 0: none */
 };
 
@@ -73,6 +90,9 @@ struct platform_function {
     struct platform_spdm spdm;
     struct platform_cxl cxl;
     uint64_t bar_size;                /* of BAR 0, a power of two; 0: none */
+    bool prefetchable;                /* BAR 0 is, and is above 4 GiB */
+    bool flit;                        /* its link is in Flit Mode */
+    uint8_t vfs;                      /* virtual functions that are on: requester IDs alone */
 };
 #define PLATFORM_NO_PARENT SIZE_MAX
 

@@ -199,7 +199,7 @@ static bool take_function(struct parser *p, const json_t *o, size_t parent_index
     static const char *const keys[] = {"bdf",      "type",             "vendor",    "device", "class",
                                        "revision", "subsystem_vendor", "subsystem", "doe",    "ide",
                                        "spdm",     "below",            "secondary", "bar_size", "cxl",
-                                       NULL};
+                                       "prefetchable", "flit_mode",    "vfs",       NULL};
     struct platform *platform = p->platform;
     struct platform_function *parent = parent_index == PLATFORM_NO_PARENT ? NULL : &platform->functions[parent_index];
     struct pcie_bdf bdf = {0};
@@ -215,6 +215,8 @@ static bool take_function(struct parser *p, const json_t *o, size_t parent_index
     platform->count++;
     return take_ids(p, o, f) && parse_bool(p, o, "doe", &f->doe) && take_ide(p, o, &f->ide) &&
            parse_spdm(p, o, &f->spdm) && take_bar(p, o, f) &&
+           parse_bool(p, o, "prefetchable", &f->prefetchable) && parse_bool(p, o, "flit_mode", &f->flit) &&
+           parse_u8(p, o, "vfs", PLATFORM_VFS_MAX, &f->vfs) &&
            take_cxl(p, o, f) && take_below(p, o, (size_t)(f - platform->functions), depth);
 }
 

@@ -10,6 +10,7 @@
 /* Flags of a resource line, as Linux has them in include/linux/ioport.h. */
 #define RESOURCE_MEM 0x00000200u
 #define RESOURCE_MEM_64 0x00100000u
+#define RESOURCE_PREFETCH 0x00002000u
 #define RESOURCE_SIZEALIGN 0x00040000u
 #define RESOURCE_BAR_64 0x4u
 #define RESOURCE_BARS_AND_ROM 7u
@@ -89,7 +90,19 @@ static struct resource bar0(struct emu_function *f)
     uint64_t base = read_register(f, 0x10) | (uint64_t)read_register(f, 0x14) << 32;
     base &= ~(size - 1);
     return (struct resource){base, base + size - 1,
-                             RESOURCE_MEM | RESOURCE_MEM_64 | RESOURCE_SIZEALIGN | RESOURCE_BAR_64};
+                             RESOURCE_MEM | RESOURCE_MEM_64 | RESOURCE_SIZEALIGN | RESOURCE_BAR_64 |
+                                 (f->desc.prefetchable ? RESOURCE_PREFETCH : 0)};
+}
+
+static struct resource prefetchable_window(struct emu_function *f)
+{
+    uint32_t window = read_register(f, PCIE_PREFETCHABLE_WINDOW);
+    uint64_t base = (uint64_t)read_register(f, PCIE_PREFETCHABLE_BASE_UPPER) << 32 |
+                    (uint64_t)field_get(PCIE_WINDOW_BASE, window) << 20;
+    uint64_t limit = (uint64_t)read_register(f, PCIE_PREFETCHABLE_LIMIT_UPPER) << 32 |
+                     (uint64_t)field_get(PCIE_WINDOW_LIMIT, window) << 20 | 0xfffff;
+    return base <= limit ? (struct resource){base, limit, RESOURCE_MEM | RESOURCE_MEM_64 | RESOURCE_PREFETCH}
+                         : (struct resource){0};
 }
 
 static struct resource memory_window(struct emu_function *f)
@@ -104,8 +117,10 @@ static size_t text_resource(struct emu_function *f, char text[static SYSFS_TEXT_
 {
     bool port = platform_is_port(&f->desc);
     struct resource lines[RESOURCE_BARS_AND_ROM + RESOURCE_BRIDGE_WINDOWS] = {0};
-    if (port)
-        lines[RESOURCE_BARS_AND_ROM + 1] = memory_window(f); /* after the I/O window */
+    if (port) { /* after the I/O window */
+        lines[RESOURCE_BARS_AND_ROM + 1] = memory_window(f);
+        lines[RESOURCE_BARS_AND_ROM + 2] = prefetchable_window(f);
+    }
     lines[0] = bar0(f);
 
     size_t count = RESOURCE_BARS_AND_ROM + (port ? RESOURCE_BRIDGE_WINDOWS : 0), at = 0;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "tools/ide-kmd/cxl_link.h"
 #include "tools/ide-kmd/registers.h"
 
 #define TRY(call)                                                                                            \
@@ -33,6 +34,8 @@ static enum ide_err open_port(struct agent *agent, struct ide_fault *fault)
     TRY(pcie_function_open(&agent->function, &agent->access, &agent->bdf, fault));
     struct spdm_port_settings settings =
         spdm_options_port(agent->settings->spdm, agent->settings->timeout_ms);
+    if (agent->settings->credentials)
+        credentials_apply(agent->settings->credentials, &agent->bdf, &settings);
     TRY(spdm_port_open(&agent->spdm, &agent->function.config, &agent->wait, &settings, fault));
     agent->spdm.generation = generation;
     return IDE_OK;
@@ -115,42 +118,80 @@ static enum ide_err run_session(struct agent *agent, struct job *job)
     return IDE_OK;
 }
 
-static enum ide_err check_bdf(const struct agent *agent, const struct ide_km_query_resp *resp,
+static enum ide_err check_bdf(const struct pcie_bdf *bdf, bool flit, const struct ide_km_query_resp *resp,
                               struct ide_fault *fault)
 {
-    bool flit = pcie_flit_mode(&agent->function.config);
-    uint8_t devfn = (uint8_t)(agent->bdf.device << 3 | agent->bdf.function);
-    uint8_t segment = flit ? (uint8_t)agent->bdf.domain : 0;
-    if (resp->bus != agent->bdf.bus)
-        return ide_fail_value(fault, IDE_E_KM_MISMATCH, "QUERY_RESP", "BusNum", resp->bus, agent->bdf.bus);
+    uint8_t devfn = (uint8_t)(bdf->device << 3 | bdf->function);
+    uint8_t segment = flit ? (uint8_t)bdf->domain : 0;
+    if (resp->bus != bdf->bus)
+        return ide_fail_value(fault, IDE_E_KM_MISMATCH, "QUERY_RESP", "BusNum", resp->bus, bdf->bus);
     if (resp->devfn != devfn)
         return ide_fail_value(fault, IDE_E_KM_MISMATCH, "QUERY_RESP", "DevFuncNum", resp->devfn, devfn);
     /* Below Flit Mode TLPs carry no segment; a port may tell its own all the same. */
-    if (resp->segment != segment && resp->segment != (uint8_t)agent->bdf.domain)
+    if (resp->segment != segment && resp->segment != (uint8_t)bdf->domain)
         return ide_fail_value(fault, IDE_E_KM_MISMATCH, "QUERY_RESP", "Segment", resp->segment, segment);
     return IDE_OK;
+}
+
+/* Asks for one port index after the other until one says that it is the port. */
+static enum ide_err find_index(struct agent *agent, struct job *job, bool *several)
+{
+    struct ide_km_query_resp resp = {0};
+    struct ide_fault fault;
+    enum ide_err first = IDE_OK;
+    bool flit = pcie_flit_mode(&agent->function.config);
+    for (unsigned index = 0; index <= resp.max_port_index; index++) {
+        agent->spdm.km_index = (uint8_t)index;
+        TRY(agent->provider.ops->query(agent->provider.context, &resp, &job->fault));
+        job->port_index = (uint8_t)index;
+        enum ide_err err = check_bdf(&job->ends.bdf[job->end], flit, &resp, &fault);
+        if (err == IDE_OK)
+            return IDE_OK;
+        *several = resp.max_port_index > 0;
+        if (first == IDE_OK) {
+            first = err;
+            job->note = fault;
+        }
+    }
+    return first;
 }
 
 /*
  * The port must be the one that is meant: keys for another one would secure a link that nobody asked for.
  * Some devices do not know their own number, though; the session that the keys go through has shown already
- * who it is.
+ * who it is. That tells no more where a mailbox serves several ports.
  */
 static enum ide_err run_query(struct agent *agent, struct job *job)
 {
-    struct ide_km_query_resp resp;
-    TRY(agent->provider.ops->query(agent->provider.context, &resp, &job->fault));
+    bool several = false;
+    enum ide_err err = find_index(agent, job, &several);
+    if (err != IDE_E_KM_MISMATCH || job->fault.err == err) /* none, or of the exchange itself */
+        return err;
+    if (several || !agent->settings->allow_wrong_bdf) {
+        job->fault = job->note;
+        return err;
+    }
+    job->has_note = true;
+    return IDE_OK;
+}
+
+enum ide_err agent_check_bdf(const struct agent *agent, const struct ide_km_query_resp *resp, struct job *job)
+{
+    bool flit = pcie_flit_mode(&agent->function.config);
     if (!agent->settings->allow_wrong_bdf)
-        return check_bdf(agent, &resp, &job->fault);
-    job->has_note = check_bdf(agent, &resp, &job->note) != IDE_OK;
+        return check_bdf(&agent->bdf, flit, resp, &job->fault);
+    job->has_note = check_bdf(&agent->bdf, flit, resp, &job->note) != IDE_OK;
     return IDE_OK;
 }
 
 static struct ide_km_target target_of(const struct job *job, uint8_t key_set, enum ide_direction direction,
                                       enum ide_substream substream)
 {
-    return (struct ide_km_target){
-        .stream_id = job->stream_id, .key_set = key_set, .direction = direction, .substream = substream};
+    return (struct ide_km_target){.port_index = job->port_index,
+                                  .stream_id = job->stream_id,
+                                  .key_set = key_set,
+                                  .direction = direction,
+                                  .substream = substream};
 }
 
 /* Keys of one key set must all come from the session that keyed the stream (PCIe 6.x §11.3.8): a new one is
@@ -199,14 +240,55 @@ static enum ide_err stop_set(struct agent *agent, struct job *job, uint8_t key_s
     return IDE_OK;
 }
 
+/* What a port cannot take back is overwritten with keys that nobody has. They are never started. */
+static enum ide_err overwrite_set(struct agent *agent, const struct job *job, uint8_t key_set,
+                                  struct ide_fault *fault)
+{
+    struct ide_key_set nobodys;
+    const struct rng rng = drbg_rng(&agent->spdm.drbg);
+    enum ide_err err = ide_key_set_generate(&nobodys, &rng);
+    if (err != IDE_OK)
+        return ide_fail(fault, err, "key generation", NULL);
+    for (enum ide_direction direction = IDE_RX; direction <= IDE_TX && err == IDE_OK; direction++) {
+        for (enum ide_substream substream = IDE_PR; substream <= IDE_CPL && err == IDE_OK; substream++) {
+            struct ide_km_target target = target_of(job, key_set, direction, substream);
+            err = agent->provider.ops->program_key(agent->provider.context, &target,
+                                                   &nobodys.key[direction][substream], fault);
+        }
+    }
+    ide_key_set_wipe(&nobodys);
+    return err;
+}
+
+static bool cannot_stop(const struct ide_fault *fault)
+{
+    return fault->err == IDE_E_PEER_ERROR || fault->err == IDE_E_KM_REFUSED;
+}
+
 /* Ports need not support K_SET_STOP, and what protects traffic is the enable bit and the session's end:
- * noted, no failure. Once one is refused the others would be too. */
+ * noted, no failure. */
 static enum ide_err run_stop_keys(struct agent *agent, struct job *job)
 {
-    for (uint8_t key_set = 0; key_set < 2 && !job->has_note; key_set++)
-        if (job->stop_sets & (1u << key_set))
-            job->has_note = stop_set(agent, job, key_set) != IDE_OK;
+    struct ide_fault later; /* that it cannot be stopped is what is told */
+    for (uint8_t key_set = 0; key_set < 2; key_set++) {
+        if (!(job->stop_sets & (1u << key_set)) || stop_set(agent, job, key_set) == IDE_OK)
+            continue;
+        job->has_note = true;
+        if (!cannot_stop(&job->note) || overwrite_set(agent, job, key_set, &later) != IDE_OK)
+            break;
+    }
     return IDE_OK;
+}
+
+static enum ide_err run_registers(struct agent *agent, struct job *job)
+{
+    const struct registers_context context = {.sysfs = agent->settings->sysfs,
+                                              .flow = agent->settings->flow,
+                                              .provider = &agent->provider,
+                                              .wait = &agent->wait,
+                                              .timeout_ms = agent->settings->timeout_ms};
+    registers_run(&context, job);
+    return job->err;
 }
 
 static enum ide_err run(struct agent *agent, struct job *job)
@@ -232,6 +314,8 @@ static enum ide_err run(struct agent *agent, struct job *job)
         return run_go(agent, job, IDE_TX);
     case STEP_STOP_KEYS:
         return run_stop_keys(agent, job);
+    case STEP_CXL_LINK:
+        return cxl_link_run(agent, job);
     case STEP_END_SESSION:
         agent->provider.ops->close(agent->provider.context);
         return IDE_OK;
@@ -241,8 +325,7 @@ static enum ide_err run(struct agent *agent, struct job *job)
     case STEP_DRAIN:
     case STEP_DISABLE:
     case STEP_RELEASE:
-        registers_run(agent->settings->sysfs, &agent->provider, &agent->wait, agent->settings->timeout_ms, job);
-        return job->err;
+        return run_registers(agent, job);
     case STEP_COUNT:
         break;
     }
@@ -290,6 +373,7 @@ static bool is_to_be_forgotten(const struct agent *agent, const struct job *job)
 
 void agent_run(struct agent *agent, struct job *job)
 {
+    agent->spdm.km_index = job->port_index;
     job->err = run(agent, job);
     if (is_to_be_forgotten(agent, job))
         agent_close(agent);

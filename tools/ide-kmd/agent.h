@@ -11,6 +11,8 @@
 
 #include "root_port/key_provider.h"
 #include "root_port/pcie_access.h"
+#include "tools/ide-kmd/credentials.h"
+#include "tools/ide-kmd/flow_through.h"
 #include "tools/ide-kmd/job.h"
 #include "tools/ide-kmd/providers.h"
 #include "tools/ide-kmd/spdm_options.h"
@@ -20,7 +22,9 @@ struct agent_settings {
     bool allow_wrong_bdf; /* a QUERY_RESP that names another function is noted, and no error */
     uint32_t timeout_ms;  /* for one answer, and for a stream to become Secure */
     struct providers *providers; /* of root ports' keys; borrowed */
+    struct flow_through *flow;   /* of switch ports; borrowed */
     const struct spdm_options *spdm; /* borrowed */
+    const struct credentials *credentials; /* borrowed; NULL: none */
 };
 
 struct agent {
@@ -42,6 +46,9 @@ void agent_close(struct agent *agent);
 
 /* Does the step; opens the port first if it is not open. Results go into the job. */
 void agent_run(struct agent *agent, struct job *job);
+
+/* Whether an answer to QUERY is about the agent's function; allowed to be wrong, it is the job's note. */
+enum ide_err agent_check_bdf(const struct agent *agent, const struct ide_km_query_resp *resp, struct job *job);
 
 /* How long the agent can be left alone, as poll() takes it: in ms, -1 for ever. */
 int agent_idle_ms(const struct agent *agent);

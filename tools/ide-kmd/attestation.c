@@ -162,9 +162,11 @@ static void note_mismatch(const struct reference_values *values, const struct sp
             note_value(&out->expected[out->expected_count++], values->list[i].value, values->list[i].len);
 }
 
+/* A signature is no use where nobody's key is known: after PSK_EXCHANGE. */
 static bool can_sign(const struct spdm_port *port)
 {
-    return (port->connection.params.flags_responder & SPDM_CAP_MEAS_MASK) == SPDM_CAP_MEAS_SIG;
+    return port->connection.peer_verified &&
+           (port->connection.params.flags_responder & SPDM_CAP_MEAS_MASK) == SPDM_CAP_MEAS_SIG;
 }
 
 /* What is compared is signed, or comes in a session with whoever proved its identity. */

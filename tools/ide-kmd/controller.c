@@ -9,6 +9,8 @@
 
 #include "tools/ide-kmd/registers.h"
 
+#define REQUESTS_AT_ONCE 64u
+
 static struct task *task_of(struct operation *op)
 {
     return (struct task *)op;
@@ -86,9 +88,11 @@ static json_t *result_json(struct controller *c, const struct task *task)
     controller_count_use(c);
     if (op->kind == OPERATION_ATTEST)
         result = attest_json(task);
+    else if (operation_is_cxl(op->kind))
+        result = cxl_link_json(&c->survey.access, &op->cxl->link);
     else
         result = survey_stream_json(&c->survey, op->stream);
-    if (op->kind == OPERATION_STOP)
+    if (op->kind == OPERATION_STOP || op->kind == OPERATION_CXL_STOP)
         json_object_set_new(result, "state", json_string("off"));
     for (size_t i = 0; i < op->note_count; i++)
         json_array_append_new(notes, failure_json(&op->note[i]));
@@ -123,6 +127,8 @@ static void end_task(struct controller *c, struct task *task)
         fprintf(stderr, "ide-kmd: %s: %s\n", operation_name(op->kind), op->failure.message);
     if (op->stream && op->stream->state == STREAM_OFF)
         stream_remove(&c->streams, op->stream);
+    if (operation_is_cxl(op->kind))
+        cxl_task_ended(c, task);
     task_free(task);
 }
 
@@ -138,12 +144,25 @@ static void refuse_task(struct controller *c, struct task *task, enum ide_err er
 
 /* ---- hooks of operation.h ------------------------------------------------ */
 
+/* Those that must leave their ports alone while only one end of the stream is on. */
+static struct worker *quiet_for(struct controller *c, const struct task *task)
+{
+    struct worker *first = task->worker[END_ENDPOINT];
+    first->quiet_next = NULL;
+    for (struct worker *w = c->workers.first; w; w = w->next)
+        if (w != first && stream_cuts_off(&task->op.ends, &w->bdf)) {
+            w->quiet_next = first->quiet_next;
+            first->quiet_next = w;
+        }
+    return first;
+}
+
 static void on_dispatch(void *context, struct operation *op, struct job *job)
 {
     struct task *task = task_of(op);
-    (void)context;
+    struct controller *c = context;
     if (step_is_for_both(job->action))
-        job->endpoint_quiet = &task->worker[END_ENDPOINT]->quiet;
+        job->quiet = quiet_for(c, task);
     worker_send(task->worker[job->end], job);
 }
 
@@ -180,7 +199,9 @@ static void on_finished(void *context, struct operation *op)
 static bool on_is_shared(void *context, const struct operation *op, enum stream_end end)
 {
     const struct controller *c = context;
-    return stream_uses_port(&c->streams, &op->ends.bdf[end], op->stream);
+    const struct cxl_link *link = cxl_link_find(&c->cxl, &op->ends.bdf[end]);
+    bool keys_link = link && link->is_up && end == END_ENDPOINT && !operation_is_cxl(op->kind);
+    return keys_link || stream_uses_port(&c->streams, stream_mailbox(&op->ends, end), op->stream);
 }
 
 /* ---- scheduling ---------------------------------------------------------- */
@@ -193,7 +214,7 @@ static bool need_workers(struct controller *c, struct task *task)
         if (!uses_end(task, end) || task->worker[end])
             continue;
         const struct worker *newest = c->workers.first;
-        struct worker *worker = worker_of(&c->workers, &task->op.ends.bdf[end]);
+        struct worker *worker = worker_of(&c->workers, stream_mailbox(&task->op.ends, end));
         if (!worker)
             return false;
         if (c->workers.first != newest)
@@ -203,19 +224,36 @@ static bool need_workers(struct controller *c, struct task *task)
     return true;
 }
 
-static bool ports_are_free(const struct task *task)
+/* One of the two would be cut off from its port by what the other does to a link. */
+static bool are_in_the_way(const struct task *task, const struct worker *worker)
+{
+    if (worker->busy && stream_cuts_off(&task->op.ends, &worker->bdf))
+        return true;
+    for (enum stream_end end = 0; end < END_COUNT && worker->busy; end++)
+        if (task->worker[end] && stream_cuts_off(&worker->busy->ends, &task->worker[end]->bdf))
+            return true;
+    return false;
+}
+
+static bool ports_are_free(const struct controller *c, const struct task *task)
 {
     for (enum stream_end end = 0; end < END_COUNT; end++)
         if (task->worker[end] && (task->worker[end]->busy || task->worker[end]->reserved))
             return false;
+    for (const struct worker *w = c->workers.first; w; w = w->next)
+        if (are_in_the_way(task, w))
+            return false;
     return true;
 }
 
-static void reserve_ports(struct task *task)
+static void reserve_ports(struct controller *c, const struct task *task)
 {
     for (enum stream_end end = 0; end < END_COUNT; end++)
         if (task->worker[end])
             task->worker[end]->reserved = true;
+    for (struct worker *w = c->workers.first; w; w = w->next)
+        if (stream_cuts_off(&task->op.ends, &w->bdf))
+            w->reserved = true;
 }
 
 /* The stream may have gone, or not have come, while the task waited. */
@@ -224,6 +262,8 @@ static bool stream_is_there(struct controller *c, struct task *task)
     enum operation_kind kind = task->op.kind;
     if (kind == OPERATION_ATTEST || kind == OPERATION_ESTABLISH)
         return true;
+    if (operation_is_cxl(kind))
+        return cxl_task_may_start(c, task);
     task->op.stream = stream_find(&c->streams, &task->op.ends.bdf[END_ROOT_PORT], task->stream_id);
     return task->op.stream && (kind == OPERATION_STOP || task->op.stream->state == STREAM_UP);
 }
@@ -251,8 +291,8 @@ static void schedule(struct controller *c)
     while (*at) {
         struct task *task = *at;
         bool served = need_workers(c, task);
-        if (served && !ports_are_free(task)) {
-            reserve_ports(task);
+        if (served && !ports_are_free(c, task)) {
+            reserve_ports(c, task);
             at = &task->next;
             continue;
         }
@@ -314,6 +354,7 @@ static void handle_deferred(struct controller *c)
         free(entry);
         schedule(c);
     }
+    c->survey.is_fresh = false;
 }
 
 /* ---- the end ------------------------------------------------------------- */
@@ -337,6 +378,7 @@ static void queue_stops(struct controller *c)
         if (task)
             controller_submit(c, task);
     }
+    cxl_queue_stops(c);
 }
 
 /* After each event: what can start now, starts. -1 when all is over, which ends the loop. */
@@ -366,19 +408,29 @@ static int on_worker(zloop_t *loop, zsock_t *pipe, void *argument)
     return settle(c);
 }
 
-static int on_request(zloop_t *loop, zsock_t *socket, void *argument)
+static void take_request(struct controller *c)
 {
-    struct controller *c = argument;
     struct client client;
     zframe_t *payload;
-    (void)loop;
-    (void)socket;
     if (!front_receive(&c->front, &client, &payload))
-        return 0;
+        return;
     if (c->deferred || is_delicate(c))
         defer(c, &client, payload);
     else
         handle(c, &client, payload);
+}
+
+/* Requests that are there at once share one look at the topology: it takes longer than all else that this thread does
+ * for them. */
+static int on_request(zloop_t *loop, zsock_t *socket, void *argument)
+{
+    struct controller *c = argument;
+    (void)loop;
+    unsigned taken = 0;
+    do
+        take_request(c);
+    while (++taken < REQUESTS_AT_ONCE && (zsock_events(socket) & ZMQ_POLLIN));
+    c->survey.is_fresh = false;
     return settle(c);
 }
 
@@ -415,7 +467,10 @@ enum ide_err controller_open(struct controller *c, const struct controller_setti
                                        .allow_wrong_bdf = settings->allow_wrong_bdf,
                                        .timeout_ms = settings->timeout_ms,
                                        .providers = &c->providers,
-                                       .spdm = &settings->spdm};
+                                       .spdm = &settings->spdm,
+                                       .credentials = &c->credentials,
+                                       .flow = &c->flow};
+    flow_through_open(&c->flow);
     c->workers.settings = &c->agent;
     c->hooks = (struct operation_hooks){.dispatch = on_dispatch,
                                         .progress = on_progress,
@@ -426,7 +481,11 @@ enum ide_err controller_open(struct controller *c, const struct controller_setti
     if (err != IDE_OK)
         return failure_set(failure, err, "start", NULL, "there are no random numbers for keys");
     c->rng = drbg_rng(&c->drbg);
-    const struct spdm_port_settings spdm = spdm_options_port(&settings->spdm, settings->timeout_ms);
+    struct spdm_port_settings spdm = spdm_options_port(&settings->spdm, settings->timeout_ms);
+    err = credentials_load(&c->credentials, &settings->spdm, failure);
+    if (err != IDE_OK)
+        return err;
+    credentials_apply(&c->credentials, &settings->provider.rot, &spdm);
     err = providers_open(&c->providers, &settings->provider, settings->sysfs, &spdm, failure);
     if (err == IDE_OK)
         err = survey_open(&c->survey, settings->sysfs, &c->streams, failure);
@@ -459,5 +518,7 @@ void controller_close(struct controller *c)
     front_close(&c->front);
     survey_close(&c->survey);
     providers_close(&c->providers);
+    credentials_close(&c->credentials);
+    flow_through_close(&c->flow);
     drbg_close(&c->drbg);
 }

@@ -10,6 +10,7 @@
 #include <czmq.h>
 
 #include "spdm/crypto.h"
+#include "tools/ide-kmd/cxl_links.h"
 #include "tools/ide-kmd/front.h"
 #include "tools/ide-kmd/operation.h"
 #include "tools/ide-kmd/stream.h"
@@ -36,6 +37,7 @@ struct task {
     struct operation op; /* first: an operation's task is found by it */
     struct task *next;   /* in the queue */
     uint8_t stream_id;
+    struct cxl_order order; /* of an operation about a CXL link */
     struct trust_store trust;
     struct attestation attestation;
     struct ticket *ticket; /* NULL: nobody waits for it */
@@ -55,8 +57,11 @@ struct controller {
     struct drbg drbg;
     struct rng rng;
     struct providers providers;
+    struct credentials credentials;
+    struct flow_through flow;
     struct survey survey;
     struct stream_table streams;
+    struct cxl_link_table cxl;
     struct worker_pool workers;
     struct front front;
     struct operation_hooks hooks;

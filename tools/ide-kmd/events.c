@@ -19,7 +19,7 @@ static json_t *event_of(const struct task *task, const char *event)
                      task->ticket ? task->ticket->id : NULL, "operation", operation_name(op->kind),
                      "root_port", has_root ? bdf_json(&op->ends.bdf[END_ROOT_PORT]) : json_null(), "endpoint",
                      has_endpoint ? bdf_json(&op->ends.bdf[END_ENDPOINT]) : json_null(), "stream",
-                     attest ? json_null() : json_integer(task->stream_id));
+                     attest || operation_is_cxl(op->kind) ? json_null() : json_integer(task->stream_id));
 }
 
 static const char *progress_text(enum step_progress progress)

@@ -73,8 +73,8 @@ static const struct hint {
     {IDE_E_STREAM_USED, NULL, "choose another number with --stream, or stop the stream first"},
     {IDE_E_NO_STREAM, NULL, "`ide-ctl show` lists the streams there are"},
     {IDE_E_FOREIGN, NULL,
-     "whoever set the stream up, the kernel or an earlier controller, has to turn it off; a reset of "
-     "the ports does too"},
+     "whoever set the stream up, the kernel or an earlier controller, has to turn it off: the kernel when "
+     "the device's tsm/disconnect is written to; a reset of the ports does too"},
     {IDE_E_RESOURCES, NULL, "stop another stream of this port first"},
     {IDE_E_NO_TRUST, NULL,
      "put the root certificates of the devices' makers (PEM or DER: *.pem, *.crt, *.cer, *.der) into "

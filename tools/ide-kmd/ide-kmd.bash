@@ -3,11 +3,11 @@
 _ide_kmd() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     case $prev in
-    --sysfs | --trust)
+    --sysfs | --trust | --public-keys)
         mapfile -t COMPREPLY < <(compgen -d -- "$cur")
         return
         ;;
-    --keyp | --memory | --reference)
+    --keyp | --memory | --reference | --psk | --identity)
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
         ;;
@@ -30,6 +30,7 @@ _ide_kmd() {
     --listen | --timeout | --rot | --algorithms) return ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "--sysfs --listen --trust --allow-unnamed --allow-wrong-bdf --timeout
-        --provider --rot --keyp --memory --reference --require-reference --spdm-versions --secured-versions --algorithms --strength --help --version" -- "$cur")
+        --provider --rot --keyp --memory --reference --require-reference --spdm-versions --secured-versions --algorithms --strength --identity
+        --identity-is-provisioned --psk --public-keys --handshake-in-the-clear --help --version" -- "$cur")
 }
 complete -F _ide_kmd ide-kmd

@@ -7,7 +7,6 @@
 #ifndef IDE_KMD_JOB_H
 #define IDE_KMD_JOB_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -16,12 +15,18 @@
 #include "tools/ide-kmd/plan.h"
 #include "tools/ide-kmd/stream.h"
 
+struct cxl_order; /* cxl_link.h */
+struct worker; /* worker.h */
+
 struct job {
     /* what to do */
     enum step_action action;
     enum stream_end end; /* whose port the worker is */
     struct stream_ends ends;
     uint8_t stream_id;
+    uint8_t port_index; /* of IDE_KM at this end; found by query */
+    enum ide_kind kind;
+    struct ide_features features;
     uint8_t key_set;                /* of keys and go */
     uint8_t stop_sets;              /* of stop_keys: bit 0 and 1 */
     uint32_t session;               /* the session that keyed the stream, 0 if any will do */
@@ -30,7 +35,8 @@ struct job {
     const struct attestation *attestation; /* of attest and session */
     bool in_use; /* other streams live on this port's keys */
     struct registers **registers;
-    pthread_mutex_t *endpoint_quiet; /* of register steps: held, the endpoint's own worker leaves it alone */
+    struct cxl_order *cxl; /* of cxl_link */
+    struct worker *quiet; /* of register steps: those that leave their ports alone meanwhile */
 
     /* what came of it */
     enum ide_err err;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tools/ide-kmd/operation.h"
 
+#include "tools/ide-kmd/cxl_link.h"
+
 static void pump(struct operation *op);
 
 const char *operation_name(enum operation_kind kind)
@@ -14,8 +16,19 @@ const char *operation_name(enum operation_kind kind)
         return "rekey";
     case OPERATION_STOP:
         return "stop";
+    case OPERATION_CXL_ESTABLISH:
+        return "cxl_establish";
+    case OPERATION_CXL_REKEY:
+        return "cxl_rekey";
+    case OPERATION_CXL_STOP:
+        return "cxl_stop";
     }
     return "";
+}
+
+bool operation_is_cxl(enum operation_kind kind)
+{
+    return kind == OPERATION_CXL_ESTABLISH || kind == OPERATION_CXL_REKEY || kind == OPERATION_CXL_STOP;
 }
 
 bool operation_is_delicate(const struct operation *op)
@@ -25,7 +38,7 @@ bool operation_is_delicate(const struct operation *op)
 
 bool operation_cancel(struct operation *op)
 {
-    if (op->undoing || op->kind == OPERATION_STOP)
+    if (op->undoing || op->kind == OPERATION_STOP || op->kind == OPERATION_CXL_STOP)
         return false;
     if (op->failure.err != IDE_OK)
         return op->failure.err == IDE_E_CANCELLED;
@@ -94,12 +107,16 @@ static void fill_job(struct operation *op, const struct plan_step *step, struct 
         .attestation = op->attestation,
         .in_use = op->hooks->is_shared(op->hooks->context, op, step->end),
         .key_set = working_set(op),
+        .cxl = op->cxl,
         .owner = op,
         .step = step,
     };
     if (!op->stream)
         return;
     job->stream_id = op->stream->id;
+    job->port_index = op->stream->port_index[step->end];
+    job->kind = op->stream->kind;
+    job->features = op->stream->features;
     job->registers = &op->stream->registers;
     job->session = op->stream->provider[step->end].session;
     if (step->action == STEP_STOP_KEYS)
@@ -137,6 +154,8 @@ static void remember(struct operation *op, const struct job *job)
         stream->provider[job->end] = job->provider;
         stream->provider_name[job->end] = job->provider_name;
     }
+    if (job->action == STEP_QUERY)
+        stream->port_index[job->end] = job->port_index;
     if (job->action == STEP_SETUP)
         stream->use.bytes_per_second = job->bytes_per_second;
     if (job->action == STEP_SETUP)
@@ -169,6 +188,7 @@ static bool was_not_started(const void *context, const struct plan_step *step)
     case STEP_ENABLE:
     case STEP_AWAIT_SECURE:
     case STEP_DRAIN:
+    case STEP_CXL_LINK:
     case STEP_COUNT:
         return true;
     }
@@ -200,6 +220,9 @@ static const struct plan *undo_plan(const struct operation *op)
         return transmitters_were_told(op) ? NULL : &plan_rekey_undo;
     case OPERATION_ATTEST:
     case OPERATION_STOP:
+    case OPERATION_CXL_ESTABLISH: /* these undo by themselves */
+    case OPERATION_CXL_REKEY:
+    case OPERATION_CXL_STOP:
         return NULL;
     }
     return NULL;
@@ -269,6 +292,11 @@ static void conclude(struct operation *op)
     case OPERATION_STOP:
         conclude_off(op, !op->run.failed);
         break;
+    case OPERATION_CXL_ESTABLISH:
+    case OPERATION_CXL_REKEY:
+    case OPERATION_CXL_STOP:
+        op->outcome = op->cxl->outcome;
+        break;
     }
     op->hooks->finished(op->hooks->context, op);
 }
@@ -303,6 +331,11 @@ void operation_start(struct operation *op)
         break;
     case OPERATION_STOP:
         plan = &plan_stop;
+        break;
+    case OPERATION_CXL_ESTABLISH:
+    case OPERATION_CXL_REKEY:
+    case OPERATION_CXL_STOP:
+        plan = &plan_cxl;
         break;
     }
     coordinator_start(&op->run, plan, is_needed_by_others, op);

@@ -14,7 +14,15 @@
 #include "tools/ide-kmd/key_memory.h"
 #include "tools/ide-kmd/plan.h"
 
-enum operation_kind { OPERATION_ATTEST, OPERATION_ESTABLISH, OPERATION_REKEY, OPERATION_STOP };
+enum operation_kind {
+    OPERATION_ATTEST,
+    OPERATION_ESTABLISH,
+    OPERATION_REKEY,
+    OPERATION_STOP,
+    OPERATION_CXL_ESTABLISH,
+    OPERATION_CXL_REKEY,
+    OPERATION_CXL_STOP
+};
 
 enum step_progress { PROGRESS_STARTED, PROGRESS_DONE, PROGRESS_FAILED };
 
@@ -41,7 +49,8 @@ struct operation {
     const struct rng *rng;     /* for stream keys */
     const struct trust *trust; /* attest and establish */
     const struct attestation *attestation; /* likewise */
-    struct stream *stream;     /* not of attest */
+    struct stream *stream;     /* of establish, rekey, stop */
+    struct cxl_order *cxl;     /* of those about a CXL link */
     struct stream_ends ends;
     enum stream_end attested; /* attest only: which of the ends */
     void *owner;              /* the caller's */
@@ -74,5 +83,6 @@ bool operation_cancel(struct operation *op);
 bool operation_is_delicate(const struct operation *op);
 
 const char *operation_name(enum operation_kind kind);
+bool operation_is_cxl(enum operation_kind kind);
 
 #endif

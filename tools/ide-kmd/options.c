@@ -50,6 +50,15 @@ static const char help[] =
     "                     key exchanges and ciphers, such as \"ECDSA P-384, SHA-384\"; a kind\n"
     "                     that is not named stays as PCIe CMA and IDE ask for; `all`\n"
     "  --strength BITS    the least security of each (default: 128)\n"
+    "  --identity CERTIFICATES,KEY\n"
+    "                     who the controller is, for devices that ask: a chain, the root's\n"
+    "                     first, and the last one's private key, all PEM\n"
+    "  --identity-is-provisioned\n"
+    "                     devices that ask have its public key already\n"
+    "  --psk FILE         pre-shared keys: lines of BDF, hint and key in hexadecimal digits\n"
+    "  --public-keys DIR  devices' public keys, BDF.pem, for those without certificates\n"
+    "  --handshake-in-the-clear\n"
+    "                     for devices that want it so\n"
     "  --help, --version\n"
     "\n"
     "Prints `ready` when it serves. On SIGTERM and SIGINT it turns all its streams off\n"
@@ -90,6 +99,11 @@ static const struct option long_options[] = {
     {"secured-versions", required_argument, NULL, OPTION_SPDM},
     {"algorithms", required_argument, NULL, OPTION_SPDM},
     {"strength", required_argument, NULL, OPTION_SPDM},
+    {"handshake-in-the-clear", no_argument, NULL, OPTION_SPDM},
+    {"identity", required_argument, NULL, OPTION_SPDM},
+    {"identity-is-provisioned", no_argument, NULL, OPTION_SPDM},
+    {"psk", required_argument, NULL, OPTION_SPDM},
+    {"public-keys", required_argument, NULL, OPTION_SPDM},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
     {0},
@@ -104,7 +118,7 @@ static enum options_result usage_error(const char *message, const char *argument
 static enum options_result take_spdm(const char *name, struct spdm_options *spdm)
 {
     char error[SPDM_OPTIONS_ERROR], message[SPDM_OPTIONS_ERROR + 64];
-    if (spdm_options_set(spdm, name, optarg, error, sizeof error))
+    if (spdm_options_set(spdm, name, optarg ? optarg : "yes", error, sizeof error))
         return OPTIONS_RUN;
     (void)snprintf(message, sizeof message, "--%s: %s", name, error);
     return usage_error(message, "");

@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#include "root_port/cxl_regs.h"
 
 #define KEYP_FILE   "firmware/acpi/tables/KEYP"
 #define MEMORY_FILE "mem"
@@ -100,6 +103,8 @@ enum ide_err providers_open(struct providers *p, const struct provider_settings 
     memset(p, 0, sizeof *p);
     pthread_mutex_init(&p->lock, NULL);
     rot_init(&p->rot, &settings->rot, sysfs, spdm);
+    /* Session secrets stay out of swap space where the system lets us. */
+    (void)mlock(&p->rot.spdm, sizeof p->rot.spdm);
     p->settings = settings;
     if (is_insisted_on(settings, PROVIDER_ROT) && !settings->has_rot)
         return failure_set(failure, IDE_E_PROVIDER, "start", NULL, "--provider rot needs --rot BDF");
@@ -237,4 +242,28 @@ enum ide_err providers_serve(struct providers *p, const struct pcie_bdf *root_po
     }
     *provider = key_provider_doe(seat->spdm);
     return IDE_OK;
+}
+
+static unsigned cxl_unit_of(const struct providers *p, const struct pcie_bdf *root_port)
+{
+    unsigned index = keyp_unit_of(&p->keyp, KEYP_CXL, root_port), ports = 0;
+    for (size_t i = 0; i < p->keyp.port_count; i++)
+        ports += p->keyp.port[i].unit == index;
+    return ports == 1 ? index : KEYP_NO_UNIT;
+}
+
+bool providers_has_cxl_unit(const struct providers *p, const struct pcie_bdf *root_port)
+{
+    return cxl_unit_of(p, root_port) != KEYP_NO_UNIT;
+}
+
+enum ide_err providers_cxl_unit(const struct providers *p, const struct pcie_bdf *root_port,
+                                struct kcu_memory *memory, struct ide_fault *fault)
+{
+    unsigned index = cxl_unit_of(p, root_port);
+    *memory = (struct kcu_memory){.fd = -1};
+    if (index == KEYP_NO_UNIT)
+        return ide_fail(fault, IDE_E_PROVIDER, NULL, NULL);
+    return kcu_memory_open_size(memory, p->memory, p->keyp.unit[index].base, CXL_KCU_SIZE, "CXL key unit open",
+                                fault);
 }

@@ -82,6 +82,12 @@ void providers_close(struct providers *p);
 #define PROVIDER_OWN "doe" /* the port itself, through its own mailbox */
 const char *providers_name(const struct providers *p, const struct pcie_bdf *root_port, bool has_mailbox);
 
+/* Whether a key unit of CXL.cachemem is there for the root port, and for it alone: such a unit has one link's keys. */
+bool providers_has_cxl_unit(const struct providers *p, const struct pcie_bdf *root_port);
+/* Opens its registers; close also after a failure. IDE_E_PROVIDER; errors of kcu_memory_open_size(). */
+enum ide_err providers_cxl_unit(const struct providers *p, const struct pcie_bdf *root_port,
+                                struct kcu_memory *memory, struct ide_fault *fault) MUST_USE;
+
 /* The root of trust, if the function is it; else NULL. */
 struct root_of_trust *providers_root_of_trust(struct providers *p, const struct pcie_bdf *bdf);
 

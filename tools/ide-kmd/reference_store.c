@@ -9,6 +9,8 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "tools/common/hex.h"
+
 #define STEP     "reference"
 #define NAME_MAX_TEXT 96u
 
@@ -59,29 +61,16 @@ static const char *unknown_member(json_t *object, const char *const *keys)
     return NULL;
 }
 
-static int digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Hexadecimal digits, two a byte. NULL if text is anything else. */
-static uint8_t *bytes_of(const char *text, size_t len, uint16_t *count)
+static uint8_t *bytes_of(const char *text, uint16_t *count)
 {
-    if (len == 0 || len % 2 != 0 || len / 2 > REFERENCE_VALUE_MAX)
+    size_t len = 0;
+    uint8_t *bytes = malloc(REFERENCE_VALUE_MAX);
+    if (!bytes || !hex_parse(text, bytes, REFERENCE_VALUE_MAX, &len)) {
+        free(bytes);
         return NULL;
-    uint8_t *bytes = malloc(len / 2);
-    for (size_t i = 0; bytes && i < len; i += 2) {
-        int high = digit(text[i]), low = digit(text[i + 1]);
-        if (high < 0 || low < 0) {
-            free(bytes);
-            return NULL;
-        }
-        bytes[i / 2] = (uint8_t)(high << 4 | low);
     }
-    *count = (uint16_t)(len / 2);
+    *count = (uint16_t)len;
     return bytes;
 }
 
@@ -99,7 +88,7 @@ static enum ide_err take_value(const struct place *p, json_t *object, struct ref
     if (tcb && !json_is_boolean(tcb))
         return wrong_value(p, "tcb", "is neither true nor false");
     if (json_is_string(value))
-        out->value = bytes_of(json_string_value(value), json_string_length(value), &out->len);
+        out->value = bytes_of(json_string_value(value), &out->len);
     if (!out->value)
         return wrong_value(p, "value", "is no string of hexadecimal digits, two for each of 1 to 4096 bytes");
     out->index = (uint8_t)json_integer_value(index);

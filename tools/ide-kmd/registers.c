@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "root_port/ide_stream.h"
+#include "root_port/kernel_owner.h"
 #include "tools/ide-kmd/refresh_due.h"
 
 /* Both ends of one stream as its root port's worker has them open, for as long as the stream lives. */
@@ -13,6 +14,7 @@ struct registers {
     struct ide_port port[END_COUNT];
     struct ide_pair pair;
     uint32_t drain_ms; /* how long a TLP of the stream may be on its way */
+    unsigned flowing;  /* how many switch ports pass it on, from the root port down */
 };
 
 void registers_discard(struct registers **registers)
@@ -35,7 +37,17 @@ static enum ide_err open_end(struct registers *r, enum stream_end end, struct jo
     enum ide_err err = pcie_function_open(&r->function[end], &r->access, bdf, &job->fault);
     if (err != IDE_OK)
         return err;
-    return ide_port_open(&r->port[end], bdf, &r->function[end].config, &job->fault);
+    err = ide_port_open(&r->port[end], bdf, &r->function[end].config, &job->fault);
+    if (err == IDE_OK)
+        kernel_keep_blocks(&r->access, &job->ends.top, &r->port[end]);
+    return err;
+}
+
+static unsigned count_windows(const struct pcie_config *above)
+{
+    struct pcie_window memory, prefetchable;
+    pcie_bridge_windows(above, &memory, &prefetchable);
+    return (memory.base <= memory.limit) + (prefetchable.base <= prefetchable.limit);
 }
 
 static enum ide_err open_all(struct registers *r, const char *sysfs, struct job *job)
@@ -47,6 +59,8 @@ static enum ide_err open_all(struct registers *r, const char *sysfs, struct job 
         err = open_end(r, END_ENDPOINT, job);
     if (err == IDE_OK)
         err = pcie_function_open(&r->above, &r->access, stream_port_above(&job->ends), &job->fault);
+    if (err == IDE_OK)
+        r->port[END_ROOT_PORT].windows = (uint8_t)count_windows(&r->above.config);
     return err;
 }
 
@@ -54,10 +68,11 @@ static enum ide_err claim(struct registers *r, enum stream_end end, struct job *
                           struct ide_stream_settings settings[END_COUNT])
 {
     job->device = job->ends.bdf[end];
-    settings[end] =
-        (struct ide_stream_settings){.stream_id = job->stream_id, .algorithm = PCIE_IDE_ALG_AES_GCM_256};
+    settings[end] = (struct ide_stream_settings){.stream_id = job->stream_id, .features = job->features};
+    if (end == END_ROOT_PORT) /* what is not associated leaves an endpoint; a root port has many to send to */
+        settings[end].features.default_stream = false;
     enum ide_err err =
-        ide_block_claim(&r->port[end], job->stream_id, IDE_SELECTIVE, &settings[end].block, &job->fault);
+        ide_block_claim(&r->port[end], job->stream_id, job->kind, &settings[end].block, &job->fault);
     job->block[end] = settings[end].block;
     return err;
 }
@@ -74,43 +89,71 @@ static enum ide_err set_up_end(struct registers *r, enum stream_end end, struct 
     return ide_stream_setup(stream_at(r, end), &r->port[end], &settings[end], &job->fault);
 }
 
-static enum ide_err let_flow_through(struct registers *r, const struct pcie_bdf *bdf, struct job *job)
-{
-    struct pcie_function function = {0};
-    struct ide_port port;
-    job->device = *bdf;
-    enum ide_err err = pcie_function_open(&function, &r->access, bdf, &job->fault);
-    if (err == IDE_OK)
-        err = ide_port_open(&port, bdf, &function.config, &job->fault);
-    if (err == IDE_OK)
-        err = ide_flow_through(&port, true, &job->fault);
-    pcie_function_close(&function);
-    return err;
-}
-
-/* The switch ports between pass the stream's TLPs on as they are. It stays on when the stream goes: other
- * streams may pass, and it lets nothing else through. */
-static enum ide_err set_up_path(struct registers *r, struct job *job)
+/* The switch ports between pass the stream's TLPs on as they are. */
+static enum ide_err set_up_path(const struct registers_context *context, struct registers *r, struct job *job)
 {
     enum ide_err err = IDE_OK;
-    for (unsigned i = 0; i < job->ends.switch_ports && err == IDE_OK; i++)
-        err = let_flow_through(r, &job->ends.switch_port[i], job);
+    while (r->flowing < job->ends.switch_ports && err == IDE_OK) {
+        job->device = job->ends.switch_port[r->flowing];
+        err = flow_through_take(context->flow, &r->access, &job->device, &job->fault);
+        r->flowing += err == IDE_OK;
+    }
     return err;
 }
 
-static enum ide_err set_up_pair(struct registers *r, struct job *job)
+/* Goes on whatever happens; *fault has the first failure, *device where it was. */
+static enum ide_err release_path(const struct registers_context *context, struct registers *r,
+                                 const struct job *job, struct pcie_bdf *device, struct ide_fault *fault)
+{
+    enum ide_err first = IDE_OK;
+    while (r->flowing > 0) {
+        struct ide_fault later;
+        const struct pcie_bdf *port = &job->ends.switch_port[--r->flowing];
+        enum ide_err err =
+            flow_through_give(context->flow, &r->access, port, first == IDE_OK ? fault : &later);
+        if (first == IDE_OK && err != IDE_OK) {
+            first = err;
+            *device = *port;
+        }
+    }
+    return first;
+}
+
+/* A window that is left out would be memory in the clear in a stream that says Secure. */
+static enum ide_err associate(struct registers *r, struct job *job,
+                              struct ide_stream_settings settings[END_COUNT])
+{
+    struct ide_stream_settings *root = &settings[END_ROOT_PORT];
+    unsigned room = r->port[END_ROOT_PORT].cap.address_blocks[root->block.index];
+    root->rid_last = job->ends.last_rid;
+    ide_stream_associate(&r->port[END_ROOT_PORT], &r->port[END_ENDPOINT], &r->above.config, root,
+                         &settings[END_ENDPOINT]);
+    if (root->windows_left_out == 0)
+        return IDE_OK;
+    if (room == 1 && job->ends.switch_ports == 0) {
+        ide_stream_join_windows(root, &r->above.config);
+        return IDE_OK;
+    }
+    job->device = job->ends.bdf[END_ROOT_PORT];
+    return ide_fail_value(&job->fault, IDE_E_CAPABILITY, "IDE stream settings",
+                          "Number of Address Association Register Blocks", room,
+                          (uint64_t)root->window_count + root->windows_left_out);
+}
+
+static enum ide_err set_up_pair(const struct registers_context *context, struct registers *r, struct job *job)
 {
     struct ide_stream_settings settings[END_COUNT];
     enum ide_err err = claim(r, END_ROOT_PORT, job, settings);
     if (err == IDE_OK)
         err = claim(r, END_ENDPOINT, job, settings);
     if (err == IDE_OK)
-        err = set_up_path(r, job);
+        err = set_up_path(context, r, job);
     if (err != IDE_OK)
         return err;
-    ide_stream_associate(&r->port[END_ROOT_PORT], &r->port[END_ENDPOINT], &r->above.config,
-                         &settings[END_ROOT_PORT], &settings[END_ENDPOINT]);
-    err = set_up_end(r, END_ROOT_PORT, job, settings);
+    if (job->kind == IDE_SELECTIVE)
+        err = associate(r, job, settings);
+    if (err == IDE_OK)
+        err = set_up_end(r, END_ROOT_PORT, job, settings);
     if (err == IDE_OK)
         err = set_up_end(r, END_ENDPOINT, job, settings);
     return err;
@@ -118,17 +161,18 @@ static enum ide_err set_up_pair(struct registers *r, struct job *job)
 
 /* A longer completion timeout than this is not waited for: an endpoint that is given seconds for an answer is
  * given them for what it does, not for the way. */
-#define DRAIN_MAX_MS 4000u
+#define DRAIN_MAX_MS   4000u
 #define DRAIN_SLICE_MS 100u
 
-static uint32_t drain_time(const struct registers *r)
+static void read_links(struct registers *r, struct job *job)
 {
-    uint32_t longest = 0;
     for (enum stream_end end = 0; end < END_COUNT; end++) {
-        uint32_t ms = pcie_completion_timeout_ms(&r->function[end].config);
-        longest = ms > longest ? ms : longest;
+        struct pcie_link link = pcie_read_link(&r->function[end].config);
+        uint32_t ms = link.completion_timeout_ms < DRAIN_MAX_MS ? link.completion_timeout_ms : DRAIN_MAX_MS;
+        r->drain_ms = ms > r->drain_ms ? ms : r->drain_ms;
+        if (end == END_ENDPOINT)
+            job->bytes_per_second = refresh_link_rate(link.status);
     }
-    return longest < DRAIN_MAX_MS ? longest : DRAIN_MAX_MS;
 }
 
 /* In slices, because whoever cancels does not wait for it. */
@@ -144,23 +188,23 @@ static enum ide_err run_drain(const struct registers *r, const struct wait_ops *
     return IDE_OK;
 }
 
-static enum ide_err run_setup(const char *sysfs, struct job *job)
+static enum ide_err run_setup(const struct registers_context *context, struct job *job)
 {
     struct ide_fault later;
+    struct pcie_bdf device;
     struct registers *r = calloc(1, sizeof *r);
     if (!r)
         return ide_fail(&job->fault, IDE_E_MEMORY, NULL, NULL);
     *job->registers = r;
-    enum ide_err err = open_all(r, sysfs, job);
+    enum ide_err err = open_all(r, context->sysfs, job);
     if (err == IDE_OK)
-        err = set_up_pair(r, job);
-    if (err == IDE_OK) {
-        r->drain_ms = drain_time(r);
-        job->bytes_per_second = refresh_link_rate(pcie_link_status(&r->function[END_ENDPOINT].config));
-    }
+        err = set_up_pair(context, r, job);
+    if (err == IDE_OK)
+        read_links(r, job);
     if (err != IDE_OK) {
         enum ide_err undone = ide_stream_release(&r->pair.root_port, &later);
-        (void)undone; /* the failure of the setup is the one to tell */
+        enum ide_err path = release_path(context, r, job, &device, &later);
+        (void)undone, (void)path; /* the failure of the setup is the one to tell */
         registers_discard(job->registers);
     }
     return err;
@@ -179,52 +223,62 @@ static enum ide_err from_pair(const struct registers *r, enum ide_err err, struc
 }
 
 /* A port that has gone away carries no stream, and nobody can write to it: that it cannot be reached is no
- * failure to turn it off, only worth a note. Nor is a key unit that does not obey while both ports are off. */
+ * failure to turn it off, only worth a note. Nor is a key unit that does not obey while both ports are off.
+ */
 static enum ide_err forgive(const struct registers *r, enum ide_err err, struct job *job)
 {
     bool unit = r->pair.failed == IDE_END_KEY_UNIT;
     if (err == IDE_OK)
         return err;
-    if (!unit && (err != IDE_E_IO ||
-                  pcie_read32(&r->function[failed_end(r)].config, PCIE_VENDOR_ID) != PCIE_ALL_ONES))
+    if (!unit &&
+        (err != IDE_E_IO || pcie_read32(&r->function[failed_end(r)].config, PCIE_VENDOR_ID) != PCIE_ALL_ONES))
         return err;
     job->has_note = true;
     job->note = job->fault;
     return IDE_OK;
 }
 
-static enum ide_err run_release(struct job *job)
+/* That a switch port lets IDE TLPs through that are nobody's any more is worth a note. */
+static enum ide_err run_release(const struct registers_context *context, struct job *job)
 {
+    struct ide_fault note;
+    struct pcie_bdf device;
     struct registers *r = *job->registers;
     enum ide_err err = from_pair(r, ide_pair_release(&r->pair, &job->fault), job);
     err = forgive(r, err, job);
-    if (err == IDE_OK)
-        registers_discard(job->registers);
-    return err;
+    if (err != IDE_OK)
+        return err;
+    if (release_path(context, r, job, &device, &note) != IDE_OK && !job->has_note) {
+        job->device = device;
+        job->note = note;
+        job->has_note = true;
+    }
+    registers_discard(job->registers);
+    return IDE_OK;
 }
 
-static enum ide_err run(const char *sysfs, const struct key_provider *provider, const struct wait_ops *wait,
-                        uint32_t timeout_ms, struct job *job)
+static enum ide_err run(const struct registers_context *context, struct job *job)
 {
     struct registers *r = *job->registers;
+    const struct key_provider *provider = context->provider;
     if (job->action == STEP_SETUP)
-        return run_setup(sysfs, job);
+        return run_setup(context, job);
     if (!r) /* nothing is set up, so there is nothing to undo */
         return IDE_OK;
     r->pair.key_unit = (struct ide_key_unit){.enable = provider->ops->enable, .context = provider->context};
     if (job->action == STEP_ENABLE)
         return from_pair(r, ide_pair_enable(&r->pair, &job->fault), job);
     if (job->action == STEP_AWAIT_SECURE)
-        return from_pair(r, ide_pair_wait_secure(&r->pair, wait, timeout_ms, &job->fault), job);
+        return from_pair(r, ide_pair_wait_secure(&r->pair, context->wait, context->timeout_ms, &job->fault),
+                         job);
     if (job->action == STEP_DRAIN)
-        return run_drain(r, wait, job);
+        return run_drain(r, context->wait, job);
     if (job->action == STEP_DISABLE)
         return forgive(r, from_pair(r, ide_pair_disable(&r->pair, &job->fault), job), job);
-    return run_release(job);
+    return run_release(context, job);
 }
 
-void registers_run(const char *sysfs, const struct key_provider *provider, const struct wait_ops *wait,
-                   uint32_t timeout_ms, struct job *job)
+void registers_run(const struct registers_context *context, struct job *job)
 {
-    job->err = run(sysfs, provider, wait, timeout_ms, job);
+    job->err = run(context, job);
 }

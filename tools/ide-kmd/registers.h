@@ -8,15 +8,24 @@
 
 #include "root_port/key_provider.h"
 #include "root_port/pcie_access.h"
+#include "tools/ide-kmd/flow_through.h"
 #include "tools/ide-kmd/job.h"
+
+/* What the steps need besides the job. All borrowed. */
+struct registers_context {
+    const char *sysfs;                   /* NULL: the machine's */
+    struct flow_through *flow;           /* of the switch ports between the ends */
+    const struct key_provider *provider; /* the root port's, which is enabled with it */
+    const struct wait_ops *wait;
+    uint32_t timeout_ms;
+};
 
 /*
  * STEP_SETUP, STEP_ENABLE, STEP_AWAIT_SECURE, STEP_DISABLE and STEP_RELEASE. *job->registers is made by
  * setup, and gone after a failed setup or a release; a release with nothing set up does nothing. Results go
- * into the job. provider: the root port's, which is enabled with it.
+ * into the job.
  */
-void registers_run(const char *sysfs, const struct key_provider *provider, const struct wait_ops *wait,
-                   uint32_t timeout_ms, struct job *job);
+void registers_run(const struct registers_context *context, struct job *job);
 
 /* Closes the functions without touching a register: for the end of the program, when no worker runs any more.
  */

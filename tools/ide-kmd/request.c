@@ -80,6 +80,11 @@ static enum ide_err take_verb(const json_t *object, struct request *request, str
     return IDE_OK;
 }
 
+static bool is_cxl_member(const char *name)
+{
+    return strcmp(name, "mode") == 0 || strcmp(name, "generate") == 0;
+}
+
 /* Every member must be one that the verb takes. */
 static enum ide_err refuse_unknown(json_t *object, const struct request *request, struct failure *failure)
 {
@@ -93,7 +98,11 @@ static enum ide_err refuse_unknown(json_t *object, const struct request *request
             continue;
         if (strcmp(name, "stream") == 0 && (request->verb->allowed & API_STREAM))
             continue;
+        if (request_is_wish(name) && (request->verb->allowed & API_FEATURES))
+            continue;
         if (strcmp(name, "measurements") == 0 && (request->verb->allowed & API_MEASUREMENTS))
+            continue;
+        if (is_cxl_member(name) && (request->verb->allowed & API_CXL))
             continue;
         return failure_set(failure, IDE_E_ARGUMENT, STEP, name, "\"%s\" takes no member \"%.40s\"",
                            request->verb->name, name);
@@ -202,6 +211,21 @@ static enum ide_err take_measurements(json_t *object, struct request *request, s
     return IDE_OK;
 }
 
+static enum ide_err take_cxl(const json_t *object, struct request *request, struct failure *failure)
+{
+    const json_t *mode = json_object_get(object, "mode"), *generate = json_object_get(object, "generate");
+    const char *text = json_is_string(mode) ? json_string_value(mode) : "";
+    request->cxl_mode = strcmp(text, "skid") == 0 ? CXL_IDE_SKID : CXL_IDE_CONTAINMENT;
+    request->cxl_generate = json_is_true(generate);
+    if (mode && strcmp(text, "skid") != 0 && strcmp(text, "containment") != 0)
+        return failure_set(failure, IDE_E_ARGUMENT, STEP, "mode", "the member \"mode\" is neither \"containment\" nor "
+                                                                  "\"skid\"");
+    if (generate && !json_is_boolean(generate))
+        return failure_set(failure, IDE_E_ARGUMENT, STEP, "generate",
+                           "the member \"generate\" must be a boolean and is %s", type_name(generate));
+    return IDE_OK;
+}
+
 static enum ide_err decode_object(json_t *object, struct request *request, struct failure *failure)
 {
     if (!json_is_object(object))
@@ -219,7 +243,11 @@ static enum ide_err decode_object(json_t *object, struct request *request, struc
     if (err == IDE_OK)
         err = take_stream(object, request, failure);
     if (err == IDE_OK)
+        err = request_take_wish(object, &request->wish, failure);
+    if (err == IDE_OK)
         err = take_measurements(object, request, failure);
+    if (err == IDE_OK)
+        err = take_cxl(object, request, failure);
     return err;
 }
 

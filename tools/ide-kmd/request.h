@@ -5,10 +5,12 @@
 
 #include <jansson.h>
 
+#include "ide_km/cxl_ide_km.h"
 #include "root_port/pcie_bdf.h"
 #include "spdm/error.h"
 #include "tools/common/api.h"
 #include "tools/ide-kmd/failure.h"
+#include "tools/ide-kmd/request_features.h"
 
 /* The member "measurements" of attest. */
 struct request_measurements {
@@ -23,7 +25,10 @@ struct request {
     bool has_bdf, has_stream;
     struct pcie_bdf bdf;
     uint8_t stream;
+    struct stream_wish wish; /* of establish */
     struct request_measurements measurements;
+    enum cxl_ide_mode cxl_mode; /* of cxl_establish: containment unless told */
+    bool cxl_generate;
 };
 
 /*

@@ -48,23 +48,33 @@ struct stream *stream_find(const struct stream_table *table, const struct pcie_b
     return NULL;
 }
 
+const struct pcie_bdf *stream_mailbox(const struct stream_ends *ends, enum stream_end end)
+{
+    return ends->served[end] ? &ends->mailbox[end] : &ends->bdf[end];
+}
+
 bool stream_uses_port(const struct stream_table *table, const struct pcie_bdf *port,
                       const struct stream *except)
 {
     for (const struct stream *s = table->first; s; s = s->next)
-        if (s != except && stream_has_end(s, port))
+        for (enum stream_end end = 0; end < END_COUNT && s != except; end++)
+            if (pcie_bdf_compare(stream_mailbox(&s->ends, end), port) == 0)
+                return true;
+    return false;
+}
+
+bool stream_id_is_taken(const struct stream_table *table, const struct pcie_bdf *top, uint8_t id)
+{
+    for (const struct stream *s = table->first; s; s = s->next)
+        if (s->id == id && s->ends.top.domain == top->domain && s->ends.top.bus == top->bus)
             return true;
     return false;
 }
 
-bool stream_id_is_taken(const struct stream_table *table, const struct pcie_bdf *root_port, uint8_t id)
+bool stream_cuts_off(const struct stream_ends *ends, const struct pcie_bdf *function)
 {
-    for (const struct stream *s = table->first; s; s = s->next) {
-        const struct pcie_bdf *other = &s->ends.bdf[END_ROOT_PORT];
-        if (s->id == id && other->domain == root_port->domain && other->bus == root_port->bus)
-            return true;
-    }
-    return false;
+    return ends->last_bus != 0 && function->domain == ends->bdf[END_ROOT_PORT].domain &&
+           function->bus >= ends->first_bus && function->bus <= ends->last_bus;
 }
 
 const struct pcie_bdf *stream_port_above(const struct stream_ends *ends)

@@ -21,11 +21,23 @@ enum stream_state {
 
 #define STREAM_SWITCH_PORTS_MAX 32
 
+/*
+ * Of a selective stream a root port and an endpoint; of a link stream the ports above and below one link,
+ * under the same names.
+ */
 struct stream_ends {
     struct pcie_bdf bdf[END_COUNT];
+    struct pcie_bdf top;    /* the root port above both, or END_ROOT_PORT itself */
+    uint16_t last_rid;      /* of the endpoint and the functions that share its IDE capability; 0: its own */
+    bool served[END_COUNT]; /* the end has no mailbox: this function's serves it by a port index */
+    struct pcie_bdf mailbox[END_COUNT]; /* only then */
+    uint8_t first_bus, last_bus; /* below a link: whom a change of its stream cuts off for a moment; else 0 */
     struct pcie_bdf switch_port[STREAM_SWITCH_PORTS_MAX]; /* between them, from the root port down */
     unsigned switch_ports;
 };
+
+/* Whose mailbox an end's keys go through: its own, or the one that serves it. */
+const struct pcie_bdf *stream_mailbox(const struct stream_ends *ends, enum stream_end end);
 
 /* The port right above the endpoint: its windows are the endpoint's addresses. */
 const struct pcie_bdf *stream_port_above(const struct stream_ends *ends);
@@ -36,6 +48,8 @@ struct stream {
     struct stream *next;
     struct stream_ends ends;
     uint8_t id;
+    enum ide_kind kind;
+    struct ide_features features; /* asked for */
     enum stream_state state;
     uint8_t key_set; /* 0 or 1: the one in use */
     bool both_sets;  /* a re-key stopped midway: the other set is in use too, or may be */
@@ -43,6 +57,7 @@ struct stream {
     /* as of establish */
     struct key_provider_status provider[END_COUNT];
     const char *provider_name[END_COUNT];
+    uint8_t port_index[END_COUNT]; /* of IDE_KM, where a mailbox serves several ports */
     struct ide_block block[END_COUNT];
     struct refresh_use use; /* of its present keys */
     /* made by setup, gone after release; touched by the root port's worker only */
@@ -61,12 +76,16 @@ void stream_table_clear(struct stream_table *table);
 /* The stream with this number one of whose ends is the port; NULL if there is none. */
 struct stream *stream_find(const struct stream_table *table, const struct pcie_bdf *port, uint8_t id);
 
-/* Whether any stream other than except uses the port. */
+/* Whether any stream other than except has its keys through this port's mailbox. */
 bool stream_uses_port(const struct stream_table *table, const struct pcie_bdf *port,
                       const struct stream *except);
 
-/* Stream IDs are unique under a host bridge, which is where root ports share domain and bus. */
-bool stream_id_is_taken(const struct stream_table *table, const struct pcie_bdf *root_port, uint8_t id);
+/* Stream IDs are unique under a host bridge, which is where root ports share domain and bus. top: as in ends.
+ */
+bool stream_id_is_taken(const struct stream_table *table, const struct pcie_bdf *top, uint8_t id);
+
+/* Whether a change of the stream cuts the function off from its host for a moment. */
+bool stream_cuts_off(const struct stream_ends *ends, const struct pcie_bdf *function);
 
 bool stream_has_end(const struct stream *stream, const struct pcie_bdf *port);
 

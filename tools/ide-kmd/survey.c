@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a stream needs of the platform, found out before any device is talked to. */
+/* What is there, and which stream numbers are free. */
 #include "tools/ide-kmd/survey.h"
 
 #include <stdio.h>
@@ -22,12 +22,37 @@ void survey_close(struct survey *survey)
     pcie_access_close(&survey->access);
 }
 
+static bool is_first_of_bridge(const struct topology *topology, size_t index)
+{
+    const struct pcie_bdf *bdf = &topology->nodes[index].bdf;
+    for (size_t i = 0; i < index; i++)
+        if (topology->nodes[i].type == PCIE_TYPE_ROOT_PORT && topology->nodes[i].bdf.domain == bdf->domain &&
+            topology->nodes[i].bdf.bus == bdf->bus)
+            return false;
+    return topology->nodes[index].type == PCIE_TYPE_ROOT_PORT;
+}
+
+static void read_kernel_streams(struct survey *survey)
+{
+    survey->kernel_count = 0;
+    for (size_t i = 0; i < survey->topology.count; i++)
+        if (is_first_of_bridge(&survey->topology, i))
+            survey->kernel_count += kernel_streams(&survey->access, &survey->topology.nodes[i].bdf,
+                                                   survey->kernel + survey->kernel_count,
+                                                   SURVEY_KERNEL_MAX - survey->kernel_count);
+}
+
 enum ide_err survey_refresh(struct survey *survey, struct failure *failure)
 {
     struct ide_fault fault;
+    if (survey->is_fresh)
+        return IDE_OK;
     topology_free(&survey->topology);
     survey->topology = (struct topology){0};
     enum ide_err err = topology_read(&survey->topology, &survey->access, &fault);
+    if (err == IDE_OK)
+        read_kernel_streams(survey);
+    survey->is_fresh = err == IDE_OK;
     return err == IDE_OK ? IDE_OK : failure_fault(failure, STEP, NULL, &fault);
 }
 
@@ -49,170 +74,115 @@ enum ide_err survey_port(const struct survey *survey, const struct pcie_bdf *bdf
     return IDE_OK;
 }
 
-/* "0000:04:00.0, 0000:05:00.0": between which the user has to choose. */
-static void name_endpoints(const struct topology *topology, const struct pcie_bdf *root_port, char *text,
-                           size_t size)
-{
-    size_t port = topology_find(topology, root_port), used = 0, at = TOPOLOGY_NONE;
-    char bdf[PCIE_BDF_TEXT];
-    text[0] = '\0';
-    while ((at = topology_next_endpoint(topology, port, at)) != TOPOLOGY_NONE && used < size) {
-        int n = snprintf(text + used, size - used, "%s%s", used ? ", " : "",
-                         pcie_bdf_format(&topology->nodes[at].bdf, bdf));
-        used += n > 0 ? (size_t)n : 0;
-    }
-}
-
-static enum ide_err pair_failed(const struct survey *survey, const struct pcie_bdf *bdf,
-                                const struct ide_fault *fault, struct failure *failure)
-{
-    char names[200];
-    if (fault->err != IDE_E_AMBIGUOUS)
-        return failure_fault(failure, STEP, bdf, fault);
-    name_endpoints(&survey->topology, bdf, names, sizeof names);
-    return failure_device(failure, IDE_E_AMBIGUOUS, STEP, bdf,
-                          "several endpoints are below the root port: %s", names);
-}
-
-/* Opens the function's IDE capability; close the function after it. */
-static enum ide_err open_ide(struct survey *survey, const struct pcie_bdf *bdf,
+enum ide_err survey_open_ide(struct survey *survey, const struct pcie_bdf *bdf,
                              struct pcie_function *function, struct ide_port *port, struct ide_fault *fault)
 {
     enum ide_err err = pcie_function_open(function, &survey->access, bdf, fault);
     return err == IDE_OK ? ide_port_open(port, bdf, &function->config, fault) : err;
 }
 
-/* by_itself: the port's own mailbox takes its keys. */
-static enum ide_err check_cap(const struct ide_cap *cap, bool by_itself, struct ide_fault *fault)
+/* ---- numbers --------------------------------------------------------------- */
+
+const char *survey_owner(const struct survey *survey, const struct pcie_bdf *port, struct ide_block block)
 {
-    if (cap->selective_count == 0)
-        return ide_fail(fault, IDE_E_CAPABILITY, NULL, "Selective IDE Streams Supported");
-    if (cap->algorithm != PCIE_IDE_ALG_AES_GCM_256)
-        return ide_fail(fault, IDE_E_CAPABILITY, NULL, "Supported Algorithms");
-    if (by_itself && !cap->ide_km)
-        return ide_fail(fault, IDE_E_CAPABILITY, NULL, "IDE_KM Protocol Supported");
-    return IDE_OK;
+    bool kernel = block.kind == IDE_SELECTIVE &&
+                  kernel_has_block(survey->kernel, survey->kernel_count, port, block.index);
+    return kernel ? "kernel" : "other";
 }
 
-/* A switch port between must be able to pass IDE TLPs on as they are. */
-static enum ide_err check_switch_port(struct survey *survey, const struct pcie_bdf *bdf,
-                                      struct failure *failure)
-{
-    struct ide_fault fault;
-    struct pcie_function function = {0};
-    struct ide_port port;
-    enum ide_err err = open_ide(survey, bdf, &function, &port, &fault);
-    if (err == IDE_OK && !port.cap.flow_through)
-        err = ide_fail(&fault, IDE_E_CAPABILITY, NULL, "Flow-Through IDE Stream Supported");
-    pcie_function_close(&function);
-    return err == IDE_OK ? IDE_OK : failure_fault(failure, STEP, bdf, &fault);
-}
+/* Which numbers are somebody else's, where, and whose; owner NULL: nobody's. */
+struct foreign_numbers {
+    struct {
+        const char *owner;
+        struct pcie_bdf port;
+    } number[IDE_STREAM_ID_IDLE + 1];
+};
 
-/* All between the two ends. */
-static enum ide_err take_path(struct survey *survey, const struct topology_pair *pair,
-                              struct stream_ends *ends, struct failure *failure)
+static void add_blocks(struct survey *survey, const struct ide_port *port, enum ide_kind kind,
+                       struct foreign_numbers *foreign)
 {
-    size_t path[TOPOLOGY_DEPTH_MAX], count;
-    struct ide_fault fault;
-    if (topology_path(&survey->topology, pair->endpoint, path, &count, &fault) != IDE_OK)
-        return failure_fault(failure, STEP, &ends->bdf[END_ENDPOINT], &fault);
-    if (count - 2 > STREAM_SWITCH_PORTS_MAX)
-        return failure_device(failure, IDE_E_RESOURCES, STEP, &ends->bdf[END_ENDPOINT],
-                              "there are %zu switch ports above the endpoint, and %u are allowed", count - 2,
-                              STREAM_SWITCH_PORTS_MAX);
-    enum ide_err err = IDE_OK;
-    for (size_t i = 1; i + 1 < count && err == IDE_OK; i++) {
-        const struct pcie_bdf *bdf = &survey->topology.nodes[path[i]].bdf;
-        ends->switch_port[ends->switch_ports++] = *bdf;
-        err = check_switch_port(survey, bdf, failure);
+    for (unsigned i = 0; i < ide_block_count(&port->cap, kind); i++) {
+        struct ide_fault fault;
+        struct ide_block_state state;
+        const struct ide_block block = {.kind = kind, .index = (uint8_t)i};
+        if (ide_block_read(port, block, &state, &fault) != IDE_OK)
+            return;
+        if (state.use == IDE_USE_IDLE || foreign->number[state.stream_id].owner ||
+            stream_find(survey->streams, &port->bdf, state.stream_id))
+            continue;
+        foreign->number[state.stream_id].owner = survey_owner(survey, &port->bdf, block);
+        foreign->number[state.stream_id].port = port->bdf;
     }
-    return err;
 }
 
-static enum ide_err check_end(struct survey *survey, const struct topology_node *node,
-                              struct failure *failure)
+static void add_port(struct survey *survey, const struct pcie_bdf *bdf, struct foreign_numbers *foreign)
 {
     struct ide_fault fault;
     struct pcie_function function = {0};
     struct ide_port port;
-    const char *provider = node->type == PCIE_TYPE_ROOT_PORT
-                               ? providers_name(survey->providers, &node->bdf, node->doe_count > 0)
-                               : PROVIDER_OWN;
-    if (!provider)
-        return failure_device(failure, IDE_E_PROVIDER, STEP, &node->bdf, "no key unit serves the root port");
-    bool by_itself = strcmp(provider, PROVIDER_OWN) == 0;
-    if (by_itself && node->doe_count == 0)
-        return failure_device(failure, IDE_E_NO_DOE, STEP, &node->bdf, "the function has no DOE mailbox");
-    enum ide_err err = open_ide(survey, &node->bdf, &function, &port, &fault);
-    if (err == IDE_OK)
-        err = check_cap(&port.cap, by_itself, &fault);
+    if (survey_open_ide(survey, bdf, &function, &port, &fault) == IDE_OK) {
+        add_blocks(survey, &port, IDE_SELECTIVE, foreign);
+        add_blocks(survey, &port, IDE_LINK, foreign);
+    }
     pcie_function_close(&function);
-    return err == IDE_OK ? IDE_OK : failure_fault(failure, STEP, &node->bdf, &fault);
 }
 
-enum ide_err survey_ends(struct survey *survey, const struct pcie_bdf *bdf, struct stream_ends *ends,
-                         struct failure *failure)
+/* Every selective stream under the host bridge ends at one of its root ports. */
+static void find_foreign(struct survey *survey, const struct stream_ends *ends,
+                         struct foreign_numbers *foreign)
 {
-    struct ide_fault fault;
-    struct topology_pair pair;
-    enum ide_err err = survey_port(survey, bdf, failure);
-    if (err != IDE_OK)
-        return err;
-    if (topology_pair(&survey->topology, bdf, &pair, &fault) != IDE_OK)
-        return pair_failed(survey, bdf, &fault, failure);
-    const struct topology_node *nodes = survey->topology.nodes;
-    *ends = (struct stream_ends){0};
-    ends->bdf[END_ROOT_PORT] = nodes[pair.root_port].bdf;
-    ends->bdf[END_ENDPOINT] = nodes[pair.endpoint].bdf;
-    err = check_end(survey, &nodes[pair.root_port], failure);
-    if (err == IDE_OK)
-        err = check_end(survey, &nodes[pair.endpoint], failure);
-    return err == IDE_OK ? take_path(survey, &pair, ends, failure) : err;
+    *foreign = (struct foreign_numbers){0};
+    for (enum stream_end end = 0; end < END_COUNT; end++)
+        add_port(survey, &ends->bdf[end], foreign);
+    for (size_t i = 0; i < survey->topology.count; i++) {
+        const struct topology_node *node = &survey->topology.nodes[i];
+        if (node->type == PCIE_TYPE_ROOT_PORT && node->ide != 0 && node->bdf.domain == ends->top.domain &&
+            node->bdf.bus == ends->top.bus)
+            add_port(survey, &node->bdf, foreign);
+    }
 }
 
-/* IDE_OK if some block of the port carries the number, IDE_E_NO_STREAM if none does. */
-static enum ide_err find_block(struct survey *survey, const struct pcie_bdf *bdf, uint8_t id)
+const char *survey_foreign_owner(struct survey *survey, const struct pcie_bdf *bdf, uint8_t id)
 {
-    struct ide_fault fault;
-    struct ide_block block;
-    struct pcie_function function = {0};
-    struct ide_port port;
-    enum ide_err err = open_ide(survey, bdf, &function, &port, &fault);
-    if (err == IDE_OK)
-        err = ide_block_find(&port, id, &block, &fault);
-    pcie_function_close(&function);
-    return err;
+    struct foreign_numbers foreign = {0};
+    add_port(survey, bdf, &foreign);
+    return foreign.number[id].owner;
 }
 
-bool survey_is_foreign(struct survey *survey, const struct pcie_bdf *bdf, uint8_t id)
+static enum ide_err check_number(const struct survey *survey, const struct stream_ends *ends,
+                                 const struct foreign_numbers *foreign, uint8_t id, struct failure *failure)
 {
-    return !stream_find(survey->streams, bdf, id) && find_block(survey, bdf, id) == IDE_OK;
+    const struct pcie_bdf *root_port = &ends->bdf[END_ROOT_PORT], *port = &foreign->number[id].port;
+    if (stream_find(survey->streams, root_port, id) &&
+        stream_find(survey->streams, &ends->bdf[END_ENDPOINT], id))
+        return failure_device(failure, IDE_E_STREAM_USED, STEP, root_port, "stream %u is already established",
+                              id);
+    if (stream_id_is_taken(survey->streams, &ends->top, id))
+        return failure_device(failure, IDE_E_STREAM_USED, STEP, root_port,
+                              "stream %u is in use under the same host bridge", id);
+    if (!foreign->number[id].owner)
+        return IDE_OK;
+    return failure_device(failure, IDE_E_STREAM_USED, STEP, port, "stream %u of this port %s", id,
+                          strcmp(foreign->number[id].owner, "kernel") == 0 ? "belongs to the kernel"
+                                                                           : "was set up by someone else");
 }
 
 enum ide_err survey_stream_free(struct survey *survey, const struct stream_ends *ends, uint8_t id,
                                 struct failure *failure)
 {
-    const struct pcie_bdf *root_port = &ends->bdf[END_ROOT_PORT];
-    if (stream_find(survey->streams, root_port, id) &&
-        stream_find(survey->streams, &ends->bdf[END_ENDPOINT], id))
-        return failure_device(failure, IDE_E_STREAM_USED, STEP, root_port, "stream %u is already established",
-                              id);
-    if (stream_id_is_taken(survey->streams, root_port, id))
-        return failure_device(failure, IDE_E_STREAM_USED, STEP, root_port,
-                              "stream %u is in use under the same host bridge", id);
-    for (enum stream_end end = 0; end < END_COUNT; end++)
-        if (survey_is_foreign(survey, &ends->bdf[end], id))
-            return failure_device(failure, IDE_E_STREAM_USED, STEP, &ends->bdf[end],
-                                  "stream %u of this port was set up by someone else", id);
-    return IDE_OK;
+    struct foreign_numbers foreign;
+    find_foreign(survey, ends, &foreign);
+    return check_number(survey, ends, &foreign, id, failure);
 }
 
 enum ide_err survey_choose_stream(struct survey *survey, const struct stream_ends *ends, uint8_t *id,
                                   struct failure *failure)
 {
+    struct foreign_numbers foreign;
+    find_foreign(survey, ends, &foreign);
     for (unsigned candidate = 0; candidate < IDE_STREAM_ID_IDLE; candidate++) {
         *id = (uint8_t)candidate;
-        if (survey_stream_free(survey, ends, *id, failure) == IDE_OK)
+        if (check_number(survey, ends, &foreign, *id, failure) == IDE_OK)
             return IDE_OK;
     }
     return failure_device(failure, IDE_E_RESOURCES, STEP, &ends->bdf[END_ROOT_PORT],

@@ -9,15 +9,22 @@
 
 #include <jansson.h>
 
+#include "root_port/kernel_owner.h"
 #include "root_port/topology.h"
 #include "tools/ide-kmd/failure.h"
 #include "tools/ide-kmd/providers.h"
+#include "tools/ide-kmd/request_features.h"
 #include "tools/ide-kmd/stream.h"
 
+#define SURVEY_KERNEL_MAX 256u
+
 struct survey {
+    bool is_fresh; /* the topology was read for the requests at hand: survey_refresh() has nothing to do */
     const char *sysfs;
     struct pcie_access access;
     struct topology topology;
+    struct kernel_stream kernel[SURVEY_KERNEL_MAX]; /* streams that the kernel has, of all host bridges */
+    size_t kernel_count;
     const struct stream_table *streams; /* borrowed */
     const struct providers *providers;  /* borrowed */
 };
@@ -33,15 +40,46 @@ enum ide_err survey_refresh(struct survey *survey, struct failure *failure) MUST
 enum ide_err survey_port(const struct survey *survey, const struct pcie_bdf *bdf,
                          struct failure *failure) MUST_USE;
 
-/*
- * Both ends of a stream, one of them given, and that both have all that a selective stream needs: IDE with
- * selective streams and AES-GCM-256, and DOE and IDE_KM where the port itself is given its keys.
- */
-enum ide_err survey_ends(struct survey *survey, const struct pcie_bdf *bdf, struct stream_ends *ends,
-                         struct failure *failure) MUST_USE;
+/* Opens the function's IDE capability; close the function after it. */
+enum ide_err survey_open_ide(struct survey *survey, const struct pcie_bdf *bdf,
+                             struct pcie_function *function, struct ide_port *port,
+                             struct ide_fault *fault) MUST_USE;
 
-/* Whether the number is free at both ends and under the host bridge; IDE_E_STREAM_USED, IDE_E_FOREIGN if it
- * is not ours. */
+/* One stream that a request means. */
+struct planned_stream {
+    enum ide_kind kind;
+    struct ide_features features;
+    struct stream_ends ends;
+};
+
+#define SURVEY_STREAMS_MAX (STREAM_SWITCH_PORTS_MAX / 2 + 2) /* one from end to end, one on each link */
+
+struct survey_plan {
+    struct planned_stream stream[SURVEY_STREAMS_MAX];
+    size_t count;
+};
+
+/*
+ * Which streams a wish means at this port: the selective one first, then those of the links from the root
+ * port down. Each port has all that its stream needs: IDE with streams of the kind and what the wish asks of
+ * them, DOE and IDE_KM where the port itself is given its keys, flow-through where a switch port is only
+ * passed.
+ *
+ * A selective stream is between a root port and an endpoint, one of them given. Link streams are on each link
+ * between these; if they alone are wanted and bdf is no endpoint, on one: above an upstream port, below any
+ * other.
+ */
+enum ide_err survey_wish(struct survey *survey, const struct pcie_bdf *bdf, const struct stream_wish *wish,
+                         struct survey_plan *plan, struct failure *failure) MUST_USE;
+
+/* Whether no other stream of its kind has its traffic class between the same ports. IDE_E_STREAM_USED. */
+enum ide_err survey_class_free(struct survey *survey, const struct planned_stream *stream,
+                               struct failure *failure) MUST_USE;
+
+/*
+ * Whether the number is free: no stream of this controller under the host bridge has it, and no block of the
+ * two ends or of any of its root ports carries it. IDE_E_STREAM_USED says whose it is.
+ */
 enum ide_err survey_stream_free(struct survey *survey, const struct stream_ends *ends, uint8_t id,
                                 struct failure *failure) MUST_USE;
 
@@ -49,8 +87,12 @@ enum ide_err survey_stream_free(struct survey *survey, const struct stream_ends 
 enum ide_err survey_choose_stream(struct survey *survey, const struct stream_ends *ends, uint8_t *id,
                                   struct failure *failure) MUST_USE;
 
-/* Whether a block of the port carries the number, without this controller having set it up. */
-bool survey_is_foreign(struct survey *survey, const struct pcie_bdf *bdf, uint8_t id);
+/* Whose a block is that this controller has not set up: "other" or "kernel". */
+const char *survey_owner(const struct survey *survey, const struct pcie_bdf *port, struct ide_block block);
+
+/* Whether a block of the port carries the number, without this controller having set it up: its owner, or
+ * NULL. */
+const char *survey_foreign_owner(struct survey *survey, const struct pcie_bdf *bdf, uint8_t id);
 
 /* The objects of docs/api.md. */
 json_t *survey_ports_json(struct survey *survey);

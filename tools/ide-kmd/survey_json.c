@@ -10,7 +10,7 @@
 struct end_view {
     enum stream_end end;
     struct pcie_bdf bdf;
-    unsigned block;
+    struct ide_block block;
     struct ide_block_state state;
     bool readable;
 };
@@ -61,12 +61,36 @@ json_t *algorithms_json(const struct spdm_params *params)
                      "aead", params->aead ? params->aead->name : NULL);
 }
 
+/* How the port's session began; null without one. */
+static json_t *authentication_json(const struct key_provider_status *s)
+{
+    if (s->secured_version == 0)
+        return json_null();
+    const char *by = s->psk ? "psk" : s->public_key ? "public_key" : "certificate";
+    return json_pack("{s:s, s:b, s:b}", "by", by, "mutual", s->mutual, "in_the_clear", s->in_the_clear);
+}
+
+/* What its control register says that it does; null if it does not say. */
+static json_t *end_features_json(const struct end_view *view)
+{
+    if (!view->readable || view->state.use == IDE_USE_IDLE)
+        return json_null();
+    struct ide_features features = ide_features_of(view->state.control, view->block.kind);
+    return features_json(&features);
+}
+
 static json_t *end_json(const struct end_view *view)
 {
-    return json_pack("{s:s, s:o, s:i, s:b, s:s, s:b}", "role", stream_end_name(view->end), "bdf",
-                     bdf_json(&view->bdf), "block", (int)view->block, "enabled",
+    return json_pack("{s:s, s:o, s:i, s:b, s:s, s:b, s:o}", "role", stream_end_name(view->end), "bdf",
+                     bdf_json(&view->bdf), "block", (int)view->block.index, "enabled",
                      view->readable && view->state.use == IDE_USE_ENABLED, "state", state_text(view),
-                     "ide_fail", view->readable && view->state.fail_received);
+                     "ide_fail", view->readable && view->state.fail_received, "features",
+                     end_features_json(view));
+}
+
+static const char *kind_text(enum ide_kind kind)
+{
+    return kind == IDE_LINK ? "link" : "selective";
 }
 
 static bool open_port(struct survey *survey, const struct pcie_bdf *bdf, struct pcie_function *function,
@@ -83,7 +107,7 @@ static void view_end(struct survey *survey, const struct stream *stream, enum st
     struct ide_fault fault;
     struct pcie_function function = {0};
     struct ide_port port;
-    *view = (struct end_view){.end = end, .bdf = stream->ends.bdf[end], .block = stream->block[end].index};
+    *view = (struct end_view){.end = end, .bdf = stream->ends.bdf[end], .block = stream->block[end]};
     if (open_port(survey, &view->bdf, &function, &port))
         view->readable = ide_block_read(&port, stream->block[end], &view->state, &fault) == IDE_OK &&
                          (view->state.stream_id == stream->id || view->state.use == IDE_USE_IDLE);
@@ -128,45 +152,56 @@ json_t *survey_stream_json(struct survey *survey, const struct stream *stream)
     const struct key_provider_status *agreed = &stream->provider[END_ENDPOINT];
     const struct spdm_params *params = &agreed->params;
     return json_pack(
-        "{s:i, s:o, s:o, s:s, s:s, s:i, s:b, s:i, s:o, s:s?, s:o, s:o, s:o, s:[o, o]}", "stream", (int)stream->id,
-        "root_port", bdf_json(&stream->ends.bdf[END_ROOT_PORT]), "endpoint",
+        "{s:i, s:s, s:o, s:o, s:s, s:s, s:i, s:b, s:i, s:o, s:s?, s:o, s:o, s:o, s:o, s:[o, o]}", "stream",
+        (int)stream->id, "kind", kind_text(stream->kind), "root_port",
+        bdf_json(&stream->ends.bdf[END_ROOT_PORT]), "endpoint",
         bdf_json(&stream->ends.bdf[END_ENDPOINT]), "owner", "controller", "state", overall(stream, view),
         "key_set", (int)stream->key_set, "both_key_sets", stream->both_sets, "rekeys", (int)stream->rekeys,
         "refresh", refresh_json(stream), "provider", stream->provider_name[END_ROOT_PORT], "spdm_version",
-        version_json(params), "secured_version", secured_version_json(agreed->secured_version), "algorithms",
-        algorithms_json(params), "ends", end_json(&view[END_ROOT_PORT]), end_json(&view[END_ENDPOINT]));
+        version_json(params), "secured_version", secured_version_json(agreed->secured_version),
+        "authentication", authentication_json(agreed), "algorithms", algorithms_json(params), "ends",
+        end_json(&view[END_ROOT_PORT]), end_json(&view[END_ENDPOINT]));
 }
 
 /* A block in use that this controller has not set up: only its own end is known. */
-static json_t *foreign_json(const struct topology_node *node, unsigned block,
-                            const struct ide_block_state *state)
+static json_t *foreign_json(const struct survey *survey, const struct topology_node *node,
+                            struct ide_block block, const struct ide_block_state *state)
 {
-    bool root = node->type == PCIE_TYPE_ROOT_PORT;
+    bool root = node->type == PCIE_TYPE_ROOT_PORT || node->type == PCIE_TYPE_DOWNSTREAM;
     struct end_view view = {.end = root ? END_ROOT_PORT : END_ENDPOINT,
                             .bdf = node->bdf,
                             .block = block,
                             .state = *state,
                             .readable = true};
     bool secure = state->use == IDE_USE_ENABLED && state->state == PCIE_IDE_STATE_SECURE;
-    return json_pack("{s:i, s:o, s:o, s:s, s:s, s:n, s:b, s:i, s:n, s:n, s:n, s:n, s:n, s:[o]}", "stream",
-                     (int)state->stream_id, "root_port", root ? bdf_json(&node->bdf) : json_null(),
-                     "endpoint", root ? json_null() : bdf_json(&node->bdf), "owner", "other", "state",
-                     secure ? "secure" : "insecure", "key_set", "both_key_sets", 0, "rekeys", 0, "refresh", "provider",
-                     "spdm_version", "secured_version", "algorithms", "ends", end_json(&view));
+    return json_pack(
+        "{s:i, s:s, s:o, s:o, s:s, s:s, s:n, s:b, s:i, s:n, s:n, s:n, s:n, s:n, s:n, s:[o]}", "stream",
+        (int)state->stream_id, "kind", kind_text(block.kind), "root_port",
+        root ? bdf_json(&node->bdf) : json_null(), "endpoint", root ? json_null() : bdf_json(&node->bdf),
+        "owner", survey_owner(survey, &node->bdf, block), "state", secure ? "secure" : "insecure", "key_set",
+        "both_key_sets", 0, "rekeys", 0, "refresh", "provider", "spdm_version", "secured_version", "authentication",
+        "algorithms", "ends", end_json(&view));
+}
+
+static void add_foreign_kind(struct survey *survey, const struct topology_node *node,
+                             const struct ide_port *port, enum ide_kind kind, json_t *list)
+{
+    for (unsigned i = 0; i < ide_block_count(&port->cap, kind); i++) {
+        struct ide_fault fault;
+        struct ide_block_state state;
+        struct ide_block block = {.kind = kind, .index = (uint8_t)i};
+        if (ide_block_read(port, block, &state, &fault) != IDE_OK)
+            return;
+        if (state.use != IDE_USE_IDLE && !stream_find(survey->streams, &node->bdf, state.stream_id))
+            json_array_append_new(list, foreign_json(survey, node, block, &state));
+    }
 }
 
 static void add_foreign(struct survey *survey, const struct topology_node *node, const struct ide_port *port,
                         json_t *list)
 {
-    for (unsigned i = 0; i < port->cap.selective_count; i++) {
-        struct ide_fault fault;
-        struct ide_block_state state;
-        struct ide_block block = {.kind = IDE_SELECTIVE, .index = (uint8_t)i};
-        if (ide_block_read(port, block, &state, &fault) != IDE_OK)
-            return;
-        if (state.use != IDE_USE_IDLE && !stream_find(survey->streams, &node->bdf, state.stream_id))
-            json_array_append_new(list, foreign_json(node, i, &state));
-    }
+    add_foreign_kind(survey, node, port, IDE_SELECTIVE, list);
+    add_foreign_kind(survey, node, port, IDE_LINK, list);
 }
 
 static json_t *ide_json(const struct ide_cap *cap)
@@ -211,11 +246,11 @@ static json_t *node_json(struct survey *survey, const struct topology_node *node
     const struct topology_node *parent =
         node->parent == TOPOLOGY_NONE ? NULL : &survey->topology.nodes[node->parent];
     json_t *object =
-        json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:i, s:o, s:s?, s:o}", "bdf", bdf_json(&node->bdf), "parent",
-                  parent ? bdf_json(&parent->bdf) : json_null(), "type", pcie_port_type_name(node->type),
-                  "vendor", hex_json(4, node->ids.vendor), "device", hex_json(4, node->ids.device), "class",
-                  hex_json(6, node->ids.class_code), "doe", (int)node->doe_count, "ide",
-                  has_ide ? ide_json(&port.cap) : json_null(), "provider",
+        json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:i, s:o, s:s?, s:o}", "bdf", bdf_json(&node->bdf),
+                  "parent", parent ? bdf_json(&parent->bdf) : json_null(), "type",
+                  pcie_port_type_name(node->type), "vendor", hex_json(4, node->ids.vendor), "device",
+                  hex_json(4, node->ids.device), "class", hex_json(6, node->ids.class_code), "doe",
+                  (int)node->doe_count, "ide", has_ide ? ide_json(&port.cap) : json_null(), "provider",
                   has_ide ? provider_text(survey, node, &port.cap) : NULL, "streams",
                   node_streams(survey, node, has_ide ? &port : NULL));
     pcie_function_close(&function);

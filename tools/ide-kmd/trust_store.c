@@ -68,6 +68,19 @@ static bool add_anchor(struct trust_store *store, const uint8_t *der, size_t len
     return true;
 }
 
+size_t pem_decode_block(const char *text, const char *ending, uint8_t *der)
+{
+    for (const char *begin = strstr(text, "-----BEGIN "); begin; begin = strstr(begin + 1, "-----BEGIN ")) {
+        const char *body = strchr(begin, '\n'), *end = body ? strstr(body, "-----END ") : NULL;
+        const char *found = strstr(begin, ending);
+        if (!end)
+            return 0;
+        if (found && found < body)
+            return base64_decode(body, end, der);
+    }
+    return 0;
+}
+
 static bool add_pem(struct trust_store *store, const char *text)
 {
     const char *begin = strstr(text, PEM_BEGIN), *end;
@@ -107,8 +120,10 @@ static uint8_t *read_file(const char *path, size_t *len)
     return data;
 }
 
-static bool add_file(struct trust_store *store, const char *path)
+bool trust_store_add_file(struct trust_store *store, const char *path)
 {
+    if (!store->trust.anchors)
+        store->trust.anchors = store->anchors;
     size_t len = 0;
     uint8_t *data = read_file(path, &len);
     bool good = data && len > 0 &&
@@ -136,7 +151,7 @@ static enum ide_err add_folder(struct trust_store *store, DIR *dir, const char *
         if (!is_certificate_name(entry->d_name))
             continue;
         int n = snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        if (n < 0 || (size_t)n >= sizeof path || !add_file(store, path))
+        if (n < 0 || (size_t)n >= sizeof path || !trust_store_add_file(store, path))
             return failure_set(failure, IDE_E_NO_TRUST, STEP, NULL,
                                "%.200s: not a certificate in PEM or DER form", path);
     }

@@ -22,6 +22,13 @@ struct trust_store {
  */
 enum ide_err trust_store_load(struct trust_store *store, const char *folder, enum cma_name_rule rule,
                               struct failure *failure) MUST_USE;
+/* Takes the certificates of one file, in their order. False if it has none, or something that is none. */
+bool trust_store_add_file(struct trust_store *store, const char *path);
+/*
+ * Decodes a text's first PEM block whose BEGIN line ends so ("PRIVATE KEY-----") into der, which is as long
+ * as text. Bytes; 0 if there is none.
+ */
+size_t pem_decode_block(const char *text, const char *ending, uint8_t *der);
 void trust_store_close(struct trust_store *store);
 
 #endif

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What each verb does: look, check, and hand an operation over. */
+#include <string.h>
+
 #include "tools/ide-kmd/controller.h"
 
 static void refuse(struct controller *c, struct ticket *ticket, const struct failure *failure)
@@ -45,6 +47,13 @@ static enum ide_err find_function(const struct controller *c, const struct pcie_
     return IDE_OK;
 }
 
+static json_t *port_json(struct controller *c, const struct pcie_bdf *bdf)
+{
+    json_t *port = survey_port_json(&c->survey, bdf);
+    json_object_set_new(port, "cxl_links", cxl_links_json(&c->survey.access, &c->cxl, bdf));
+    return port;
+}
+
 static void run_show(struct controller *c, const struct request *request, struct ticket *ticket)
 {
     struct failure failure;
@@ -56,25 +65,30 @@ static void run_show(struct controller *c, const struct request *request, struct
     if (err != IDE_OK)
         refuse(c, ticket, &failure);
     else if (request->has_bdf)
-        ticket_answer(ticket, &c->front, survey_port_json(&c->survey, &request->bdf));
+        ticket_answer(ticket, &c->front, port_json(c, &request->bdf));
     else
-        ticket_answer(ticket, &c->front, json_pack("{s:o}", "streams", survey_streams_json(&c->survey)));
+        ticket_answer(ticket, &c->front,
+                      json_pack("{s:o, s:o}", "streams", survey_streams_json(&c->survey), "cxl_links",
+                                cxl_links_json(&c->survey.access, &c->cxl, NULL)));
 }
 
-/* Takes the task's trust and reference values from their files and hands it over; the ticket is answered in any case. */
+/* The task's trust and reference values from their files, as they are now. */
+static enum ide_err load_trust(struct controller *c, struct task *task, struct failure *failure)
+{
+    enum ide_err err = trust_store_load(&task->trust, c->settings->trust, c->settings->name_rule, failure);
+    return err == IDE_OK ? reference_store_load(&task->attestation.references, c->settings->reference, failure)
+                         : err;
+}
+
+/* Hands the task over with its trust; the ticket is answered in any case. */
 static void submit_with_trust(struct controller *c, struct task *task)
 {
     struct failure failure;
     struct ticket *ticket = task->ticket;
-    enum ide_err err = trust_store_load(&task->trust, c->settings->trust, c->settings->name_rule, &failure);
-    if (err == IDE_OK)
-        err = reference_store_load(&task->attestation.references, c->settings->reference, &failure);
-    if (err == IDE_OK) {
+    if (load_trust(c, task, &failure) == IDE_OK) {
         controller_submit(c, task);
         return;
     }
-    if (task->op.stream)
-        stream_remove(&c->streams, task->op.stream);
     task_free(task);
     refuse(c, ticket, &failure);
 }
@@ -115,54 +129,103 @@ static void run_attest(struct controller *c, const struct request *request, stru
     submit_with_trust(c, task);
 }
 
-static enum ide_err check_establish(struct controller *c, const struct request *request,
-                                    struct stream_ends *ends, uint8_t *id, struct failure *failure)
+/* The number of one stream: the one that was asked for, or the first that is free. */
+static enum ide_err choose_number(struct controller *c, const struct planned_stream *planned,
+                                  const struct request *request, bool first, uint8_t *id,
+                                  struct failure *failure)
 {
-    enum ide_err err = survey_refresh(&c->survey, failure);
-    if (err == IDE_OK)
-        err = survey_ends(&c->survey, &request->bdf, ends, failure);
-    if (err != IDE_OK)
-        return err;
-    if (!request->has_stream)
-        return survey_choose_stream(&c->survey, ends, id, failure);
+    enum ide_err err;
     *id = request->stream;
-    return survey_stream_free(&c->survey, ends, *id, failure);
+    if (first && request->has_stream)
+        err = survey_stream_free(&c->survey, &planned->ends, *id, failure);
+    else
+        err = survey_choose_stream(&c->survey, &planned->ends, id, failure);
+    return err == IDE_OK ? survey_class_free(&c->survey, planned, failure) : err;
 }
 
-static void run_establish(struct controller *c, const struct request *request, struct ticket *ticket)
+/* What an establish has made before any of it is begun: all of it begins, or nothing does. */
+struct batch {
+    struct task *task[SURVEY_STREAMS_MAX];
+    size_t count;
+};
+
+static void drop_batch(struct controller *c, struct batch *batch)
 {
-    struct failure failure;
-    struct stream_ends ends;
-    uint8_t id = 0;
-    if (check_establish(c, request, &ends, &id, &failure) != IDE_OK) {
-        refuse(c, ticket, &failure);
-        return;
+    for (size_t i = 0; i < batch->count; i++) {
+        stream_remove(&c->streams, batch->task[i]->op.stream);
+        task_free(batch->task[i]);
     }
-    struct task *task = task_new(c, OPERATION_ESTABLISH, &ends, id, ticket);
-    struct stream *stream = task ? stream_add(&c->streams, &ends, id) : NULL;
+}
+
+/* One stream with its task; once it is in the table its number and place are taken. */
+static enum ide_err add_stream(struct controller *c, struct batch *batch,
+                               const struct planned_stream *planned, uint8_t id, struct ticket *ticket,
+                               struct failure *failure)
+{
+    struct task *task = task_new(c, OPERATION_ESTABLISH, &planned->ends, id, ticket);
+    struct stream *stream = task ? stream_add(&c->streams, &planned->ends, id) : NULL;
     if (!stream) {
         if (task)
             task_free(task);
-        refuse_memory(c, ticket);
+        return failure_set(failure, IDE_E_MEMORY, "request", NULL, "out of memory");
+    }
+    stream->kind = planned->kind;
+    stream->features = planned->features;
+    task->op.stream = stream;
+    batch->task[batch->count++] = task;
+    return load_trust(c, task, failure);
+}
+
+static enum ide_err make_batch(struct controller *c, const struct request *request, struct ticket *ticket,
+                               struct batch *batch, struct failure *failure)
+{
+    struct survey_plan plan;
+    enum ide_err err = survey_refresh(&c->survey, failure);
+    if (err == IDE_OK)
+        err = survey_wish(&c->survey, &request->bdf, &request->wish, &plan, failure);
+    for (size_t i = 0; err == IDE_OK && i < plan.count; i++) {
+        uint8_t id;
+        err = choose_number(c, &plan.stream[i], request, i == 0, &id, failure);
+        if (err == IDE_OK)
+            err = add_stream(c, batch, &plan.stream[i], id, ticket, failure);
+    }
+    return err;
+}
+
+/* Links before what runs over them: a link that comes up later would be a gap in the other's traffic. */
+static void run_establish(struct controller *c, const struct request *request, struct ticket *ticket)
+{
+    struct failure failure;
+    struct batch batch = {0};
+    ticket->is_list = request->wish.link;
+    if (make_batch(c, request, ticket, &batch, &failure) != IDE_OK) {
+        drop_batch(c, &batch);
+        refuse(c, ticket, &failure);
         return;
     }
-    task->op.stream = stream;
-    submit_with_trust(c, task);
+    for (int kind = IDE_LINK; kind >= IDE_SELECTIVE; kind--)
+        for (size_t i = 0; i < batch.count; i++)
+            if ((int)batch.task[i]->op.stream->kind == kind)
+                controller_submit(c, batch.task[i]);
 }
 
 /* Why there is no such stream: the port is wrong, or someone else's stream is meant, or there is none. */
 static void refuse_no_stream(struct controller *c, const struct request *request, struct ticket *ticket)
 {
     struct failure failure;
+    size_t index;
+    const char *owner;
     enum ide_err err = survey_refresh(&c->survey, &failure);
     if (err == IDE_OK)
-        err = survey_port(&c->survey, &request->bdf, &failure);
+        err = find_function(c, &request->bdf, &index, &failure);
     if (err == IDE_OK && !request->has_stream)
         failure_device(&failure, IDE_E_NO_STREAM, "survey", &request->bdf,
                        "the port has no stream of this controller");
-    else if (err == IDE_OK && survey_is_foreign(&c->survey, &request->bdf, request->stream))
+    else if (err == IDE_OK && (owner = survey_foreign_owner(&c->survey, &request->bdf, request->stream)))
         failure_device(&failure, IDE_E_FOREIGN, "survey", &request->bdf,
-                       "stream %u was set up by someone else", request->stream);
+                       strcmp(owner, "kernel") == 0 ? "stream %u belongs to the kernel"
+                                                    : "stream %u was set up by someone else",
+                       request->stream);
     else if (err == IDE_OK)
         failure_device(&failure, IDE_E_NO_STREAM, "survey", &request->bdf, "the port has no stream %u",
                        request->stream);
@@ -232,6 +295,11 @@ void verb_run(struct controller *c, const struct request *request, struct ticket
         break;
     case API_STOP:
         run_stop(c, request, ticket);
+        break;
+    case API_CXL_ESTABLISH:
+    case API_CXL_REKEY:
+    case API_CXL_STOP:
+        cxl_verb_run(c, request, ticket);
         break;
     }
 }

@@ -69,11 +69,11 @@ static void await_job(struct worker *worker, zsock_t *pipe)
 static void run_job(struct worker *worker, struct job *job)
 {
     bool apart = job->action == STEP_ENABLE || job->action == STEP_DISABLE || job->action == STEP_RELEASE;
-    if (apart)
-        pthread_mutex_lock(job->endpoint_quiet);
+    for (struct worker *w = apart ? job->quiet : NULL; w; w = w->quiet_next)
+        pthread_mutex_lock(&w->quiet);
     agent_run(&worker->agent, job);
-    if (apart)
-        pthread_mutex_unlock(job->endpoint_quiet);
+    for (struct worker *w = apart ? job->quiet : NULL; w; w = w->quiet_next)
+        pthread_mutex_unlock(&w->quiet);
 }
 
 static void serve(zsock_t *pipe, void *argument)

@@ -22,6 +22,7 @@ struct worker {
     pthread_mutex_t quiet;  /* held by its thread while it keeps a session alive on its own account */
     struct operation *busy; /* who has the port now; the main thread's, as is reserved */
     bool reserved;
+    struct worker *quiet_next; /* of a job's list; the main thread's while no such job runs */
 };
 
 struct worker_pool {

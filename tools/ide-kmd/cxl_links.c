@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tools/ide-kmd/cxl_links.h"
+
+#include <stdlib.h>
+
+#include "tools/ide-kmd/controller.h"
+
+#define STEP "survey"
+
+/* ---- the table ----------------------------------------------------------- */
+
+static bool has_end(const struct cxl_link *link, const struct pcie_bdf *port)
+{
+    return pcie_bdf_compare(&link->ends.bdf[END_ROOT_PORT], port) == 0 ||
+           pcie_bdf_compare(&link->ends.bdf[END_ENDPOINT], port) == 0;
+}
+
+struct cxl_link *cxl_link_find(const struct cxl_link_table *table, const struct pcie_bdf *port)
+{
+    struct cxl_link *link = table->first;
+    while (link && !has_end(link, port))
+        link = link->next;
+    return link;
+}
+
+static struct cxl_link *add(struct cxl_link_table *table, const struct cxl_link *link)
+{
+    struct cxl_link **last = &table->first, *entry = calloc(1, sizeof *entry);
+    if (!entry)
+        return NULL;
+    while (*last)
+        last = &(*last)->next;
+    *entry = *link;
+    entry->next = NULL;
+    *last = entry;
+    return entry;
+}
+
+static void drop(struct cxl_link_table *table, struct cxl_link *link)
+{
+    struct cxl_link **at = &table->first;
+    while (*at != link)
+        at = &(*at)->next;
+    *at = link->next;
+    free(link);
+}
+
+void cxl_link_table_clear(struct cxl_link_table *table)
+{
+    while (table->first)
+        drop(table, table->first);
+}
+
+/* ---- verbs --------------------------------------------------------------- */
+
+/* CXL.cachemem has links only: the endpoint is right below the root port, and a unit of KEYP serves it. */
+static enum ide_err find_ends(struct controller *c, const struct pcie_bdf *bdf, struct stream_ends *ends,
+                              struct failure *failure)
+{
+    struct ide_fault fault;
+    struct topology_pair pair;
+    enum ide_err err = survey_refresh(&c->survey, failure);
+    if (err != IDE_OK)
+        return err;
+    if (topology_pair(&c->survey.topology, bdf, &pair, &fault) != IDE_OK)
+        return failure_fault(failure, STEP, bdf, &fault);
+    const struct topology_node *root = &c->survey.topology.nodes[pair.root_port];
+    const struct topology_node *endpoint = &c->survey.topology.nodes[pair.endpoint];
+    *ends = (struct stream_ends){0};
+    ends->bdf[END_ROOT_PORT] = root->bdf;
+    ends->bdf[END_ENDPOINT] = endpoint->bdf;
+    if (endpoint->parent != pair.root_port)
+        return failure_device(failure, IDE_E_NO_PARTNER, STEP, &endpoint->bdf,
+                              "CXL.cachemem has no streams through switches");
+    if (endpoint->doe_count == 0)
+        return failure_device(failure, IDE_E_NO_DOE, STEP, &endpoint->bdf, "the function has no DOE mailbox");
+    if (!providers_has_cxl_unit(&c->providers, &root->bdf))
+        return failure_device(failure, IDE_E_PROVIDER, STEP, &root->bdf,
+                              "no key unit of CXL.cachemem serves the root port alone");
+    return IDE_OK;
+}
+
+static enum operation_kind kind_of(enum cxl_action action)
+{
+    switch (action) {
+    case CXL_ESTABLISH:
+        return OPERATION_CXL_ESTABLISH;
+    case CXL_REKEY:
+        return OPERATION_CXL_REKEY;
+    case CXL_STOP:
+        return OPERATION_CXL_STOP;
+    }
+    return OPERATION_CXL_STOP;
+}
+
+static struct task *make_task(struct controller *c, enum cxl_action action, const struct cxl_link *link,
+                              struct ticket *ticket)
+{
+    struct task *task = task_new(c, kind_of(action), &link->ends, CXL_IDE_STREAM_ID, ticket);
+    if (!task)
+        return NULL;
+    task->order = (struct cxl_order){.action = action, .link = *link};
+    task->op.cxl = &task->order;
+    return task;
+}
+
+static void run_establish(struct controller *c, const struct request *request, struct ticket *ticket)
+{
+    struct failure failure = {0};
+    struct cxl_link link = {.mode = request->cxl_mode, .generated = request->cxl_generate};
+    struct task *task = NULL;
+    enum ide_err err = find_ends(c, &request->bdf, &link.ends, &failure);
+    if (err == IDE_OK && cxl_link_find(&c->cxl, &request->bdf))
+        err = failure_device(&failure, IDE_E_STREAM_USED, STEP, &request->bdf,
+                             "the CXL link is already established");
+    if (err == IDE_OK && !(task = make_task(c, CXL_ESTABLISH, &link, ticket)))
+        err = failure_set(&failure, IDE_E_MEMORY, "request", NULL, "out of memory");
+    if (err == IDE_OK)
+        err = trust_store_load(&task->trust, c->settings->trust, c->settings->name_rule, &failure);
+    if (err == IDE_OK && !add(&c->cxl, &link))
+        err = failure_set(&failure, IDE_E_MEMORY, "request", NULL, "out of memory");
+    if (err == IDE_OK) {
+        controller_submit(c, task);
+        return;
+    }
+    if (task)
+        task_free(task);
+    ticket_refuse(ticket, &c->front, &failure);
+}
+
+static void run_on_link(struct controller *c, const struct request *request, struct ticket *ticket,
+                        enum cxl_action action)
+{
+    struct failure failure = {0};
+    const struct cxl_link *link = cxl_link_find(&c->cxl, &request->bdf);
+    struct task *task = link ? make_task(c, action, link, ticket) : NULL;
+    if (task) {
+        controller_submit(c, task);
+        return;
+    }
+    if (link)
+        failure_set(&failure, IDE_E_MEMORY, "request", NULL, "out of memory");
+    else
+        failure_device(&failure, IDE_E_NO_STREAM, STEP, &request->bdf,
+                       "the port has no CXL link of this controller");
+    ticket_refuse(ticket, &c->front, &failure);
+}
+
+void cxl_verb_run(struct controller *c, const struct request *request, struct ticket *ticket)
+{
+    if (request->verb->verb == API_CXL_ESTABLISH)
+        run_establish(c, request, ticket);
+    else
+        run_on_link(c, request, ticket, request->verb->verb == API_CXL_REKEY ? CXL_REKEY : CXL_STOP);
+}
+
+void cxl_queue_stops(struct controller *c)
+{
+    for (struct cxl_link *link = c->cxl.first; link; link = link->next) {
+        struct task *task = make_task(c, CXL_STOP, link, NULL);
+        if (task)
+            controller_submit(c, task);
+    }
+}
+
+/* ---- operations ---------------------------------------------------------- */
+
+bool cxl_task_may_start(struct controller *c, struct task *task)
+{
+    struct cxl_link *link = cxl_link_find(&c->cxl, &task->op.ends.bdf[END_ENDPOINT]);
+    if (!link)
+        return false;
+    task->order.link = *link;
+    task->order.started = true;
+    return task->order.action != CXL_REKEY || link->is_up;
+}
+
+void cxl_task_ended(struct controller *c, const struct task *task)
+{
+    struct cxl_link *link = cxl_link_find(&c->cxl, &task->op.ends.bdf[END_ENDPOINT]);
+    if (!link || (!task->order.started && task->order.action != CXL_ESTABLISH))
+        return;
+    struct cxl_link *next = link->next;
+    *link = task->order.link;
+    link->next = next;
+    if (!link->is_up && !link->half_off)
+        drop(&c->cxl, link);
+}
+
+/* ---- JSON ---------------------------------------------------------------- */
+
+static json_t *end_json(const struct cxl_link *link, const struct cxl_link_view *view, enum stream_end end)
+{
+    char text[PCIE_BDF_TEXT];
+    const struct cxl_ide_state *state = &view->state[end];
+    bool readable = view->readable[end];
+    return json_pack("{s:s, s:s, s:s, s:s, s:i}", "role", stream_end_name(end), "bdf",
+                     pcie_bdf_format(&link->ends.bdf[end], text), "rx",
+                     readable ? cxl_ide_state_name(state->direction[IDE_RX]) : "unreadable", "tx",
+                     readable ? cxl_ide_state_name(state->direction[IDE_TX]) : "unreadable", "error",
+                     readable ? (int)state->error : 0);
+}
+
+json_t *cxl_link_json(struct pcie_access *access, const struct cxl_link *link)
+{
+    struct cxl_link_view view;
+    char root[PCIE_BDF_TEXT], endpoint[PCIE_BDF_TEXT];
+    const struct spdm_params *params = &link->provider.params;
+    bool secure = true;
+    cxl_link_look(access, &link->ends, &view);
+    for (enum stream_end end = 0; end < END_COUNT; end++)
+        secure = secure && view.readable[end] && cxl_ide_is_active(&view.state[end], link->mode);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:o, s:o, s:[o, o]}", "root_port",
+                     pcie_bdf_format(&link->ends.bdf[END_ROOT_PORT], root), "endpoint",
+                     pcie_bdf_format(&link->ends.bdf[END_ENDPOINT], endpoint), "state",
+                     secure ? "secure" : "insecure", "mode",
+                     link->mode == CXL_IDE_CONTAINMENT ? "containment" : "skid", "keys_from",
+                     link->generated ? "endpoint" : "controller", "rekeys", (int)link->rekeys, "provider",
+                     "kcu", "spdm_version", version_json(params), "algorithms", algorithms_json(params),
+                     "ends", end_json(link, &view, END_ROOT_PORT), end_json(link, &view, END_ENDPOINT));
+}
+
+json_t *cxl_links_json(struct pcie_access *access, const struct cxl_link_table *table,
+                       const struct pcie_bdf *port)
+{
+    json_t *list = json_array();
+    for (const struct cxl_link *link = table->first; link; link = link->next)
+        if (!port || has_end(link, port))
+            json_array_append_new(list, cxl_link_json(access, link));
+    return list;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The CXL.cachemem links that this controller has keyed: the verbs cxl_establish, cxl_rekey and cxl_stop. */
+#ifndef IDE_KMD_CXL_LINKS_H
+#define IDE_KMD_CXL_LINKS_H
+
+#include <jansson.h>
+
+#include "tools/ide-kmd/cxl_link.h"
+
+struct cxl_link_table {
+    struct cxl_link *first; /* in the order they were made */
+};
+
+struct cxl_link *cxl_link_find(const struct cxl_link_table *table, const struct pcie_bdf *port);
+void cxl_link_table_clear(struct cxl_link_table *table);
+
+struct controller;
+struct request;
+struct ticket;
+struct task;
+
+/* Checks, and hands an operation over; the ticket is answered in any case. */
+void cxl_verb_run(struct controller *c, const struct request *request, struct ticket *ticket);
+
+/* Whether the task's link is still as its operation needs it; takes what is known of it into the order. */
+bool cxl_task_may_start(struct controller *c, struct task *task);
+/* Puts what came of it into the table. */
+void cxl_task_ended(struct controller *c, const struct task *task);
+/* One stop for each link that is up: for the end of the program. */
+void cxl_queue_stops(struct controller *c);
+
+/* The object of docs/api.md; of all links, or of those at a port. */
+json_t *cxl_link_json(struct pcie_access *access, const struct cxl_link *link);
+json_t *cxl_links_json(struct pcie_access *access, const struct cxl_link_table *table,
+                       const struct pcie_bdf *port);
+
+#endif
