@@ -52,7 +52,7 @@ static void put_value(struct text *t, const struct reader *value)
     struct reader r = *value;
     while (read_left(&r) > 0) {
         uint8_t c = read_u8(&r, FIELD);
-        put(t, c >= 0x20 && c < 0x7f ? (char)c : '?');
+        put(t, (char)(c >= 0x20 && c < 0x7f ? c : '?'));
     }
 }
 
