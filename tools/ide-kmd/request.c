@@ -174,7 +174,7 @@ static enum ide_err take_index(const json_t *value, uint8_t *index, struct failu
 static enum ide_err take_measurement_member(const char *name, const json_t *value,
                                             struct request_measurements *m, struct failure *failure)
 {
-    bool is_signed;
+    bool is_signed = true;
     if (strcmp(name, "index") == 0)
         return take_index(value, &m->index, failure);
     if (strcmp(name, "raw") == 0)
