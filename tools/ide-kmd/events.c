@@ -8,6 +8,12 @@ static json_t *bdf_json(const struct pcie_bdf *bdf)
     return json_string(pcie_bdf_format(bdf, text));
 }
 
+/* Every event passes here, and each part that listens has its line; takes the event over. */
+static void announce(struct controller *c, json_t *event)
+{
+    front_publish(&c->front, event);
+}
+
 /* What every event about an operation begins with. */
 static json_t *event_of(const struct task *task, const char *event)
 {
@@ -50,7 +56,7 @@ void publish_step(struct controller *c, const struct task *task, const struct jo
                         progress == PROGRESS_FAILED
                             ? json_string(ide_fault_text(&job->fault, text, sizeof text))
                             : json_null());
-    front_publish(&c->front, event);
+    announce(c, event);
 }
 
 void publish_operation(struct controller *c, const struct task *task, const char *state)
@@ -59,7 +65,7 @@ void publish_operation(struct controller *c, const struct task *task, const char
     json_object_set_new(event, "state", json_string(state));
     json_object_set_new(event, "error",
                         task->op.failure.err == IDE_OK ? json_null() : failure_json(&task->op.failure));
-    front_publish(&c->front, event);
+    announce(c, event);
 }
 
 void publish_stream(struct controller *c, const struct task *task, const char *state)
@@ -67,5 +73,5 @@ void publish_stream(struct controller *c, const struct task *task, const char *s
     json_t *event = event_of(task, "stream");
     json_object_set_new(event, "state", json_string(state));
     json_object_set_new(event, "key_set", json_integer(task->op.stream->key_set));
-    front_publish(&c->front, event);
+    announce(c, event);
 }
