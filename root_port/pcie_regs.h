@@ -40,7 +40,10 @@
 #define PCIE_CAP_ID_EXP       0x10u
 #define PCIE_EXP_FLAGS        0x02u
 #define PCIE_EXP_FLAGS_TYPE   0x00f0u
+#define PCIE_EXP_LNKCAP         0x0cu
+#define PCIE_EXP_LNKCAP_DLLLARC 0x00100000u /* Data Link Layer Link Active Reporting Capable */
 #define PCIE_EXP_LNKSTA       0x12u
+#define PCIE_EXP_LNKSTA_DLLLA   0x2000u /* Data Link Layer Link Active */
 #define PCIE_EXP_DEVCTL2      0x28u
 #define PCIE_EXP_DEVCTL2_CTO  0x000fu /* Completion Timeout Value */
 #define PCIE_EXP_LNKSTA2      0x32u

@@ -202,7 +202,7 @@ uint64_t emu_bar_base(const struct emu_function *f)
 
 bool emu_bar_has(const struct emu_function *f, uint64_t address)
 {
-    return f->desc.bar_size && config_get16(&f->config, FUNCTION_COMMAND) & FUNCTION_COMMAND_MEMORY &&
+    return !f->absent && f->desc.bar_size && config_get16(&f->config, FUNCTION_COMMAND) & FUNCTION_COMMAND_MEMORY &&
            address - emu_bar_base(f) < f->desc.bar_size;
 }
 

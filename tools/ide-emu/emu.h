@@ -9,6 +9,7 @@
 #define IDE_EMU_EMU_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -44,6 +45,7 @@ struct emu_function {
     struct memory bar;                /* behind BAR 0 */
     uint8_t traffic_class;            /* of the memory requests that it sends */
     struct link *link;                /* below a root port or downstream port; NULL for others */
+    atomic_bool absent;               /* pulled out: hotplug.h; written with the lock */
     bool bridged;                     /* its keys are an external responder's, and unknown here */
     uint64_t config_reads, config_writes; /* by the host: one for each access inside a dword */
     uint64_t data_objects;                /* that the host has sent to its mailbox */
@@ -63,6 +65,9 @@ struct emu {
     struct key_unit *key_units;       /* key_unit.h */
     size_t key_unit_count;
     struct platform_rot rot;
+    /* told, without the lock, that a function and those below it came or went; NULL: nobody wants to know */
+    void (*on_plug)(void *context, struct emu_function *f);
+    void *on_plug_context;
 };
 
 /* Builds the functions; on failure says why in error[size]. Devices are added by device.h. */

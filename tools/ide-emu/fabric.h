@@ -24,6 +24,7 @@ enum link_way { LINK_DOWN, LINK_UP };
 /* Below a root port or a switch's downstream port. */
 struct link {
     struct emu_function *port;
+    bool down; /* hotplug.h: what is sent on it is lost */
     struct adversary adversary[LINK_WAYS];
 };
 

@@ -172,6 +172,8 @@ static void tap(const struct emu *emu, const struct link *link, enum link_way wa
 void fabric_wire(struct emu *emu, struct link *link, enum link_way way, const struct frame *frame)
 {
     struct adversary_output out;
+    if (link->down)
+        return;
     adversary_meet(&link->adversary[way], frame, &out);
     if (out.count == 0)
         tap(emu, link, way, LINK_KEPT, frame);

@@ -40,18 +40,12 @@
 #define EXP_DEVCTL_VALUE 0x2810u       /* requests of 512, no snoop, relaxed ordering */
 #define EXP_DEVCTL_WRITABLE 0x79ffu
 #define EXP_DEVSTA_CLEARABLE 0x000f0000u
-#define EXP_LNKCAP 0x0cu
 #define EXP_LNK_GEN5_X4 0x00000045u
-#define EXP_LNKCAP_ACTIVE_REPORT 0x00100000u
 #define EXP_LNKCTL 0x10u
 #define EXP_LNKCTL_WRITABLE 0x00c8u    /* read completion boundary, common clock, extended synch */
-#define EXP_LNKSTA 0x12u
-#define EXP_LNKSTA_ACTIVE 0x2000u
 #define EXP_SLTCAP 0x14u
 #define EXP_SLTCTL 0x18u
 #define EXP_SLTCTL_VALUE 0x01c0u       /* attention indicator off, power indicator on */
-#define EXP_SLTSTA 0x1au
-#define EXP_SLTSTA_PRESENT 0x0040u
 #define EXP_RTCTL 0x1cu
 #define EXP_RTCTL_WRITABLE 0x001fu
 #define EXP_DEVCAP2 0x24u
@@ -193,10 +187,10 @@ static bool has_slot(const struct platform_function *f)
 static void build_link(struct config_space *c, unsigned at, const struct platform_function *f)
 {
     uint32_t number = (uint32_t)(f->bdf.device << 3 | f->bdf.function);
-    config_put32(c, at + EXP_LNKCAP,
-                 EXP_LNK_GEN5_X4 | (has_slot(f) ? EXP_LNKCAP_ACTIVE_REPORT : 0) | number << 24);
+    config_put32(c, at + PCIE_EXP_LNKCAP,
+                 EXP_LNK_GEN5_X4 | (has_slot(f) ? PCIE_EXP_LNKCAP_DLLLARC : 0) | number << 24);
     config_writable(c, at + EXP_LNKCTL, EXP_LNKCTL_WRITABLE);
-    config_put16(c, at + EXP_LNKSTA, EXP_LNK_GEN5_X4 | (has_slot(f) ? EXP_LNKSTA_ACTIVE : 0));
+    config_put16(c, at + PCIE_EXP_LNKSTA, EXP_LNK_GEN5_X4 | (has_slot(f) ? PCIE_EXP_LNKSTA_DLLLA : 0));
     config_put32(c, at + EXP_LNKCAP2, EXP_LNKCAP2_TO_GEN5);
     config_put16(c, at + EXP_LNKCTL2, EXP_GEN5);
     config_writable(c, at + EXP_LNKCTL2, EXP_LNKCTL2_SPEED);

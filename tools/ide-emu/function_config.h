@@ -28,6 +28,9 @@ uint16_t function_config_add_doe(struct config_space *c);
 #define FUNCTION_COMMAND_MASTER 0x0004u
 #define FUNCTION_BAR0 0x10u
 
+#define EXP_SLTSTA 0x1au
+#define EXP_SLTSTA_PRESENT 0x0040u
+
 #define EXP_DEVCTL 0x08u
 #define EXP_DEVCTL_PAYLOAD 0x00e0u   /* Max_Payload_Size: 128 << value */
 #define EXP_DEVCTL_FLR 0x8000u   /* Initiate Function Level Reset */

@@ -86,6 +86,12 @@ static bool make_tree(struct fuse_door *d, struct emu *emu)
     return true;
 }
 
+/* Whether the function that the node belongs to is pulled out. */
+static bool is_gone(const struct node *n)
+{
+    return n->function && n->function->absent;
+}
+
 static const struct node *node_of(fuse_req_t req, fuse_ino_t ino)
 {
     const struct fuse_door *d = fuse_req_userdata(req);
@@ -107,7 +113,8 @@ static void do_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
     const struct fuse_door *d = fuse_req_userdata(req);
     for (size_t i = 1; i < d->count; i++) {
-        if (d->nodes[i].parent != parent - FUSE_ROOT_ID || strcmp(d->nodes[i].name, name) != 0)
+        if (d->nodes[i].parent != parent - FUSE_ROOT_ID || is_gone(&d->nodes[i]) ||
+            strcmp(d->nodes[i].name, name) != 0)
             continue;
         struct fuse_entry_param entry = {.ino = i + FUSE_ROOT_ID,
                                          .attr_timeout = CACHE_SECONDS,
@@ -166,7 +173,7 @@ static void do_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, s
     if (off < 2 && !list(req, buffer, size, &used, "..", d->nodes[self].parent, 2))
         goto full;
     for (size_t i = off > 2 ? (size_t)off - 1 : 1; i < d->count; i++)
-        if (d->nodes[i].parent == self && !list(req, buffer, size, &used, d->nodes[i].name, i, (off_t)i + 2))
+        if (d->nodes[i].parent == self && !is_gone(&d->nodes[i]) && !list(req, buffer, size, &used, d->nodes[i].name, i, (off_t)i + 2))
             break;
 full:
     fuse_reply_buf(req, buffer, used);
@@ -177,8 +184,8 @@ full:
 static void do_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
     const struct node *n = node_of(req, ino);
-    if (!n || !n->file) {
-        fuse_reply_err(req, n ? EISDIR : ENOENT);
+    if (!n || !n->file || is_gone(n)) {
+        fuse_reply_err(req, n && !is_gone(n) ? EISDIR : ENOENT);
         return;
     }
     fi->direct_io = 1;
@@ -256,6 +263,10 @@ static void do_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, stru
     (void)fi;
     const struct node *n = node_of(req, ino);
     char data[PCIE_CONFIG_SIZE];
+    if (is_gone(n)) { /* who had it open yet: as sysfs says it */
+        fuse_reply_err(req, ENODEV);
+        return;
+    }
     if (sysfs_is_bar(n->file)) {
         read_bar(req, n, size, off);
         return;
@@ -277,6 +288,10 @@ static void do_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t si
 {
     (void)fi;
     const struct node *n = node_of(req, ino);
+    if (is_gone(n)) {
+        fuse_reply_err(req, ENODEV);
+        return;
+    }
     if (sysfs_is_bar(n->file)) {
         write_bar(req, n, data, size, off);
         return;
@@ -382,6 +397,17 @@ static void destroy(struct fuse_door *d)
     free(d);
 }
 
+/* The kernel remembers names; those of functions that came or went it has to forget. */
+static void forget_names(void *context, struct emu_function *f)
+{
+    struct fuse_door *d = context;
+    (void)f;
+    for (size_t i = 1; i < d->count; i++)
+        if (d->nodes[i].function && !d->nodes[i].file && is_gone(&d->nodes[i]))
+            (void)fuse_lowlevel_notify_inval_entry(d->session, d->nodes[i].parent + FUSE_ROOT_ID, d->nodes[i].name,
+                                                   strlen(d->nodes[i].name));
+}
+
 struct fuse_door *fuse_door_open(struct emu *emu, const char *directory, void (*on_unmount)(void), char *error,
                                  size_t size)
 {
@@ -396,6 +422,8 @@ struct fuse_door *fuse_door_open(struct emu *emu, const char *directory, void (*
         destroy(d);
         return NULL;
     }
+    emu->on_plug_context = d;
+    emu->on_plug = forget_names;
     return d;
 }
 

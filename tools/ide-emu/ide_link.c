@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tools/ide-emu/ide_link.h"
 
+#include <time.h>
+
 static const struct link_end NOWHERE = {NULL, NULL};
 
 static bool is_port(const struct emu_function *f)
@@ -130,6 +132,13 @@ static bool is_bridged(struct link_end end)
     return end.function->bridged || (other.function && other.function->bridged);
 }
 
+static uint64_t now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 void ide_link_settle(struct emu *emu)
 {
     for (size_t i = 0; i < emu->count; i++) {
@@ -137,11 +146,13 @@ void ide_link_settle(struct emu *emu)
         for (size_t k = 0; k < f->ide.count; k++) {
             struct port_stream *s = &f->ide.streams[k];
             struct link_end end = {f, s};
-            bool was_secure = s->secure;
+            bool was_secure = s->secure, was_reported = s->reported;
             s->secure = is_secure(end);
             s->falls += was_secure && !s->secure && port_stream_enabled(s, &f->config);
             s->guarded = port_stream_enabled(s, &f->config) && (s->guarded || (s->secure && !is_bridged(end)));
             port_stream_report(s, &f->config, !fault_is_on(&f->faults, FAULT_STAYS_INSECURE));
+            if (was_reported && !s->reported)
+                s->fell_us = now_us();
         }
     }
 }

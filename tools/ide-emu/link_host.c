@@ -7,6 +7,7 @@
 
 #include "tools/ide-emu/fabric.h"
 #include "tools/ide-emu/function_config.h"
+#include "tools/ide-emu/hotplug.h"
 
 #define PAGE     4096u /* no memory request crosses one (§2.2.7) */
 #define BATCH    32u
@@ -24,7 +25,7 @@ const char *link_result_text(enum link_result result)
     case LINK_NO_TAG:
         return "no tag is free";
     case LINK_OFF:
-        return "bus mastering is off";
+        return "bus mastering or the link is off";
     }
     return "unknown";
 }
@@ -217,7 +218,7 @@ enum link_result link_bar_read(struct emu_function *f, uint64_t offset, uint8_t 
         return LINK_DONE;
     }
     uint64_t address = emu_bar_base(f) + offset;
-    struct emu_function *port = port_for(f, address);
+    struct emu_function *port = hotplug_is_reachable(f) ? port_for(f, address) : NULL;
     enum link_result result =
         port ? read_memory(port, address, false, data, n, max_payload(port)) : LINK_REFUSED;
     emu_unlock(f->emu);
@@ -233,7 +234,7 @@ enum link_result link_bar_write(struct emu_function *f, uint64_t offset, const u
         return LINK_DONE;
     }
     uint64_t address = emu_bar_base(f) + offset;
-    struct emu_function *port = port_for(f, address);
+    struct emu_function *port = hotplug_is_reachable(f) ? port_for(f, address) : NULL;
     if (port)
         write_memory(port, address, false, data, n, max_payload(port));
     emu_unlock(f->emu);
@@ -242,7 +243,7 @@ enum link_result link_bar_write(struct emu_function *f, uint64_t offset, const u
 
 static bool is_master(const struct emu_function *f)
 {
-    return f->desc.type == PCIE_TYPE_ENDPOINT && f->parent &&
+    return f->desc.type == PCIE_TYPE_ENDPOINT && f->parent && hotplug_is_reachable(f) &&
            config_get16(&f->config, FUNCTION_COMMAND) & FUNCTION_COMMAND_MASTER;
 }
 
@@ -302,7 +303,7 @@ void link_config_read(struct emu_function *f, unsigned offset, uint8_t *data, si
         struct tlp t = config_request(root, f, offset, false);
         f->config_reads++;
         t.first_be = (uint8_t)(((1u << size) - 1) << offset % 4);
-        if (transact(root, &t, false, dword, sizeof dword) == LINK_DONE)
+        if (hotplug_is_reachable(f) && transact(root, &t, false, dword, sizeof dword) == LINK_DONE)
             memcpy(data, dword + offset % 4, size);
         else
             memset(data, 0xff, size);
@@ -327,7 +328,8 @@ void link_config_write(struct emu_function *f, unsigned offset, const uint8_t *d
         f->config_writes++;
         t.first_be = (uint8_t)(((1u << size) - 1) << offset % 4);
         memcpy(t.data + offset % 4, data, size);
-        transact(root, &t, false, NULL, 0);
+        if (hotplug_is_reachable(f)) /* a port whose link is down answers by itself (§2.9.1) */
+            transact(root, &t, false, NULL, 0);
         offset += size;
         data += size;
         n -= size;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tools/ide-emu/device.h"
+#include "tools/ide-emu/hotplug.h"
 #include "tools/ide-emu/ide_link.h"
 #include "tools/ide-emu/link_orders.h"
 #include "tools/ide-emu/state_json.h"
@@ -105,6 +106,32 @@ static bool do_fail(struct order *o)
     return found;
 }
 
+static bool do_link(struct order *o)
+{
+    struct emu_function *f = o->function;
+    emu_lock(f->emu);
+    bool done = hotplug_link(f, strcmp(o->words[0], "link-up") == 0);
+    emu_unlock(f->emu);
+    if (!done)
+        snprintf(o->error, sizeof o->error, "%s: there is no link, or nothing at its other end", f->name);
+    return done;
+}
+
+static bool do_plug(struct order *o)
+{
+    struct emu_function *f = o->function;
+    bool present = strcmp(o->words[0], "insert") == 0;
+    emu_lock(f->emu);
+    bool done = hotplug_insert(f, present);
+    emu_unlock(f->emu);
+    if (!done)
+        snprintf(o->error, sizeof o->error, "%s: it is %s, or a part of the host", f->name,
+                 present ? "there" : "gone already");
+    else if (f->emu->on_plug)
+        f->emu->on_plug(f->emu->on_plug_context, f);
+    return done;
+}
+
 static const struct {
     const char *name;
     size_t words_min, words_max;   /* with the name; the second one is a function */
@@ -114,6 +141,10 @@ static const struct {
     {"behave", 2, 2, do_behave},
     {"reset", 2, 2, do_reset},
     {"fail", 3, 3, do_fail},
+    {"link-down", 2, 2, do_link},
+    {"link-up", 2, 2, do_link},
+    {"remove", 2, 2, do_plug},
+    {"insert", 2, 2, do_plug},
 };
 
 static bool find_function(struct order *o)

@@ -3,6 +3,7 @@
 
 #include <jansson.h>
 
+#include "tools/ide-emu/hotplug.h"
 #include "tools/ide-emu/ide_link.h"
 #include "tools/ide-emu/key_unit.h"
 
@@ -39,10 +40,10 @@ static json_t *stream_json(struct emu_function *f, struct port_stream *s)
 {
     struct link_end partner = ide_link_partner((struct link_end){f, s});
     uint32_t status = config_get32(&f->config, s->status);
-    return json_pack("{s:s, s:i, s:i, s:b, s:s, s:b, s:s?, s:o, s:o}", "kind", s->selective ? "selective" : "link",
+    return json_pack("{s:s, s:i, s:i, s:b, s:s, s:b, s:i, s:I, s:s?, s:o, s:o}", "kind", s->selective ? "selective" : "link",
                      "index", (int)s->index, "stream_id", (int)port_stream_id(s, &f->config), "enabled",
                      port_stream_enabled(s, &f->config), "state", s->reported ? "secure" : "insecure",
-                     "fail_message", (int)((status & PCIE_IDE_STREAM_STS_FAIL) != 0), "partner",
+                     "fail_message", (int)((status & PCIE_IDE_STREAM_STS_FAIL) != 0), "falls", (int)s->falls, "fell_us", (json_int_t)s->fell_us, "partner",
                      partner.function ? partner.function->name : NULL, "transmit_key_set", transmit_json(s),
                      "key_sets", key_sets_json(s));
 }
@@ -70,9 +71,9 @@ static json_t *function_json(struct emu_function *f)
     json_t *streams = json_array();
     for (size_t i = 0; i < f->ide.count; i++)
         json_array_append_new(streams, stream_json(f, &f->ide.streams[i]));
-    return json_pack("{s:s, s:s, s:s?, s:b, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "bdf", f->name, "type",
+    return json_pack("{s:s, s:s, s:s?, s:b, s:b, s:b, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "bdf", f->name, "type",
                      pcie_port_type_name(f->desc.type), "parent", f->parent ? f->parent->name : NULL, "doe",
-                     f->doe_cap != 0, "ide", f->ide.cap != 0, "bridged", (int)f->bridged, "config_reads",
+                     f->doe_cap != 0, "ide", f->ide.cap != 0, "bridged", (int)f->bridged, "present", (int)!f->absent, "reachable", (int)hotplug_is_reachable(f), "config_reads",
                      (json_int_t)f->config_reads, "config_writes", (json_int_t)f->config_writes, "data_objects",
                      (json_int_t)f->data_objects, "dwords_sent", (json_int_t)f->dwords_sent, "dwords_taken",
                      (json_int_t)f->dwords_taken, "faults", faults_json(f), "cxl", cxl_json(f),

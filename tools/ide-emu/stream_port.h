@@ -55,6 +55,7 @@ struct port_stream {
     uint32_t session;                      /* whose keys these are, if any is programmed */
     bool secure;                           /* decided by ide_link_settle() */
     unsigned falls;                        /* how often it was Secure, enabled, and then no longer Secure */
+    uint64_t fell_us;                      /* when its register last went from Secure to Insecure: CLOCK_MONOTONIC; 0: never */
     bool reported;                         /* what the status register says: a misbehaving port differs */
 };
 
