@@ -14,7 +14,7 @@ import pytest
 
 from conftest import ENDPOINT, ROOT_PORT, SWITCH_ENDPOINTS, ctl, program
 
-COMMANDS = ["list", "show", "attest", "establish", "rekey", "stop", "monitor"]
+COMMANDS = ["list", "show", "attest", "establish", "rekey", "stop", "wait", "monitor"]
 
 
 def test_help_names_every_command_and_version_is_one_line():
@@ -25,7 +25,20 @@ def test_help_names_every_command_and_version_is_one_line():
         done = subprocess.run([program(name), "--version"], capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (0, "")
         assert re.fullmatch(rf"{name} \d+\.\d+\.\d+\n", done.stdout)
-    assert ctl("establish", "--help").stdout == text
+    for command in COMMANDS:
+        done = ctl(command, "--help")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith(f"usage: ide-ctl {command} ")
+        assert "  --connect ENDPOINT " in done.stdout
+    assert "  --pcrc " in ctl("--help", "establish").stdout
+    assert "  --pcrc " not in ctl("stop", "--help").stdout
+
+
+def test_a_slip_of_the_finger_is_understood():
+    assert "no such command: establsh; is it `establish`?" in ctl("establsh").stderr
+    assert "no such command: stpo; is it `stop`?" in ctl("stpo").stderr
+    for word in ("frobnicate", "", "x" * 100):
+        assert "is it" not in ctl(word).stderr
 
 
 @pytest.mark.parametrize("arguments, message", [
@@ -44,13 +57,21 @@ def test_help_names_every_command_and_version_is_one_line():
     (["establish", ROOT_PORT, "--stream", "one"], "--stream is no number: one"),
     (["establish", ROOT_PORT, "--stream", ""], "--stream is no number: "),
     (["list", "--timeout", "soon"], "--timeout is no time between 1 ms and an hour: soon"),
-    (["list", "--color"], "unrecognized option '--color'"),
+    (["list", "--colour", "never"], "unrecognized option '--colour'"),
+    (["list", "--color", "sometimes"], "--color is none of auto, always and never: sometimes"),
+    (["wait", ROOT_PORT], "which stream? --stream N is needed by wait"),
+    (["wait", ROOT_PORT, "--stream", "255"], "stream numbers are 0 to 254: 255"),
+    (["wait", ROOT_PORT, "--stream", "-1"], "stream numbers are 0 to 254: -1"),
+    (["wait", ROOT_PORT, "--stream", "0", "--state", "safe"],
+     "--state is none of secure, insecure, off, starting, wanted and quarantined: safe"),
+    (["stop", ROOT_PORT, "--stream", "0", "--state", "off"], "no --state is taken by stop"),
+    (["rekey", "--raw"], "no --raw is taken by rekey"),
 ])
 def test_a_wrong_command_line_is_2(arguments, message):
     done = ctl(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
-    assert "Try `ide-ctl --help`." in done.stderr
+    assert re.search(r"^Try `ide-ctl (\w+ )?--help`\.$", done.stderr, re.MULTILINE)
 
 
 @pytest.mark.parametrize("arguments, message", [
@@ -65,7 +86,7 @@ def test_a_wrong_command_line_of_the_controller_is_2(arguments, message):
 
 
 @pytest.mark.parametrize("command", [["list"], ["show"], ["monitor"], ["establish", ROOT_PORT],
-                                     ["stop", ROOT_PORT, "--stream", "0"]])
+                                     ["stop", ROOT_PORT, "--stream", "0"], ["wait", ROOT_PORT, "--stream", "0"]])
 @pytest.mark.parametrize("endpoint", ["ipc:///tmp/ide-km-no-such-directory/control", "tcp://127.0.0.1:9"])
 def test_no_controller_is_3_and_soon(command, endpoint):
     begun = time.monotonic()

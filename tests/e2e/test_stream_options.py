@@ -253,7 +253,7 @@ def test_what_no_stream_can_do_is_refused(bench, asked, message):
     (["establish", END, "--aggregation", "pr"], "--aggregation takes none, 2, 4 or 8, or pr="),
     (["establish", END, "--algorithm", "DES"], "--algorithm takes AES-GCM-256: DES"),
     (["establish", END, "--tc", "x"], "--tc takes a number: x"),
-    (["stop", END, "--stream", "0", "--pcrc"], "what is asked of a stream is for establish, not for stop"),
+    (["stop", END, "--stream", "0", "--pcrc"], "no --pcrc is taken by stop"),
 ])
 def test_a_command_line_that_is_wrong(arguments, message):
     done = ctl(*arguments)

@@ -42,11 +42,15 @@ static json_t *request_of(const struct ctl *ctl, enum api_verb verb)
     return request;
 }
 
-/* An error of our own, in the form of the controller's. */
-static json_t *own_error(const char *code, const char *format, const char *argument, const char *hint)
+json_t *ctl_own_error(const char *code, json_t *message, const char *hint)
 {
     return json_pack("{s:s, s:n, s:n, s:n, s:o, s:s}", "code", code, "step", "device", "field", "message",
-                     json_sprintf(format, argument), "hint", hint);
+                     message, "hint", hint);
+}
+
+static json_t *own_error(const char *code, const char *format, const char *argument, const char *hint)
+{
+    return ctl_own_error(code, json_sprintf(format, argument), hint);
 }
 
 static json_t *client_error(const struct ctl *ctl, enum client_result result)
@@ -78,11 +82,16 @@ static void print_failure(const struct ctl *ctl, const json_t *reply)
         print_error(stderr, json_object_get(reply, "error"));
 }
 
-enum ctl_status ctl_client_failed(const struct ctl *ctl, enum client_result result)
+void ctl_print_error(const struct ctl *ctl, json_t *error)
 {
-    json_t *reply = json_pack("{s:o}", "error", client_error(ctl, result));
+    json_t *reply = json_pack("{s:o}", "error", error);
     print_failure(ctl, reply);
     json_decref(reply);
+}
+
+enum ctl_status ctl_client_failed(const struct ctl *ctl, enum client_result result)
+{
+    ctl_print_error(ctl, client_error(ctl, result));
     return result == CLIENT_ABSENT || result == CLIENT_DENIED ? CTL_NO_CONTROLLER : CTL_FAILED;
 }
 

@@ -65,7 +65,8 @@ static void print_measurements(const json_t *m)
 {
     if (!json_is_object(m))
         return;
-    printf("  Measurements: %zu, %s%s, %s; %lld reference values\n", json_array_size(json_object_get(m, "list")),
+    printf("  Measurements: %zu, %s%s, %s; %lld reference values\n",
+           json_array_size(json_object_get(m, "list")),
            json_is_true(json_object_get(m, "signed")) ? "signed" : "not signed",
            json_is_true(json_object_get(m, "in_session")) ? ", in a session" : "", text_of(m, "hash"),
            number_of(m, "references"));
@@ -76,7 +77,8 @@ static void print_mel(const json_t *list)
 {
     if (!json_is_array(list))
         return;
-    printf("Measurement extension log: %zu entries, which add up to the measurements\n", json_array_size(list));
+    printf("Measurement extension log: %zu entries, which add up to the measurements\n",
+           json_array_size(list));
     print_blocks(list);
 }
 

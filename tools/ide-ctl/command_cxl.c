@@ -65,23 +65,13 @@ static const struct {
     {"stop", API_CXL_STOP, print_off},
 };
 
-const char *ctl_cxl_wrong(const struct ctl *ctl, const char *command)
+const char *ctl_cxl_wrong(const struct ctl *ctl)
 {
-    bool is_establish = strcmp(command, "establish") == 0;
-    bool known = is_establish || strcmp(command, "rekey") == 0 || strcmp(command, "stop") == 0;
     if (!ctl->cxl && (ctl->cxl_mode || ctl->cxl_generate))
         return "--mode and --generate are about a CXL link and need --cxl: ";
-    if (!ctl->cxl)
-        return NULL;
-    if (!known)
-        return "no --cxl is taken by ";
-    if (!ctl->has_bdf)
+    if (ctl->cxl && !ctl->has_bdf)
         return "which port? --cxl needs one: ";
-    if (ctl->has_stream)
-        return "a CXL link has no --stream: ";
-    if (!is_establish && (ctl->cxl_mode || ctl->cxl_generate))
-        return "no --mode and no --generate is taken by ";
-    return NULL;
+    return ctl->cxl && ctl->has_stream ? "a CXL link has no --stream: " : NULL;
 }
 
 enum ctl_status command_cxl(const struct ctl *ctl, const char *command)

@@ -21,11 +21,16 @@ struct ctl_measurements {
     json_int_t index; /* 0: all */
 };
 
+enum ctl_color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
+
 /* The command line, parsed. */
 struct ctl {
+    const struct ctl_command *command;
+    uint64_t given; /* options, a bit each by their place in the table */
     const char *endpoint;
     uint32_t timeout_ms;
-    bool json;
+    enum ctl_color color;
+    bool json, help, version;
     bool has_bdf, has_stream;
     char bdf[PCIE_BDF_TEXT]; /* as the controller wants it */
     json_int_t stream;
@@ -33,15 +38,44 @@ struct ctl {
     struct ctl_measurements measurements;
     bool cxl, cxl_generate; /* about the CXL link of the port; its endpoint generates keys */
     const char *cxl_mode;   /* "containment" or "skid"; NULL: not told */
+    const char *columns;    /* of a table, as --output has them; NULL: the usual ones */
+    bool no_headings, watch, progress;
+    const char *state; /* to wait for; NULL: not told */
 };
 
 enum ctl_takes { CTL_NOTHING, CTL_MAY, CTL_MUST };
 
+/* The commands, for the options that are theirs alone. */
+enum ctl_on {
+    ON_LIST = 1u << 0,
+    ON_SHOW = 1u << 1,
+    ON_ATTEST = 1u << 2,
+    ON_ESTABLISH = 1u << 3,
+    ON_REKEY = 1u << 4,
+    ON_STOP = 1u << 5,
+    ON_WAIT = 1u << 6,
+    ON_MONITOR = 1u << 7,
+    ON_ALL = ~0u
+};
+
 struct ctl_command {
     const char *name;
     enum ctl_status (*run)(const struct ctl *ctl);
-    enum ctl_takes bdf, stream, wish;
-    const char *arguments, *help;
+    unsigned bit; /* enum ctl_on */
+    enum ctl_takes bdf, stream;
+    const char *arguments, *help; /* of the list of commands */
+    const char *about;            /* for its own --help: what it does, in a few lines */
+    void (*columns)(void);        /* for its own --help: prints the columns of its table; NULL: it has none */
+};
+
+struct ctl_option {
+    const char *name, *argument; /* argument NULL: takes none */
+    unsigned commands;           /* of enum ctl_on */
+    /* False: the argument is wrong. */
+    bool (*take)(struct ctl *ctl, const struct ctl_option *option, const char *argument);
+    const char *wrong;  /* what a wrong argument is: "is no number" */
+    const char *member; /* of the request, for what establish asks of a stream */
+    const char *help;
 };
 
 enum ctl_status command_list(const struct ctl *ctl);
@@ -50,14 +84,42 @@ enum ctl_status command_attest(const struct ctl *ctl);
 enum ctl_status command_establish(const struct ctl *ctl);
 enum ctl_status command_rekey(const struct ctl *ctl);
 enum ctl_status command_stop(const struct ctl *ctl);
+enum ctl_status command_wait(const struct ctl *ctl);
 enum ctl_status command_monitor(const struct ctl *ctl);
 enum ctl_status command_cxl(const struct ctl *ctl, const char *command);
 
-/* What is wrong with --cxl and its options at this command; NULL if nothing is. */
-const char *ctl_cxl_wrong(const struct ctl *ctl, const char *command);
+/* ---- commands.c ---- */
 
-/* Takes an option of establish, by its long name; others are passed over. NULL, or what its argument has to be. */
-const char *ctl_take_wish(struct ctl *ctl, const char *option, const char *argument);
+/* NULL: there is none. */
+const struct ctl_command *ctl_command_find(const char *name);
+/* The command whose name is a slip of the finger away from this; NULL: none is. */
+const char *ctl_command_like(const char *name);
+void ctl_help(const struct ctl_command *command); /* NULL: of the program */
+
+/* ---- options.c ---- */
+
+/* Takes all options of the command line and leaves optind at the first word; CTL_USAGE if one is wrong. */
+enum ctl_status ctl_take_options(int argc, char **argv, struct ctl *ctl);
+/* The first option that was given and is not for the command; NULL: all are. */
+const struct ctl_option *ctl_misplaced_option(const struct ctl *ctl);
+/* Prints those of the command, or those that all commands take. */
+void ctl_help_options(unsigned command);
+/* Says it on standard error: "ide-ctl: FORMAT", and where help is. */
+enum ctl_status ctl_usage(const struct ctl_command *command, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* What is wrong with --cxl and its options; NULL if nothing is. */
+const char *ctl_cxl_wrong(const struct ctl *ctl);
+
+/* ---- features.c: what establish asks of a stream, as setters of options ---- */
+
+bool ctl_take_wish(struct ctl *ctl, const struct ctl_option *option, const char *argument); /* a yes */
+bool ctl_take_class(struct ctl *ctl, const struct ctl_option *option, const char *argument);
+bool ctl_take_header(struct ctl *ctl, const struct ctl_option *option, const char *argument);
+bool ctl_take_aggregation(struct ctl *ctl, const struct ctl_option *option, const char *argument);
+bool ctl_take_algorithm(struct ctl *ctl, const struct ctl_option *option, const char *argument);
+
+/* ---- call.c ---- */
 
 /*
  * Sends the verb with what the command line gave and waits for its result, showing the steps meanwhile if
@@ -69,5 +131,10 @@ enum ctl_status ctl_call(const struct ctl *ctl, enum api_verb verb, bool show_st
 
 /* Says what the way to the controller failed for. */
 enum ctl_status ctl_client_failed(const struct ctl *ctl, enum client_result result);
+
+/* An error in the form of the controller's, for what ide-ctl itself finds. message is taken away. */
+json_t *ctl_own_error(const char *code, json_t *message, const char *hint);
+/* Prints {"error": error} with --json, else the error on stderr; takes it away. */
+void ctl_print_error(const struct ctl *ctl, json_t *error);
 
 #endif

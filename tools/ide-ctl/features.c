@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The options of establish: what is asked of a stream, as members of the request; and the same in words. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,14 +10,29 @@
 #include "tools/ide-ctl/ctl.h"
 #include "tools/ide-ctl/print.h"
 
-static bool take_class(struct ctl *ctl, const char *text)
+static json_t *wish_of(struct ctl *ctl)
+{
+    if (!ctl->wish)
+        ctl->wish = json_object();
+    return ctl->wish;
+}
+
+bool ctl_take_wish(struct ctl *ctl, const struct ctl_option *option, const char *argument)
+{
+    (void)argument;
+    json_object_set_new(wish_of(ctl), option->member, json_true());
+    return true;
+}
+
+bool ctl_take_class(struct ctl *ctl, const struct ctl_option *option, const char *argument)
 {
     char *end;
+    (void)option;
     errno = 0;
-    long class = strtol(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0')
+    long class = strtol(argument, &end, 10);
+    if (errno != 0 || end == argument || *end != '\0')
         return false;
-    json_object_set_new(ctl->wish, "tc", json_integer(class));
+    json_object_set_new(wish_of(ctl), "tc", json_integer(class));
     return true;
 }
 
@@ -49,71 +63,42 @@ static bool take_one_aggregation(json_t *list, char *word)
 }
 
 /* One count for all three, or a list such as pr=4,npr=none. */
-static bool take_aggregation(struct ctl *ctl, const char *text)
+bool ctl_take_aggregation(struct ctl *ctl, const struct ctl_option *option, const char *argument)
 {
     json_int_t count;
-    if (count_of(text, &count)) {
-        json_object_set_new(ctl->wish, "aggregation",
+    (void)option;
+    if (count_of(argument, &count)) {
+        json_object_set_new(wish_of(ctl), "aggregation",
                             json_pack("{s:I, s:I, s:I}", "pr", count, "npr", count, "cpl", count));
         return true;
     }
     char words[64], *rest = words, *word;
-    if (strlen(text) >= sizeof words)
+    if (strlen(argument) >= sizeof words)
         return false;
-    snprintf(words, sizeof words, "%s", text);
+    snprintf(words, sizeof words, "%s", argument);
     json_t *list = json_object();
     bool ok = true;
     while (ok && (word = strsep(&rest, ",")))
         ok = take_one_aggregation(list, word);
     if (ok)
-        json_object_set(ctl->wish, "aggregation", list);
+        json_object_set(wish_of(ctl), "aggregation", list);
     json_decref(list);
     return ok;
 }
 
-static bool take_header(struct ctl *ctl, const char *text)
+bool ctl_take_header(struct ctl *ctl, const struct ctl_option *option, const char *argument)
 {
     enum ide_partial_header mode;
-    json_object_set_new(ctl->wish, "partial_header", json_string(text));
-    return feature_header_parse(text, &mode);
+    (void)option;
+    json_object_set_new(wish_of(ctl), "partial_header", json_string(argument));
+    return feature_header_parse(argument, &mode);
 }
 
-static bool take_algorithm(struct ctl *ctl, const char *text)
+bool ctl_take_algorithm(struct ctl *ctl, const struct ctl_option *option, const char *argument)
 {
-    json_object_set_new(ctl->wish, "algorithm", json_string(FEATURE_ALGORITHM));
-    return strcasecmp(text, FEATURE_ALGORITHM) == 0;
-}
-
-static const struct {
-    const char *option;
-    const char *member;                                  /* set to true; NULL: take says what */
-    bool (*take)(struct ctl *ctl, const char *argument); /* false: the argument is wrong */
-    const char *wanted;
-} options[] = {
-    {"link", "link", NULL, NULL},
-    {"selective", "selective", NULL, NULL},
-    {"tc", NULL, take_class, "a number: "},
-    {"pcrc", "pcrc", NULL, NULL},
-    {"partial-header", NULL, take_header, "17:2, 25:2, 33:2 or 41:2: "},
-    {"aggregation", NULL, take_aggregation, "none, 2, 4 or 8, or pr=...,npr=...,cpl=... with these: "},
-    {"default", "default", NULL, NULL},
-    {"tee-limited", "tee_limited", NULL, NULL},
-    {"config-requests", "config_requests", NULL, NULL},
-    {"algorithm", NULL, take_algorithm, "AES-GCM-256: "},
-};
-
-const char *ctl_take_wish(struct ctl *ctl, const char *option, const char *argument)
-{
-    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
-        if (strcmp(options[i].option, option) != 0)
-            continue;
-        if (!ctl->wish)
-            ctl->wish = json_object();
-        if (options[i].member)
-            json_object_set_new(ctl->wish, options[i].member, json_true());
-        return options[i].take && !options[i].take(ctl, argument) ? options[i].wanted : NULL;
-    }
-    return NULL;
+    (void)option;
+    json_object_set_new(wish_of(ctl), "algorithm", json_string(FEATURE_ALGORITHM));
+    return strcasecmp(argument, FEATURE_ALGORITHM) == 0;
 }
 
 /* "tc 1, pcrc, partial header 17:2, aggregation pr 4 npr 1 cpl 1" */

@@ -11,7 +11,7 @@ _ide_ctl_values() { # MEMBER COMMAND...
 }
 
 _ide_ctl() {
-    local commands="list show attest establish rekey stop monitor"
+    local commands="list show attest establish rekey stop wait monitor"
     local options="--connect --json --stream --cxl --mode --generate --timeout --help --version"
     local wishes="--selective --link --tc --pcrc --partial-header --aggregation --default --tee-limited
         --config-requests --algorithm"

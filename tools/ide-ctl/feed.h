@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * For commands that follow what happens: events, questions meanwhile, signals and the keyboard, in one wait.
+ * The events have a way of their own, so that none is lost while an answer is awaited: whoever opens a feed,
+ * looks, and then takes events misses nothing.
+ */
+#ifndef IDE_CTL_FEED_H
+#define IDE_CTL_FEED_H
+
+#include "tools/ide-ctl/ctl.h"
+
+struct feed {
+    const struct ctl *ctl;
+    struct client events;
+    int signals; /* a signalfd of SIGINT, SIGTERM and SIGWINCH, which are blocked while the feed is open */
+    int signal;  /* the one that came */
+};
+
+enum feed_what { FEED_EVENT, FEED_TIME, FEED_INPUT, FEED_SIGNAL, FEED_BROKEN };
+
+/* From here on no event is missed. Close after a failure, too. */
+enum client_result feed_open(struct feed *feed, const struct ctl *ctl);
+void feed_close(struct feed *feed);
+
+/* Sends the request, which is taken away, and waits for the reply. *reply is the caller's. */
+enum client_result feed_ask(struct feed *feed, json_t *request, json_t **reply);
+
+/*
+ * What comes first: an event, which is the caller's, something to read at the descriptor input (-1: none), a
+ * signal, or the end of timeout_ms (-1: never).
+ */
+enum feed_what feed_next(struct feed *feed, long timeout_ms, int input, json_t **event);
+
+uint64_t feed_now_ms(void); /* monotonic */
+
+#endif
