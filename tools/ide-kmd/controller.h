@@ -30,6 +30,7 @@ struct controller_settings {
     struct spdm_options spdm;
     const char *reference;  /* file or folder of reference values; NULL: none */
     bool require_reference; /* no stream with an endpoint whose measurements are not as they say */
+    struct setting_value *given; /* what was set, which owns the text above: settings.h */
 };
 
 /* One operation with all that it needs as long as it lives. */

@@ -7,7 +7,7 @@ _ide_kmd() {
         mapfile -t COMPREPLY < <(compgen -d -- "$cur")
         return
         ;;
-    --keyp | --memory | --reference | --psk | --identity)
+    --config | --keyp | --memory | --reference | --psk | --identity)
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
         ;;
@@ -29,7 +29,7 @@ _ide_kmd() {
         ;;
     --listen | --timeout | --rot | --algorithms) return ;;
     esac
-    mapfile -t COMPREPLY < <(compgen -W "--sysfs --listen --trust --allow-unnamed --allow-wrong-bdf --timeout
+    mapfile -t COMPREPLY < <(compgen -W "--config --check --sysfs --listen --trust --allow-unnamed --allow-wrong-bdf --timeout
         --provider --rot --keyp --memory --reference --require-reference --spdm-versions --secured-versions --algorithms --strength --identity
         --identity-is-provisioned --psk --public-keys --handshake-in-the-clear --help --version" -- "$cur")
 }

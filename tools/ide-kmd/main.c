@@ -73,8 +73,10 @@ int main(int argc, char **argv)
     struct controller_settings settings;
     /* First the command line: --help needs nothing of the machine. */
     enum options_result options = options_parse(argc, argv, &settings);
-    if (options != OPTIONS_RUN)
-        return options == OPTIONS_EXIT ? EXIT_SUCCESS : 2;
+    if (options != OPTIONS_RUN) {
+        settings_release(&settings);
+        return options == OPTIONS_EXIT ? EXIT_SUCCESS : options == OPTIONS_USAGE ? 2 : EXIT_FAILURE;
+    }
     /* Before there is any secret. */
     forbid_dumps();
     /* Before any socket or lock file is made: they are for root alone. */
@@ -88,9 +90,8 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     /* Before anyone is told that we are ready: without trust nothing could be done. */
-    if (!trust_folder_exists(settings.trust))
-        return EXIT_FAILURE;
-    int status = serve(&settings, stop_fd);
+    int status = trust_folder_exists(settings.trust) ? serve(&settings, stop_fd) : EXIT_FAILURE;
+    settings_release(&settings);
     close(stop_fd);
     return status;
 }

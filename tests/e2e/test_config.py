@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The configuration file of ide-kmd: --check says all that is wrong with it, and what is right counts."""
+
+import subprocess
+
+import pytest
+
+from conftest import ENDPOINT, program
+
+
+def check(config, *options):
+    return subprocess.run([program("ide-kmd"), "--check", "--config", str(config), *options], capture_output=True,
+                          text=True, timeout=60)
+
+
+@pytest.fixture
+def trust(identity):
+    return identity / "trust"
+
+
+def write(directory, text):
+    path = directory / "ide-kmd.conf"
+    path.write_text(text)
+    return path
+
+
+def test_check_finds_nothing_in_a_file_that_is_right(directory, trust):
+    config = write(directory, f"[controller]\ntimeout = 2\n[trust]\ntrust = {trust}\n")
+    done = check(config)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_check_says_all_that_is_wrong_with_its_line(directory, trust):
+    config = write(directory, f"""[controller]
+timeout = soon
+lissen = ipc:///x
+[trust]
+trust = {directory}/nowhere
+[measurements]
+reference = {directory}/none.json
+[identity]
+identity = {directory}/a,{directory}/b
+""")
+    done = check(config)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        f"ide-kmd: {config}:2: timeout is no time between 1 ms and an hour: soon",
+        f"ide-kmd: {config}:3: there is no key lissen in [controller]",
+        f"ide-kmd: {config}:5: trust: the trust folder {directory}/nowhere cannot be read: No such file or directory",
+        f"ide-kmd: {config}:7: reference: {directory}/none.json: No such file or directory",
+        f"ide-kmd: {config}:9: identity: {directory}/b: No such file or directory",
+    ]
+
+
+def test_check_looks_into_the_files_that_are_named(directory, trust):
+    (directory / "trust").mkdir()
+    (directory / "trust" / "root.pem").write_text("no certificate")
+    config = write(directory, f"[trust]\ntrust = {directory}/trust\n")
+    done = check(config)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"ide-kmd: {config}:2: trust: ") and "root.pem" in done.stderr
+
+
+def test_contradictions_are_said_with_the_line_of_what_demands(directory, trust):
+    config = write(directory, f"[trust]\ntrust = {trust}\n\n[measurements]\nrequire-reference = yes\n")
+    done = check(config)
+    assert (done.returncode, done.stderr) == (1, f"ide-kmd: {config}:5: require-reference needs reference\n")
+    # across file and command line too, and what the command line adds may help
+    done = check(config, "--reference", str(config))
+    assert done.returncode == 1 and "needs" not in done.stderr
+    done = check(write(directory, f"[trust]\ntrust = {trust}\n"), "--require-reference")
+    assert (done.returncode, done.stderr.splitlines()[0]) == (2, "ide-kmd: --require-reference needs --reference")
+
+
+def test_a_wrong_file_keeps_the_controller_from_starting(directory, platform):
+    config = write(directory, "[controller]\ntimeout = 1\ntimeout = 2\n")
+    done = subprocess.run([program("ide-kmd"), "--config", str(config), "--sysfs", str(platform.mount)],
+                          capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (1, f"ide-kmd: {config}:3: timeout is there already, in line 2\n")
+
+
+def test_the_file_counts_and_the_command_line_more(directory, platform, start_controller):
+    config = write(directory, f"""[controller]
+sysfs = {platform.mount}
+listen = ipc://{directory}/other
+[trust]
+trust = {directory}/nowhere
+[spdm]
+spdm-versions = 1.2
+""")
+    # Controller gives --sysfs, --listen and --trust
+    controller = start_controller(platform, "--config", str(config))
+    assert not (directory / "other").exists()
+    assert controller.json("establish", ENDPOINT)["spdm_version"] == "1.2"
