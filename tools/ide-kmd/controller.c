@@ -7,6 +7,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "tools/ide-kmd/log.h"
 #include "tools/ide-kmd/registers.h"
 
 #define REQUESTS_AT_ONCE 64u
@@ -123,8 +124,6 @@ static void end_task(struct controller *c, struct task *task)
     if (task->ticket)
         ticket_operation_ended(task->ticket, &c->front, ok ? result_json(c, task) : NULL,
                                ok ? NULL : &op->failure, op->outcome);
-    else if (!ok)
-        fprintf(stderr, "ide-kmd: %s: %s\n", operation_name(op->kind), op->failure.message);
     if (op->stream && op->stream->state == STREAM_OFF)
         stream_remove(&c->streams, op->stream);
     if (operation_is_cxl(op->kind))
@@ -448,7 +447,7 @@ static int on_stop(zloop_t *loop, zmq_pollitem_t *item, void *argument)
     struct controller *c = argument;
     struct signalfd_siginfo info = {0};
     if (read(item->fd, &info, sizeof info) == sizeof info)
-        fprintf(stderr, "ide-kmd: ending: %s from process %u\n", strsignal((int)info.ssi_signo),
+        log_say(LOG_NOTICE, LOG_ENDING, "ending: %s from process %u", strsignal((int)info.ssi_signo),
                 info.ssi_pid);
     zloop_poller_end(loop, item);
     c->closing = true;

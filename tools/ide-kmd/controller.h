@@ -20,6 +20,8 @@
 #include "tools/ide-kmd/worker.h"
 
 struct controller_settings {
+    bool no_sandbox; /* for debugging: privileges are kept */
+    int log_level;   /* of log.h: what is less important is left out */
     const char *sysfs; /* NULL: the machine's */
     const char *listen;
     const char *trust;

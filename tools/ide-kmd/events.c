@@ -2,6 +2,8 @@
 /* What is published while operations run. docs/api.md says what each event is for. */
 #include "tools/ide-kmd/controller.h"
 
+#include "tools/ide-kmd/journal.h"
+
 static json_t *bdf_json(const struct pcie_bdf *bdf)
 {
     char text[PCIE_BDF_TEXT];
@@ -11,6 +13,7 @@ static json_t *bdf_json(const struct pcie_bdf *bdf)
 /* Every event passes here, and each part that listens has its line; takes the event over. */
 static void announce(struct controller *c, json_t *event)
 {
+    journal_take_event(event);
     front_publish(&c->front, event);
 }
 

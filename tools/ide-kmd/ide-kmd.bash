@@ -27,10 +27,15 @@ _ide_kmd() {
         mapfile -t COMPREPLY < <(compgen -W "112 128 192 256" -- "$cur")
         return
         ;;
+    --log-level)
+        mapfile -t COMPREPLY < <(compgen -W "error warning notice info debug" -- "$cur")
+        return
+        ;;
     --listen | --timeout | --rot | --algorithms) return ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "--config --check --sysfs --listen --trust --allow-unnamed --allow-wrong-bdf --timeout
         --provider --rot --keyp --memory --reference --require-reference --spdm-versions --secured-versions --algorithms --strength --identity
-        --identity-is-provisioned --psk --public-keys --handshake-in-the-clear --help --version" -- "$cur")
+        --identity-is-provisioned --psk --public-keys --handshake-in-the-clear
+        --log-level --no-sandbox --help --version" -- "$cur")
 }
 complete -F _ide_kmd ide-kmd

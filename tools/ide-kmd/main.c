@@ -6,21 +6,48 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "tools/ide-kmd/controller.h"
+#include "tools/ide-kmd/log.h"
 #include "tools/ide-kmd/options.h"
+#include "tools/ide-kmd/privileges.h"
 
-/* No memory of this process, which holds session secrets, goes to a file or to a debugger. */
-static void forbid_dumps(void)
+/* One that could not be done is said, and is no reason to stop: an operator may run us where it is forbidden.
+ */
+static void expect(bool done, const char *error)
 {
-    const struct rlimit none = {0, 0};
-    if (prctl(PR_SET_DUMPABLE, 0) != 0 || setrlimit(RLIMIT_CORE, &none) != 0)
-        fprintf(stderr, "ide-kmd: core dumps could not be forbidden: %s\n", strerror(errno));
+    if (!done)
+        log_say(LOG_WARNING, LOG_UNPROTECTED, "%s", error);
+}
+
+/* What is given up before the first thread and the first secret. */
+static void protect(const struct controller_settings *settings)
+{
+    const struct privilege_needs needs = {
+        .config_space = !settings->sysfs || strncmp(settings->sysfs, "/sys/", 5) == 0,
+        .memory = provider_needs_memory(&settings->provider, settings->sysfs),
+    };
+    char error[PRIVILEGES_ERROR];
+    expect(privileges_forbid_dumps(error), error);
+    expect(privileges_lock_memory(error), error);
+    if (!settings->no_sandbox)
+        expect(privileges_drop(&needs, error), error);
+}
+
+/* What is given up once all files and sockets are open. */
+static void seal(const struct controller_settings *settings)
+{
+    char error[PRIVILEGES_ERROR];
+    if (settings->no_sandbox) {
+        log_say(LOG_WARNING, LOG_UNPROTECTED,
+                "--no-sandbox: all capabilities and system calls of root are kept; for debugging only");
+        return;
+    }
+    expect(privileges_drop_chown(error), error);
+    expect(privileges_seal(error), error);
 }
 
 /* Signals become something to poll, in this thread and in those that it starts. -1 if they cannot. */
@@ -44,9 +71,9 @@ static bool trust_folder_exists(const char *folder)
     if (dir)
         closedir(dir);
     else
-        fprintf(stderr,
-                "ide-kmd: the trust folder %s cannot be read: %s\n"
-                "Make it, and put the root certificates into it that devices are to be trusted by.\n",
+        log_say(LOG_ERR, LOG_NOT_STARTED,
+                "the trust folder %s cannot be read: %s\n"
+                "Make it, and put the root certificates into it that devices are to be trusted by.",
                 folder, strerror(errno));
     return dir != NULL;
 }
@@ -57,10 +84,11 @@ static int serve(const struct controller_settings *settings, int stop_fd)
     struct failure failure;
     if (controller_open(&controller, settings, &failure) != IDE_OK) {
         const char *hint = failure_hint(&failure);
-        fprintf(stderr, "ide-kmd: %s\n%s%s", failure.message, hint, *hint ? "\n" : "");
+        log_say(LOG_ERR, LOG_NOT_STARTED, "%s%s%s", failure.message, *hint ? "\n" : "", hint);
         controller_close(&controller);
         return EXIT_FAILURE;
     }
+    seal(settings);
     puts("ready");
     fflush(stdout);
     controller_run(&controller, stop_fd);
@@ -77,8 +105,10 @@ int main(int argc, char **argv)
         settings_release(&settings);
         return options == OPTIONS_EXIT ? EXIT_SUCCESS : options == OPTIONS_USAGE ? 2 : EXIT_FAILURE;
     }
-    /* Before there is any secret. */
-    forbid_dumps();
+    log_open();
+    log_set_priority(settings.log_level);
+    /* Before there is any secret, and any thread that could keep what this one gives up. */
+    protect(&settings);
     /* Before any socket or lock file is made: they are for root alone. */
     umask(0077);
     /* Before any thread is started: they inherit the mask. And before czmq, which would take the signals
@@ -86,7 +116,7 @@ int main(int argc, char **argv)
     int stop_fd = take_signals();
     zsys_handler_set(NULL);
     if (stop_fd < 0) {
-        fprintf(stderr, "ide-kmd: signals cannot be taken: %s\n", strerror(errno));
+        log_say(LOG_ERR, LOG_NOT_STARTED, "signals cannot be taken: %s", strerror(errno));
         return EXIT_FAILURE;
     }
     /* Before anyone is told that we are ready: without trust nothing could be done. */

@@ -5,11 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "root_port/cxl_regs.h"
+#include "tools/ide-kmd/log.h"
 
-#define KEYP_FILE   "firmware/acpi/tables/KEYP"
-#define MEMORY_FILE "mem"
+#define KEYP_FILE      "firmware/acpi/tables/KEYP"
+#define MEMORY_FILE    "mem"
+#define MACHINE_MEMORY "/dev/mem"
 
 struct provider_unit {
     struct kcu_memory memory;
@@ -80,6 +83,14 @@ static void choose_path(char *path, size_t size, const char *asked, const char *
         snprintf(path, size, "%s", machine);
 }
 
+bool provider_needs_memory(const struct provider_settings *settings, const char *sysfs)
+{
+    char memory[1024], table[1024];
+    choose_path(memory, sizeof memory, settings->memory, sysfs, MEMORY_FILE, MACHINE_MEMORY);
+    choose_path(table, sizeof table, settings->keyp, sysfs, KEYP_FILE, "/sys/" KEYP_FILE);
+    return strcmp(memory, MACHINE_MEMORY) == 0 && access(table, F_OK) == 0;
+}
+
 static enum ide_err read_table(struct providers *p, const char *path, struct failure *failure)
 {
     struct ide_fault fault = {0};
@@ -92,7 +103,7 @@ static enum ide_err read_table(struct providers *p, const char *path, struct fai
     if (needed)
         return failure_set(failure, err, "start", NULL, "%s: %s", path,
                            err == IDE_E_NO_DEVICE ? "there is no such table, and so no key unit" : text);
-    fprintf(stderr, "ide-kmd: %s: %s; no key unit is used\n", path, text);
+    log_say(LOG_WARNING, LOG_PLAIN, "%s: %s; no key unit is used", path, text);
     return IDE_OK;
 }
 
@@ -108,7 +119,7 @@ enum ide_err providers_open(struct providers *p, const struct provider_settings 
     p->settings = settings;
     if (is_insisted_on(settings, PROVIDER_ROT) && !settings->has_rot)
         return failure_set(failure, IDE_E_PROVIDER, "start", NULL, "--provider rot needs --rot BDF");
-    choose_path(p->memory, sizeof p->memory, settings->memory, sysfs, MEMORY_FILE, "/dev/mem");
+    choose_path(p->memory, sizeof p->memory, settings->memory, sysfs, MEMORY_FILE, MACHINE_MEMORY);
     choose_path(path, sizeof path, settings->keyp, sysfs, KEYP_FILE, "/sys/" KEYP_FILE);
     bool may_be_unit = is_insisted_on(settings, PROVIDER_AUTO) || is_insisted_on(settings, PROVIDER_KCU);
     return may_be_unit ? read_table(p, path, failure) : IDE_OK;
@@ -264,6 +275,6 @@ enum ide_err providers_cxl_unit(const struct providers *p, const struct pcie_bdf
     *memory = (struct kcu_memory){.fd = -1};
     if (index == KEYP_NO_UNIT)
         return ide_fail(fault, IDE_E_PROVIDER, NULL, NULL);
-    return kcu_memory_open_size(memory, p->memory, p->keyp.unit[index].base, CXL_KCU_SIZE, "CXL key unit open",
-                                fault);
+    return kcu_memory_open_size(memory, p->memory, p->keyp.unit[index].base, CXL_KCU_SIZE,
+                                "CXL key unit open", fault);
 }

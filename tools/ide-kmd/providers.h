@@ -68,6 +68,9 @@ struct provider_seat {
     struct rot_port rot;
 };
 
+/* Whether key units will be looked for in /dev/mem. */
+bool provider_needs_memory(const struct provider_settings *settings, const char *sysfs);
+
 /*
  * Reads the table KEYP: /sys/firmware/acpi/tables/KEYP, or below sysfs if that is not NULL. That there is
  * none is an error only where PROVIDER_KCU is chosen, for one root port or all; so is one that is malformed,
@@ -82,7 +85,8 @@ void providers_close(struct providers *p);
 #define PROVIDER_OWN "doe" /* the port itself, through its own mailbox */
 const char *providers_name(const struct providers *p, const struct pcie_bdf *root_port, bool has_mailbox);
 
-/* Whether a key unit of CXL.cachemem is there for the root port, and for it alone: such a unit has one link's keys. */
+/* Whether a key unit of CXL.cachemem is there for the root port, and for it alone: such a unit has one link's
+ * keys. */
 bool providers_has_cxl_unit(const struct providers *p, const struct pcie_bdf *root_port);
 /* Opens its registers; close also after a failure. IDE_E_PROVIDER; errors of kcu_memory_open_size(). */
 enum ide_err providers_cxl_unit(const struct providers *p, const struct pcie_bdf *root_port,

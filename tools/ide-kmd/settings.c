@@ -7,6 +7,7 @@
 
 #include "root_port/doe_mailbox.h"
 #include "tools/common/duration.h"
+#include "tools/ide-kmd/log.h"
 
 #define TRUST_DEFAULT "/etc/ide-kmd/trust"
 
@@ -53,6 +54,14 @@ static bool set_spdm(struct controller_settings *s, const struct setting *row, c
         return true;
     (void)snprintf(error, SETTING_ERROR, ": %s", why);
     return false;
+}
+
+static bool set_log_level(struct controller_settings *s, const struct setting *row, const char *text,
+                          char *error)
+{
+    (void)row;
+    return log_level_parse(text, &s->log_level) ||
+           refuse(error, " is none of error, warning, notice, info, debug", text);
 }
 
 /* ---- the table ----------------------------------------------------------- */
@@ -120,6 +129,11 @@ const struct setting settings_table[] = {
      .help = "devices' public keys, BDF.pem, for those without certificates"},
     {"handshake-in-the-clear", "spdm", NULL, SETTING_OTHER, .set = set_spdm,
      .help = "for devices that want it so"},
+    {"log-level", "controller", "LEVEL", SETTING_OTHER, .set = set_log_level,
+     .help = "what is said, at least as important as error, warning, notice,\n"
+             "info or debug (default: info)"},
+    {"no-sandbox", "controller", NULL, SETTING_SWITCH, AT(no_sandbox), .at_start = true,
+     .help = "keep root's capabilities and system calls; for debugging only"},
     {.name = NULL},
 };
 
@@ -217,6 +231,7 @@ void settings_init(struct controller_settings *settings)
         .trust = TRUST_DEFAULT,
         .name_rule = CMA_NAME_REQUIRED,
         .timeout_ms = DOE_TIMEOUT_MS,
+        .log_level = LOG_INFO,
         .spdm = spdm_options_default,
     };
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/ide-kmd/log.h"
+
 /*
  * A job crosses threads as a pointer in a frame. The release and acquire say to the compiler and to
  * ThreadSanitizer what libzmq's own barriers do already: all that was written to it before is seen after.
@@ -47,8 +49,9 @@ static void keep_alive(struct worker *worker)
     pthread_mutex_unlock(&worker->quiet);
     if (err == IDE_OK)
         return;
-    fprintf(stderr, "ide-kmd: %s: its session is lost, and its streams with it: %s\n",
-            pcie_bdf_format(&worker->bdf, bdf), ide_fault_text(&fault, text, sizeof text));
+    const struct log_field device = {"IDE_DEVICE", pcie_bdf_format(&worker->bdf, bdf)};
+    log_write(LOG_ERR, LOG_SESSION_LOST, &device, 1, "%s: its session is lost, and its streams with it: %s", bdf,
+              ide_fault_text(&fault, text, sizeof text));
 }
 
 static void await_job(struct worker *worker, zsock_t *pipe)
