@@ -25,6 +25,8 @@
     X(IDE_E_SPACE, "space", "the buffer is too small")                                                       \
     X(IDE_E_MEMORY, "memory", "out of memory")                                                               \
     X(IDE_E_CANCELLED, "cancelled", "cancelled on request")                                                  \
+    X(IDE_E_PERMISSION, "permission", "whoever asks may not do this")                                        \
+    X(IDE_E_GONE, "gone", "what was asked for is not kept any more")                                         \
     X(IDE_E_INTERNAL, "internal", "an internal check failed")                                                \
     /* the form of a message */                                                                              \
     X(IDE_E_SHORT, "short", "the message ends before the field")                                             \

@@ -67,7 +67,9 @@ class Subscriber:
         self.socket.subscribe("")
         self.socket.connect(controller.endpoint + ".events")
         assert self.socket.poll(10000)
-        assert check("event", json.loads(self.socket.recv())) == {"v": 1, "event": "hello"}
+        hello = check("event", json.loads(self.socket.recv()))
+        assert hello["event"] == "hello"
+        self.instance = hello["instance"]
 
     def take(self, wait=200):
         events = []

@@ -95,7 +95,8 @@ def test_a_controller_that_goes_away_is_3(controller, wait):
     controller.json("establish", ROOT_PORT, "--stream", "0")
     waiting = wait(ROOT_PORT, "--stream", "0", "--state", "off", "--timeout", "50s")
     controller.stop()   # it turns its streams off before it goes
-    assert waiting.end()[0] in (0, 3)
+    end = waiting.end()
+    assert end[0] in (0, 3), end
     assert ctl("--connect", controller.endpoint, "wait", ROOT_PORT, "--stream", "0").returncode == 3
 
 

@@ -368,8 +368,8 @@ static void what_is_cancelled_is_undone(void)
     set_up(&op, OPERATION_ESTABLISH, &stream);
     operation_start(&op);
     CU_ASSERT_EQUAL(bench.waiting_count, 2);
-    CU_ASSERT_TRUE(operation_cancel(&op));
-    CU_ASSERT_TRUE(operation_cancel(&op)); /* for the other end's worker */
+    CU_ASSERT_TRUE(operation_cancel(&op, "for a test"));
+    CU_ASSERT_TRUE(operation_cancel(&op, "for a test")); /* for the other end's worker */
     while (bench.waiting_count > 0)
         answer(&op, bench.waiting[--bench.waiting_count]);
     CU_ASSERT_TRUE(bench.finished);
@@ -385,7 +385,7 @@ static void a_stop_is_not_cancelled(void)
     struct stream stream = new_stream(STREAM_UP);
     set_up(&op, OPERATION_STOP, &stream);
     operation_start(&op);
-    CU_ASSERT_FALSE(operation_cancel(&op));
+    CU_ASSERT_FALSE(operation_cancel(&op, "for a test"));
     while (bench.waiting_count > 0)
         answer(&op, bench.waiting[--bench.waiting_count]);
     CU_ASSERT_EQUAL(stream.state, STREAM_OFF);

@@ -16,6 +16,9 @@ static const struct api_verb_row verbs[] = {
     {API_CXL_ESTABLISH, "cxl_establish", API_BDF, API_BDF | API_CXL},
     {API_CXL_REKEY, "cxl_rekey", API_BDF, API_BDF},
     {API_CXL_STOP, "cxl_stop", API_BDF, API_BDF},
+    {API_CANCEL, "cancel", API_OTHER, API_OTHER},
+    {API_SNAPSHOT, "snapshot", 0, 0},
+    {API_EVENTS, "events", API_POSITION, API_POSITION},
 };
 
 const struct api_verb_row *api_verb_by_name(const char *name)

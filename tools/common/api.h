@@ -30,6 +30,9 @@ enum api_verb {
     API_CXL_ESTABLISH,
     API_CXL_REKEY,
     API_CXL_STOP,
+    API_CANCEL,
+    API_SNAPSHOT,
+    API_EVENTS,
 };
 
 /* Parameters as bits. */
@@ -37,6 +40,8 @@ enum api_verb {
 #define API_STREAM       2u
 #define API_MEASUREMENTS 4u
 #define API_FEATURES     8u /* link, selective, and what a stream does: features.h */
+#define API_OTHER        0x10u /* "request" */
+#define API_POSITION     0x20u /* "instance" and "after" */
 #define API_CXL          0x100u /* "mode" and "generate" */
 
 struct api_verb_row {

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/ide-ctl/client.h"
 #include "tools/ide-ctl/ctl.h"
 #include "tools/ide-ctl/print.h"
 
@@ -53,25 +52,32 @@ static json_t *own_error(const char *code, const char *format, const char *argum
     return ctl_own_error(code, json_sprintf(format, argument), hint);
 }
 
-static json_t *client_error(const struct ctl *ctl, enum client_result result)
+static json_t *client_error(const struct ctl *ctl, enum ide_client_status status)
 {
-    switch (result) {
-    case CLIENT_OK:
-        break;
-    case CLIENT_ABSENT:
+    switch (status) {
+    case IDE_CLIENT_UNREACHABLE:
         return own_error("no_controller", "no controller answers at %s", ctl->endpoint,
                          "start it, `sudo ide-kmd`, or say where it is with --connect");
-    case CLIENT_DENIED:
+    case IDE_CLIENT_DENIED:
         return own_error("no_controller", "the socket %s is not for you", ctl->endpoint,
                          "be root: the socket is for root alone");
-    case CLIENT_TIMEOUT:
+    case IDE_CLIENT_TIMEOUT:
         return own_error("timeout", "the controller at %s does not reply in time", ctl->endpoint,
                          "`ide-ctl show` tells how far it came; give it longer with --timeout");
-    case CLIENT_BROKEN:
+    case IDE_CLIENT_PROTOCOL:
         return own_error("internal", "what answers at %s is no ide-kmd of this version", ctl->endpoint,
                          "use an ide-ctl of the controller's version");
+    case IDE_CLIENT_ARGUMENT:
+        return own_error("argument", "\"%s\" is neither ipc://PATH nor tcp://ADDRESS:PORT", ctl->endpoint,
+                         "say where the controller listens with --connect");
+    case IDE_CLIENT_OK:
+    case IDE_CLIENT_INTERRUPTED:
+    case IDE_CLIENT_INPUT:
+    case IDE_CLIENT_LOST:
+    case IDE_CLIENT_MEMORY:
+        break;
     }
-    return NULL;
+    return own_error("internal", "%s", ide_client_text(status), "try again");
 }
 
 static void print_failure(const struct ctl *ctl, const json_t *reply)
@@ -89,10 +95,10 @@ void ctl_print_error(const struct ctl *ctl, json_t *error)
     json_decref(reply);
 }
 
-enum ctl_status ctl_client_failed(const struct ctl *ctl, enum client_result result)
+enum ctl_status ctl_client_failed(const struct ctl *ctl, enum ide_client_status status)
 {
-    ctl_print_error(ctl, client_error(ctl, result));
-    return result == CLIENT_ABSENT || result == CLIENT_DENIED ? CTL_NO_CONTROLLER : CTL_FAILED;
+    ctl_print_error(ctl, client_error(ctl, status));
+    return status == IDE_CLIENT_UNREACHABLE || status == IDE_CLIENT_DENIED ? CTL_NO_CONTROLLER : CTL_FAILED;
 }
 
 static enum ctl_status print_reply(const struct ctl *ctl, json_t *reply, void (*print)(const json_t *result))
@@ -112,20 +118,28 @@ static enum ctl_status print_reply(const struct ctl *ctl, json_t *reply, void (*
     return failed ? CTL_FAILED : CTL_DONE;
 }
 
+static bool show_step(void *context, const json_t *event)
+{
+    (void)context;
+    print_step(event);
+    return true;
+}
+
 enum ctl_status ctl_call(const struct ctl *ctl, enum api_verb verb, bool show_steps,
                          void (*print)(const json_t *result))
 {
-    struct client client;
-    json_t *reply = NULL;
+    const struct ide_client_options options = {.endpoint = ctl->endpoint};
+    struct ide_client *client;
+    json_t *reply = NULL, *request = request_of(ctl, verb);
     bool steps = show_steps && isatty(STDERR_FILENO);
-    enum client_result result = client_open(&client, ctl->endpoint, steps);
-    if (result == CLIENT_OK)
-        result =
-            client_call(&client, request_of(ctl, verb), ctl->timeout_ms, steps ? print_step : NULL, &reply);
-    client_close(&client);
-    if (result != CLIENT_OK)
-        return ctl_client_failed(ctl, result);
-    enum ctl_status status = print_reply(ctl, reply, print);
+    enum ide_client_status status = ide_client_open(&client, &options);
+    if (status == IDE_CLIENT_OK)
+        status = ide_client_call(client, request, ctl->timeout_ms, steps ? show_step : NULL, NULL, &reply);
+    ide_client_close(client);
+    json_decref(request);
+    if (status != IDE_CLIENT_OK)
+        return ctl_client_failed(ctl, status);
+    enum ctl_status end = print_reply(ctl, reply, print);
     json_decref(reply);
-    return status;
+    return end;
 }

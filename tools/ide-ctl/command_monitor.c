@@ -5,7 +5,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "tools/ide-ctl/client.h"
 #include "tools/ide-ctl/ctl.h"
 #include "tools/ide-ctl/print.h"
 
@@ -47,10 +46,6 @@ static void print_event(const json_t *event)
 {
     const char *kind = text_of(event, "event"), *state = text_of(event, "state");
     print_time();
-    if (strcmp(kind, "hello") == 0) {
-        printf("connected\n");
-        return;
-    }
     print_subject(event);
     if (strcmp(kind, "step") == 0)
         printf(": %s %s: %s%s%s", text_of(event, "device"), text_of(event, "step"), state,
@@ -69,17 +64,45 @@ static void print_line(const json_t *event)
     putchar('\n');
 }
 
+/* From here on nothing is missed. */
+static void print_hello(const struct ctl *ctl, const struct ide_client *client)
+{
+    const char *instance;
+    ide_client_position(client, &instance);
+    if (ctl->json) {
+        printf("{\"v\":%d,\"event\":\"hello\",\"instance\":\"%s\"}\n", API_VERSION, instance);
+    } else {
+        print_time();
+        printf("connected\n");
+    }
+    fflush(stdout);
+}
+
+static enum ide_client_status print_next(const struct ctl *ctl, struct ide_client *client)
+{
+    json_t *event;
+    enum ide_client_status status = ide_client_next_event(client, IDE_CLIENT_FOREVER, &event);
+    if (status == IDE_CLIENT_LOST) /* as it is a stream of events, there is nothing to do but to go on */
+        return ide_client_resume(client, ctl->timeout_ms, NULL, 0);
+    if (status == IDE_CLIENT_OK)
+        (ctl->json ? print_line : print_event)(event);
+    json_decref(event);
+    fflush(stdout);
+    return status;
+}
+
 enum ctl_status command_monitor(const struct ctl *ctl)
 {
-    struct client client;
-    json_t *event;
+    const struct ide_client_options options = {.endpoint = ctl->endpoint};
+    struct ide_client *client;
     take_signals();
-    enum client_result result = client_open_events(&client, ctl->endpoint);
-    while (result == CLIENT_OK && !stopped && (event = client_next_event(&client))) {
-        (ctl->json ? print_line : print_event)(event);
-        fflush(stdout);
-        json_decref(event);
-    }
-    client_close(&client);
-    return result == CLIENT_OK ? CTL_DONE : ctl_client_failed(ctl, result);
+    enum ide_client_status status = ide_client_open(&client, &options);
+    if (status == IDE_CLIENT_OK)
+        status = ide_client_resume(client, ctl->timeout_ms, NULL, 0);
+    if (status == IDE_CLIENT_OK)
+        print_hello(ctl, client);
+    while (status == IDE_CLIENT_OK && !stopped)
+        status = print_next(ctl, client);
+    ide_client_close(client);
+    return status == IDE_CLIENT_OK || stopped ? CTL_DONE : ctl_client_failed(ctl, status);
 }

@@ -68,12 +68,12 @@ static void take_port(struct wait *w, const json_t *port)
 }
 
 /* Looks at the port; an error of the controller's, such as that there is no such function, ends the wait. */
-static enum client_result look(struct wait *w)
+static enum ide_client_status look(struct wait *w)
 {
     json_t *reply = NULL;
-    enum client_result result =
+    enum ide_client_status result =
         feed_ask(&w->feed, json_pack("{s:s, s:s}", "verb", "show", "bdf", w->ctl->bdf), &reply);
-    if (result != CLIENT_OK)
+    if (result != IDE_CLIENT_OK)
         return result;
     json_t *error = json_object_get(reply, "error");
     if (!error)
@@ -82,7 +82,7 @@ static enum client_result look(struct wait *w)
              0) /* the controller is ending: what it does last is told */
         w->error = json_incref(error);
     json_decref(reply);
-    return CLIENT_OK;
+    return IDE_CLIENT_OK;
 }
 
 static bool is_about(const struct wait *w, const json_t *event)
@@ -97,15 +97,17 @@ static bool is_about(const struct wait *w, const json_t *event)
  * A state that does not last is in the event alone, so the event counts; whatever else happens to the stream
  * is a reason to look again.
  */
-static enum client_result take_event(struct wait *w, const json_t *event)
+static enum ide_client_status take_event(struct wait *w, const json_t *event)
 {
+    if (strcmp(text_of(event, "event"), "hello") == 0) /* something was missed */
+        return look(w);
     if (!is_about(w, event) || strcmp(text_of(event, "event"), "step") == 0)
-        return CLIENT_OK;
+        return IDE_CLIENT_OK;
     if (strcmp(text_of(event, "event"), "stream") == 0) {
         const char *state = text_of(event, "state");
         set_state(w, strcmp(state, "rekeyed") == 0 ? "secure" : state);
         if (is_reached(w))
-            return CLIENT_OK;
+            return IDE_CLIENT_OK;
     }
     return look(w);
 }
@@ -133,10 +135,10 @@ static json_t *interrupted(const struct wait *w)
                          "call it again to go on waiting");
 }
 
-static enum client_result follow(struct wait *w)
+static enum ide_client_status follow(struct wait *w)
 {
-    enum client_result result = look(w);
-    while (result == CLIENT_OK && !w->error && !is_reached(w)) {
+    enum ide_client_status result = look(w);
+    while (result == IDE_CLIENT_OK && !w->error && !is_reached(w)) {
         json_t *event = NULL;
         switch (feed_next(&w->feed, left_ms(w), -1, &event)) {
         case FEED_EVENT:
@@ -144,7 +146,7 @@ static enum client_result follow(struct wait *w)
             break;
         case FEED_TIME: /* a controller that is gone sends nothing either */
             result = look(w);
-            if (result == CLIENT_OK && !w->error && !is_reached(w))
+            if (result == IDE_CLIENT_OK && !w->error && !is_reached(w))
                 w->error = too_late(w);
             break;
         case FEED_SIGNAL:
@@ -152,7 +154,7 @@ static enum client_result follow(struct wait *w)
             break;
         case FEED_INPUT:
         case FEED_BROKEN:
-            result = CLIENT_BROKEN;
+            result = IDE_CLIENT_PROTOCOL;
             break;
         }
         json_decref(event);
@@ -160,9 +162,9 @@ static enum client_result follow(struct wait *w)
     return result;
 }
 
-static enum ctl_status conclude(struct wait *w, enum client_result result)
+static enum ctl_status conclude(struct wait *w, enum ide_client_status result)
 {
-    if (result != CLIENT_OK)
+    if (result != IDE_CLIENT_OK)
         return ctl_client_failed(w->ctl, result);
     if (w->error) {
         ctl_print_error(w->ctl, json_incref(w->error));
@@ -185,8 +187,8 @@ enum ctl_status command_wait(const struct ctl *ctl)
         return ctl_usage(ctl->command, "stream numbers are 0 to %u: %lld", API_STREAM_LAST,
                          (long long)ctl->stream);
     w.deadline = feed_now_ms() + ctl->timeout_ms;
-    enum client_result result = feed_open(&w.feed, ctl);
-    if (result == CLIENT_OK)
+    enum ide_client_status result = feed_open(&w.feed, ctl);
+    if (result == IDE_CLIENT_OK)
         result = follow(&w);
     feed_close(&w.feed);
     enum ctl_status status = conclude(&w, result);

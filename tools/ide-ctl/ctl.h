@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 #include "root_port/pcie_bdf.h"
+#include "tools/client/ide_client.h"
 #include "tools/common/api.h"
-#include "tools/ide-ctl/client.h"
 
 enum ctl_status { CTL_DONE = 0, CTL_FAILED = 1, CTL_USAGE = 2, CTL_NO_CONTROLLER = 3 };
 
@@ -130,7 +130,7 @@ enum ctl_status ctl_call(const struct ctl *ctl, enum api_verb verb, bool show_st
                          void (*print)(const json_t *result));
 
 /* Says what the way to the controller failed for. */
-enum ctl_status ctl_client_failed(const struct ctl *ctl, enum client_result result);
+enum ctl_status ctl_client_failed(const struct ctl *ctl, enum ide_client_status status);
 
 /* An error in the form of the controller's, for what ide-ctl itself finds. message is taken away. */
 json_t *ctl_own_error(const char *code, json_t *message, const char *hint);

@@ -3,10 +3,10 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
-#include <zmq.h>
 
 #define ASK_MS 10000u /* looks take no time; more than that is no answer */
 
@@ -27,38 +27,55 @@ static sigset_t wanted_signals(void)
     return set;
 }
 
+static bool add_input(struct feed *feed, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    event.data.fd = fd;
+    return epoll_ctl(feed->wait, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+static enum ide_client_status open_events(struct feed *feed)
+{
+    const struct ide_client_options options = {.endpoint = feed->ctl->endpoint};
+    enum ide_client_status status = ide_client_open(&feed->events, &options);
+    return status == IDE_CLIENT_OK ? ide_client_resume(feed->events, ASK_MS, NULL, 0) : status;
+}
+
 /* Blocked before libzmq starts its threads, so that no signal gets lost in one of them. */
-enum client_result feed_open(struct feed *feed, const struct ctl *ctl)
+enum ide_client_status feed_open(struct feed *feed, const struct ctl *ctl)
 {
     sigset_t set = wanted_signals();
-    *feed = (struct feed){.ctl = ctl, .signals = -1};
+    *feed = (struct feed){.ctl = ctl, .signals = -1, .input = -1};
     sigprocmask(SIG_BLOCK, &set, NULL);
     feed->signals = signalfd(-1, &set, SFD_CLOEXEC);
-    if (feed->signals < 0)
-        return CLIENT_BROKEN;
-    return client_open_events(&feed->events, ctl->endpoint);
+    feed->wait = epoll_create1(EPOLL_CLOEXEC);
+    if (feed->signals < 0 || feed->wait < 0 || !add_input(feed, feed->signals))
+        return IDE_CLIENT_MEMORY;
+    return open_events(feed);
 }
 
 void feed_close(struct feed *feed)
 {
     sigset_t set = wanted_signals();
-    client_close(&feed->events);
+    ide_client_close(feed->events);
     if (feed->signals >= 0)
         close(feed->signals);
+    if (feed->wait >= 0)
+        close(feed->wait);
     sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
 /* A connection each, because only a new one tells whether there still is a controller. */
-enum client_result feed_ask(struct feed *feed, json_t *request, json_t **reply)
+enum ide_client_status feed_ask(struct feed *feed, json_t *request, json_t **reply)
 {
-    struct client client;
-    enum client_result result = client_open(&client, feed->ctl->endpoint, false);
-    if (result == CLIENT_OK)
-        result = client_call(&client, request, ASK_MS, NULL, reply);
-    else
-        json_decref(request);
-    client_close(&client);
-    return result;
+    const struct ide_client_options options = {.endpoint = feed->ctl->endpoint};
+    struct ide_client *client;
+    enum ide_client_status status = ide_client_open(&client, &options);
+    if (status == IDE_CLIENT_OK)
+        status = ide_client_call(client, request, ASK_MS, NULL, NULL, reply);
+    json_decref(request);
+    ide_client_close(client);
+    return status;
 }
 
 static enum feed_what take_signal(struct feed *feed)
@@ -70,23 +87,44 @@ static enum feed_what take_signal(struct feed *feed)
     return FEED_SIGNAL;
 }
 
+/* The signal comes first: it may be that the user has had enough. */
+static enum feed_what take_input(struct feed *feed)
+{
+    struct epoll_event event[2];
+    int n = epoll_wait(feed->wait, event, 2, 0);
+    for (int i = 0; i < n; i++)
+        if (event[i].data.fd == feed->signals)
+            return take_signal(feed);
+    return n > 0 ? FEED_INPUT : FEED_BROKEN;
+}
+
+static enum feed_what begin_anew(struct feed *feed, json_t **event)
+{
+    if (ide_client_resume(feed->events, ASK_MS, NULL, 0) != IDE_CLIENT_OK)
+        return FEED_BROKEN;
+    *event = json_pack("{s:s}", "event", "hello");
+    return FEED_EVENT;
+}
+
 enum feed_what feed_next(struct feed *feed, long timeout_ms, int input, json_t **event)
 {
-    zmq_pollitem_t items[] = {{.fd = feed->signals, .events = ZMQ_POLLIN},
-                              {.socket = feed->events.events, .events = ZMQ_POLLIN},
-                              {.fd = input, .events = ZMQ_POLLIN}};
-    int ready;
-    do
-        ready = zmq_poll(items, input < 0 ? 2 : 3, timeout_ms);
-    while (ready < 0 && errno == EINTR);
-    if (ready < 0)
+    if (input >= 0 && input != feed->input && !add_input(feed, input) &&
+        errno != EPERM) /* a file, as /dev/null */
         return FEED_BROKEN;
-    if (items[0].revents)
-        return take_signal(feed);
-    if (input >= 0 && items[2].revents)
-        return FEED_INPUT;
-    if (!items[1].revents)
-        return FEED_TIME;
-    *event = client_next_event(&feed->events);
-    return *event ? FEED_EVENT : FEED_BROKEN;
+    feed->input = input;
+    for (;;) {
+        ide_client_watch_fd(feed->events, feed->wait);
+        enum ide_client_status status = ide_client_next_event(
+            feed->events, timeout_ms < 0 ? IDE_CLIENT_FOREVER : (uint32_t)timeout_ms, event);
+        ide_client_watch_fd(feed->events, -1);
+        if (status == IDE_CLIENT_INTERRUPTED)
+            continue;
+        if (status == IDE_CLIENT_INPUT)
+            return take_input(feed);
+        if (status == IDE_CLIENT_LOST)
+            return begin_anew(feed, event);
+        if (status == IDE_CLIENT_TIMEOUT)
+            return FEED_TIME;
+        return status == IDE_CLIENT_OK ? FEED_EVENT : FEED_BROKEN;
+    }
 }

@@ -312,6 +312,48 @@ static bool is_delicate(const struct controller *c)
     return false;
 }
 
+/* ---- all tasks ------------------------------------------------------------ */
+
+void controller_each_task(struct controller *c, void (*visit)(void *context, struct task *task, bool running),
+                          void *context)
+{
+    for (struct worker *w = c->workers.first; w; w = w->next) {
+        struct task *task = w->busy ? task_of(w->busy) : NULL;
+        if (task && w == (task->worker[END_ROOT_PORT] ? task->worker[END_ROOT_PORT] : task->worker[END_ENDPOINT]))
+            visit(context, task, true);
+    }
+    for (struct task *task = c->queue; task; task = task->next)
+        visit(context, task, false);
+}
+
+bool controller_cancel(struct controller *c, struct ticket *ticket, const char *why)
+{
+    bool cancelled = false;
+    struct task *waiting = NULL;
+    for (struct task **at = &c->queue; *at;) {
+        struct task *task = *at;
+        if (task->ticket != ticket) {
+            at = &task->next;
+            continue;
+        }
+        *at = task->next;
+        task->next = waiting;
+        waiting = task;
+    }
+    for (struct worker *w = c->workers.first; w; w = w->next)
+        if (w->busy && task_of(w->busy)->ticket == ticket && operation_cancel(w->busy, why)) {
+            worker_cancel(w);
+            cancelled = true;
+        }
+    while (waiting) { /* the last of them may end the ticket */
+        struct task *task = waiting;
+        waiting = task->next;
+        cancelled = true;
+        refuse_task(c, task, IDE_E_CANCELLED, why);
+    }
+    return cancelled;
+}
+
 /* ---- requests ------------------------------------------------------------ */
 
 static void handle(struct controller *c, struct client *client, zframe_t *payload)
@@ -453,7 +495,7 @@ static int on_stop(zloop_t *loop, zmq_pollitem_t *item, void *argument)
     c->closing = true;
     refuse_queue(c);
     for (struct worker *w = c->workers.first; w; w = w->next)
-        if (w->busy && operation_cancel(w->busy))
+        if (w->busy && operation_cancel(w->busy, "the controller is ending"))
             worker_cancel(w);
     return settle(c);
 }

@@ -101,7 +101,23 @@ void controller_count_use(struct controller *c);
 /* Queues it; it starts when its ports are free. */
 void controller_submit(struct controller *c, struct task *task);
 
+/* Calls visit with each task that runs, and then with each that waits for its ports; it must not end one. */
+void controller_each_task(struct controller *c, void (*visit)(void *context, struct task *task, bool running),
+                          void *context);
+
+/* Cancels what is not done yet of the ticket's operations; the ticket may be gone afterwards. False if there is nothing
+ * that can be: operation_cancel(). */
+bool controller_cancel(struct controller *c, struct ticket *ticket, const char *why);
+
+/* verbs_events.c */
+void run_snapshot(struct controller *c, const struct request *request, struct ticket *ticket);
+void run_events(struct controller *c, const struct request *request, struct ticket *ticket);
+void run_cancel(struct controller *c, const struct request *request, struct ticket *ticket);
+
 /* ---- for events.c ------------------------------------------------------- */
+
+/* What an operation is about: the members that all its events have. */
+json_t *task_json(const struct task *task);
 
 void publish_step(struct controller *c, const struct task *task, const struct job *job,
                   enum step_progress progress);

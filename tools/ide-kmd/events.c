@@ -17,18 +17,26 @@ static void announce(struct controller *c, json_t *event)
     front_publish(&c->front, event);
 }
 
-/* What every event about an operation begins with. */
-static json_t *event_of(const struct task *task, const char *event)
+json_t *task_json(const struct task *task)
 {
     const struct operation *op = &task->op;
     bool attest = op->kind == OPERATION_ATTEST;
     bool has_root = !attest || op->attested == END_ROOT_PORT,
          has_endpoint = !attest || op->attested == END_ENDPOINT;
-    return json_pack("{s:s, s:O?, s:s, s:o, s:o, s:o}", "event", event, "request",
-                     task->ticket ? task->ticket->id : NULL, "operation", operation_name(op->kind),
-                     "root_port", has_root ? bdf_json(&op->ends.bdf[END_ROOT_PORT]) : json_null(), "endpoint",
+    return json_pack("{s:O?, s:s, s:o, s:o, s:o}", "request", task->ticket ? task->ticket->id : NULL,
+                     "operation", operation_name(op->kind), "root_port",
+                     has_root ? bdf_json(&op->ends.bdf[END_ROOT_PORT]) : json_null(), "endpoint",
                      has_endpoint ? bdf_json(&op->ends.bdf[END_ENDPOINT]) : json_null(), "stream",
                      attest || operation_is_cxl(op->kind) ? json_null() : json_integer(task->stream_id));
+}
+
+/* What every event about an operation begins with. */
+static json_t *event_of(const struct task *task, const char *event)
+{
+    json_t *object = json_pack("{s:s}", "event", event), *about = task_json(task);
+    json_object_update(object, about);
+    json_decref(about);
+    return object;
 }
 
 static const char *progress_text(enum step_progress progress)

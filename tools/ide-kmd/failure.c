@@ -146,7 +146,10 @@ static const struct hint {
     {IDE_E_LONG, NULL, "the device does not follow the specification: look for a firmware update"},
     {IDE_E_FIELD, NULL, "the device does not follow the specification: look for a firmware update"},
     {IDE_E_UNEXPECTED, NULL, "the device does not follow the specification: try again after a reset"},
-    {IDE_E_CANCELLED, NULL, "try again when the controller runs again"},
+    {IDE_E_CANCELLED, "request", "try again when the controller runs again"},
+    {IDE_E_CANCELLED, NULL, "ask again if it is wanted after all"},
+    {IDE_E_GONE, NULL, "take a new snapshot, and go on from there"},
+    {IDE_E_STATE, "request", "wait for its reply, which says how it ended"},
 };
 
 /* What an SPDM ERROR in answer to a request means. */

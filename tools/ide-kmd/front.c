@@ -10,7 +10,7 @@
 
 #define STEP      "listen"
 #define LINGER_MS 1000 /* the last replies still go out */
-#define WELCOME   "{\"v\": 1, \"event\": \"hello\"}"
+#define WELCOME   "{\"v\": 1, \"event\": \"hello\", \"instance\": \"%s\"}"
 
 static bool is_ipc(const char *endpoint)
 {
@@ -84,6 +84,8 @@ static enum ide_err bind_socket(zsock_t *socket, const char *endpoint, struct fa
 static enum ide_err open_all(struct front *front, const char *endpoint, struct failure *failure)
 {
     enum ide_err err = check_endpoint(front, endpoint, failure);
+    if (err == IDE_OK && history_open(&front->history) != IDE_OK)
+        err = failure_set(failure, IDE_E_MEMORY, STEP, NULL, "no memory or random number for events");
     if (err == IDE_OK && is_ipc(endpoint))
         err = make_directory(endpoint + 6, failure);
     if (err == IDE_OK && is_ipc(endpoint))
@@ -95,7 +97,9 @@ static enum ide_err open_all(struct front *front, const char *endpoint, struct f
     if (!front->requests || !front->events)
         return failure_set(failure, IDE_E_MEMORY, STEP, NULL, "no socket could be made");
     /* A subscriber that has this knows that it misses nothing from now on. */
-    zsock_set_xpub_welcome_msg(front->events, WELCOME);
+    char welcome[sizeof WELCOME + HISTORY_INSTANCE];
+    snprintf(welcome, sizeof welcome, WELCOME, front->history.instance);
+    zsock_set_xpub_welcome_msg(front->events, welcome);
     err = bind_socket(front->events, front->events_endpoint, failure);
     return err == IDE_OK ? bind_socket(front->requests, endpoint, failure) : err;
 }
@@ -113,6 +117,7 @@ void front_close(struct front *front)
 {
     zsock_destroy(&front->requests);
     zsock_destroy(&front->events);
+    history_close(&front->history);
     if (front->lock < 0)
         return;
     /* Nobody connects to a controller that is gone. While the lock is held these are ours. */
@@ -168,11 +173,14 @@ void front_reply(struct front *front, const struct client *client, json_t *messa
 void front_publish(struct front *front, json_t *event)
 {
     json_object_set_new(event, "v", json_integer(API_VERSION));
-    json_object_set_new(event, "seq", json_integer((json_int_t)++front->sequence));
-    zframe_t *frame = frame_of(event);
+    json_object_set_new(event, "seq", json_integer((json_int_t)history_next(&front->history)));
+    char *text = json_dumps(event, JSON_COMPACT);
+    json_decref(event);
+    zframe_t *frame = text ? zframe_new(text, strlen(text)) : NULL;
     if (frame)
         zframe_send(&frame, front->events, ZFRAME_DONTWAIT);
     zframe_destroy(&frame);
+    history_add(&front->history, text);
 }
 
 void front_drain_subscriptions(struct front *front)

@@ -8,13 +8,14 @@
 
 #include "tools/common/api.h"
 #include "tools/ide-kmd/failure.h"
+#include "tools/ide-kmd/history.h"
 
 struct front {
     zsock_t *requests, *events;
     char events_endpoint[API_ENDPOINT_MAX];
     char path[API_ENDPOINT_MAX]; /* of the ipc socket, once the lock is held */
     int lock;                    /* keeps a second controller away from the socket; -1 if none */
-    uint64_t sequence;           /* of the last event */
+    struct history history;      /* the last events */
 };
 
 /* Where a reply goes. */

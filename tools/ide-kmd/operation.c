@@ -36,14 +36,14 @@ bool operation_is_delicate(const struct operation *op)
     return coordinator_is_running(&op->run, STEP_ENABLE) || coordinator_is_running(&op->run, STEP_DISABLE);
 }
 
-bool operation_cancel(struct operation *op)
+bool operation_cancel(struct operation *op, const char *why)
 {
     if (op->undoing || op->kind == OPERATION_STOP || op->kind == OPERATION_CXL_STOP)
         return false;
     if (op->failure.err != IDE_OK)
         return op->failure.err == IDE_E_CANCELLED;
     failure_device(&op->failure, IDE_E_CANCELLED, operation_name(op->kind), &op->ends.bdf[END_ROOT_PORT],
-                   "the controller is ending");
+                   "%s", why);
     op->run.failed = true;
     return true;
 }

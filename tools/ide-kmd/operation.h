@@ -75,9 +75,9 @@ void operation_start(struct operation *op);
 /* A dispatched job has been done; its results are in it. */
 void operation_reply(struct operation *op, struct job *job);
 
-/* Starts no further step, and undoes what was done. False if what runs is to be finished: it undoes, it
+/* Starts no further step, and undoes what was done; why, static, is what its failure says. False if what runs is to be finished: it undoes, it
  * stops, it failed. */
-bool operation_cancel(struct operation *op);
+bool operation_cancel(struct operation *op, const char *why);
 
 /* While one end is on and the other not, or about to be so, nobody may look at the endpoint. */
 bool operation_is_delicate(const struct operation *op);

@@ -102,6 +102,10 @@ static enum ide_err refuse_unknown(json_t *object, const struct request *request
             continue;
         if (strcmp(name, "measurements") == 0 && (request->verb->allowed & API_MEASUREMENTS))
             continue;
+        if (strcmp(name, "request") == 0 && (request->verb->allowed & API_OTHER))
+            continue;
+        if (request_is_position(name) && (request->verb->allowed & API_POSITION))
+            continue;
         if (is_cxl_member(name) && (request->verb->allowed & API_CXL))
             continue;
         return failure_set(failure, IDE_E_ARGUMENT, STEP, name, "\"%s\" takes no member \"%.40s\"",
@@ -151,8 +155,8 @@ static enum ide_err take_stream(const json_t *object, struct request *request, s
 static enum ide_err take_switch(const json_t *value, const char *name, bool *on, struct failure *failure)
 {
     if (!json_is_boolean(value))
-        return failure_set(failure, IDE_E_ARGUMENT, STEP, name, "the member \"%s\" must be a boolean and is %s",
-                           name, type_name(value));
+        return failure_set(failure, IDE_E_ARGUMENT, STEP, name,
+                           "the member \"%s\" must be a boolean and is %s", name, type_name(value));
     *on = json_is_true(value);
     return IDE_OK;
 }
@@ -184,8 +188,8 @@ static enum ide_err take_measurement_member(const char *name, const json_t *valu
     if (strcmp(name, "mel") == 0)
         return take_switch(value, name, &m->mel, failure);
     if (strcmp(name, "signed") != 0)
-        return failure_set(failure, IDE_E_ARGUMENT, STEP, name,
-                           "\"measurements\" takes no member \"%.40s\"", name);
+        return failure_set(failure, IDE_E_ARGUMENT, STEP, name, "\"measurements\" takes no member \"%.40s\"",
+                           name);
     enum ide_err err = take_switch(value, name, &is_signed, failure);
     m->is_unsigned = err == IDE_OK && !is_signed;
     return err;
@@ -218,12 +222,24 @@ static enum ide_err take_cxl(const json_t *object, struct request *request, stru
     request->cxl_mode = strcmp(text, "skid") == 0 ? CXL_IDE_SKID : CXL_IDE_CONTAINMENT;
     request->cxl_generate = json_is_true(generate);
     if (mode && strcmp(text, "skid") != 0 && strcmp(text, "containment") != 0)
-        return failure_set(failure, IDE_E_ARGUMENT, STEP, "mode", "the member \"mode\" is neither \"containment\" nor "
-                                                                  "\"skid\"");
+        return failure_set(failure, IDE_E_ARGUMENT, STEP, "mode",
+                           "the member \"mode\" is neither \"containment\" nor "
+                           "\"skid\"");
     if (generate && !json_is_boolean(generate))
         return failure_set(failure, IDE_E_ARGUMENT, STEP, "generate",
                            "the member \"generate\" must be a boolean and is %s", type_name(generate));
     return IDE_OK;
+}
+
+static enum ide_err take_events(const json_t *object, struct request *request, struct failure *failure)
+{
+    if (request->verb->required & API_POSITION)
+        return request_take_position(object, &request->position, failure);
+    if (!(request->verb->required & API_OTHER))
+        return IDE_OK;
+    enum ide_err err = request_take_other(object, &request->other, failure);
+    request->other = err == IDE_OK ? json_incref(request->other) : NULL;
+    return err;
 }
 
 static enum ide_err decode_object(json_t *object, struct request *request, struct failure *failure)
@@ -248,6 +264,8 @@ static enum ide_err decode_object(json_t *object, struct request *request, struc
         err = take_measurements(object, request, failure);
     if (err == IDE_OK)
         err = take_cxl(object, request, failure);
+    if (err == IDE_OK)
+        err = take_events(object, request, failure);
     return err;
 }
 
@@ -271,5 +289,6 @@ enum ide_err request_decode(const void *text, size_t len, struct request *reques
 void request_release(struct request *request)
 {
     json_decref(request->id);
-    request->id = NULL;
+    json_decref(request->other);
+    request->id = request->other = NULL;
 }

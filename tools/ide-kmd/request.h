@@ -10,6 +10,7 @@
 #include "spdm/error.h"
 #include "tools/common/api.h"
 #include "tools/ide-kmd/failure.h"
+#include "tools/ide-kmd/request_events.h"
 #include "tools/ide-kmd/request_features.h"
 
 /* The member "measurements" of attest. */
@@ -29,6 +30,8 @@ struct request {
     struct request_measurements measurements;
     enum cxl_ide_mode cxl_mode; /* of cxl_establish: containment unless told */
     bool cxl_generate;
+    json_t *other;                    /* owned; of cancel: which request */
+    struct request_position position; /* of events */
 };
 
 /*

@@ -301,5 +301,14 @@ void verb_run(struct controller *c, const struct request *request, struct ticket
     case API_CXL_STOP:
         cxl_verb_run(c, request, ticket);
         break;
+    case API_CANCEL:
+        run_cancel(c, request, ticket);
+        break;
+    case API_SNAPSHOT:
+        run_snapshot(c, request, ticket);
+        break;
+    case API_EVENTS:
+        run_events(c, request, ticket);
+        break;
     }
 }
