@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tools/common/features.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const header_names[] = {
@@ -38,6 +39,46 @@ bool feature_aggregation_of(long long count, enum ide_aggregation *mode)
             return true;
         }
     return false;
+}
+
+static bool parse_count(const char *text, enum ide_aggregation *mode)
+{
+    char *end;
+    if (strcmp(text, "none") == 0) {
+        *mode = IDE_AGGREGATION_NONE;
+        return true;
+    }
+    long long count = strtoll(text, &end, 10);
+    return *end == '\0' && count > 1 && feature_aggregation_of(count, mode);
+}
+
+/* "pr=4" */
+static bool parse_class(const char *word, struct ide_features *f)
+{
+    const char *equals = strchr(word, '=');
+    size_t len = equals ? (size_t)(equals - word) : 0;
+    if (len == 2 && memcmp(word, "pr", len) == 0)
+        return parse_count(equals + 1, &f->pr);
+    if (len == 3 && memcmp(word, "npr", len) == 0)
+        return parse_count(equals + 1, &f->npr);
+    return len == 3 && memcmp(word, "cpl", len) == 0 && parse_count(equals + 1, &f->cpl);
+}
+
+bool feature_aggregation_parse(const char *text, struct ide_features *features)
+{
+    struct ide_features f = *features;
+    char words[64], *rest = words, *word;
+    bool ok = strlen(text) < sizeof words;
+    if (parse_count(text, &f.pr)) {
+        f.npr = f.cpl = f.pr;
+    } else if (ok) {
+        strcpy(words, text);
+        while (ok && (word = strsep(&rest, ",")))
+            ok = parse_class(word + strspn(word, " "), &f);
+    }
+    if (ok)
+        *features = f;
+    return ok;
 }
 
 static bool *pcrc(struct ide_features *f)

@@ -18,6 +18,10 @@ bool feature_header_parse(const char *text, enum ide_partial_header *mode);
 unsigned feature_aggregation_count(enum ide_aggregation mode);
 bool feature_aggregation_of(long long count, enum ide_aggregation *mode);
 
+/* As people write it: one count for all three classes, or a list such as "pr=4,npr=none"; "none" is 1. False,
+ * and nothing is changed, for anything else. */
+bool feature_aggregation_parse(const char *text, struct ide_features *features);
+
 /* The yes-or-no features: their name in JSON, NULL at the end, and their place. */
 struct feature_flag {
     const char *name;

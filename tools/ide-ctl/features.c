@@ -36,54 +36,16 @@ bool ctl_take_class(struct ctl *ctl, const struct ctl_option *option, const char
     return true;
 }
 
-/* "none" is what the interface calls 1. */
-static bool count_of(const char *text, json_int_t *count)
-{
-    enum ide_aggregation mode;
-    char *end;
-    *count = 1;
-    if (strcmp(text, "none") == 0)
-        return true;
-    *count = strtoll(text, &end, 10);
-    return *end == '\0' && *count > 1 && feature_aggregation_of(*count, &mode);
-}
-
-/* "pr=4" or "npr=none" */
-static bool take_one_aggregation(json_t *list, char *word)
-{
-    json_int_t count;
-    char *equals = strchr(word, '=');
-    if (!equals || !count_of(equals + 1, &count))
-        return false;
-    *equals = '\0';
-    if (strcmp(word, "pr") != 0 && strcmp(word, "npr") != 0 && strcmp(word, "cpl") != 0)
-        return false;
-    json_object_set_new(list, word, json_integer(count));
-    return true;
-}
-
-/* One count for all three, or a list such as pr=4,npr=none. */
 bool ctl_take_aggregation(struct ctl *ctl, const struct ctl_option *option, const char *argument)
 {
-    json_int_t count;
+    struct ide_features f = {0};
     (void)option;
-    if (count_of(argument, &count)) {
-        json_object_set_new(wish_of(ctl), "aggregation",
-                            json_pack("{s:I, s:I, s:I}", "pr", count, "npr", count, "cpl", count));
-        return true;
-    }
-    char words[64], *rest = words, *word;
-    if (strlen(argument) >= sizeof words)
+    if (!feature_aggregation_parse(argument, &f))
         return false;
-    snprintf(words, sizeof words, "%s", argument);
-    json_t *list = json_object();
-    bool ok = true;
-    while (ok && (word = strsep(&rest, ",")))
-        ok = take_one_aggregation(list, word);
-    if (ok)
-        json_object_set(wish_of(ctl), "aggregation", list);
-    json_decref(list);
-    return ok;
+    json_object_set_new(wish_of(ctl), "aggregation",
+                        json_pack("{s:i, s:i, s:i}", "pr", (int)feature_aggregation_count(f.pr), "npr",
+                                  (int)feature_aggregation_count(f.npr), "cpl", (int)feature_aggregation_count(f.cpl)));
+    return true;
 }
 
 bool ctl_take_header(struct ctl *ctl, const struct ctl_option *option, const char *argument)

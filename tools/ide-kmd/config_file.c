@@ -23,6 +23,7 @@ struct parser {
     bool any_section,
         is_known; /* a key before the first section has no meaning; one of an unknown section neither */
     char section[SECTION_MAX];
+    enum rules_section rules; /* RULES_NONE: a section of settings */
     struct controller_settings *settings;
     struct problems *problems;
     struct seen_section {
@@ -53,10 +54,12 @@ static void see_section(struct parser *p)
 
 static void begin_section(struct parser *p)
 {
-    p->is_known = setting_is_section(p->section);
-    if (p->is_known)
+    bool is_wrong;
+    p->rules = rules_begin_section(&p->settings->rules, p->section, p->line, p->problems, &is_wrong);
+    p->is_known = p->rules != RULES_NONE || setting_is_section(p->section);
+    if (p->rules == RULES_POLICY || setting_is_section(p->section))
         see_section(p);
-    else
+    else if (!p->is_known && !is_wrong)
         problem_add(p->problems, p->line, "there is no section [%s]", p->section);
 }
 
@@ -170,6 +173,8 @@ static int on_key(void *context, const char *section, const char *name, const ch
     p->awaits_key = false;
     if (!p->any_section)
         problem_add(p->problems, p->line, "a key before the first [section]");
+    else if (p->is_known && p->rules != RULES_NONE)
+        rules_take_key(&p->settings->rules, p->rules, name, value, p->line, p->problems);
     else if (p->is_known)
         take_key(p, name, value);
     return 1;

@@ -13,6 +13,7 @@
 #include "tools/ide-kmd/cxl_links.h"
 #include "tools/ide-kmd/front.h"
 #include "tools/ide-kmd/operation.h"
+#include "tools/ide-kmd/rules.h"
 #include "tools/ide-kmd/stream.h"
 #include "tools/ide-kmd/survey.h"
 #include "tools/ide-kmd/ticket.h"
@@ -32,6 +33,7 @@ struct controller_settings {
     struct spdm_options spdm;
     const char *reference;  /* file or folder of reference values; NULL: none */
     bool require_reference; /* no stream with an endpoint whose measurements are not as they say */
+    struct rules rules;     /* which device gets which streams, and policy */
     struct setting_value *given; /* what was set, which owns the text above: settings.h */
 };
 

@@ -157,7 +157,8 @@ static enum options_result read_all(int argc, char **argv, struct command_line *
         return usage_error(error, "");
     if (row)
         problem_add(problems, at, "%s", error);
-    return ok && !row ? OPTIONS_RUN : OPTIONS_WRONG;
+    rules_check(&settings->rules, settings->spdm.identity != NULL, problems);
+    return ok && problems->count == 0 ? OPTIONS_RUN : OPTIONS_WRONG;
 }
 
 enum options_result options_parse(int argc, char **argv, struct controller_settings *settings)

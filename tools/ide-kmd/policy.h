@@ -48,8 +48,12 @@ int policy_key(const char *name);
 /* Sets one and its bit. False with what is wrong, as it goes on after the key: " is no time: x". */
 bool policy_set(struct policy *policy, int key, const char *text, char error[static POLICY_ERROR]);
 
-/* Whether what is set goes together, with what was taken over too; if not, says so. */
-bool policy_check(const struct policy *policy, char error[static POLICY_ERROR]);
+/*
+ * Whether what a section has set makes sense in what comes of it with what it did not set; if not, says so,
+ * as a whole sentence, and gives the key.
+ */
+int policy_contradiction(const struct policy *section, const struct policy *whole,
+                         char error[static POLICY_ERROR]);
 
 /* What over has set, over under: the more specific over the less. */
 void policy_merge(struct policy *under, const struct policy *over);

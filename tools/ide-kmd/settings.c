@@ -243,6 +243,7 @@ void settings_release(struct controller_settings *settings)
         settings->given = value->next;
         free(value);
     }
+    rules_release(&settings->rules);
 }
 
 /* One that makes sense only with another. */
