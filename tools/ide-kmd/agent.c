@@ -15,6 +15,27 @@
             return try_err;                                                                                  \
     } while (0)
 
+/* All waits for a device ask for the time: so each shows that the thread goes on. */
+static uint64_t now_us(void *context)
+{
+    struct agent *agent = context;
+    agent_touch(agent);
+    return atomic_load_explicit(&agent->seen_us, memory_order_relaxed);
+}
+
+void agent_touch(struct agent *agent)
+{
+    const struct wait_ops system = wait_system(NULL);
+    atomic_store_explicit(&agent->seen_us, system.now_us(NULL), memory_order_relaxed);
+}
+
+uint64_t agent_silent_ms(const struct agent *agent)
+{
+    const struct wait_ops system = wait_system(NULL);
+    uint64_t now = system.now_us(NULL), seen = atomic_load_explicit(&agent->seen_us, memory_order_relaxed);
+    return now > seen ? (now - seen) / 1000 : 0;
+}
+
 void agent_init(struct agent *agent, const struct agent_settings *settings, const struct pcie_bdf *bdf)
 {
     memset(agent, 0, sizeof *agent);
@@ -23,6 +44,9 @@ void agent_init(struct agent *agent, const struct agent_settings *settings, cons
     atomic_init(&agent->records, 0);
     atomic_init(&agent->cancel, false);
     agent->wait = wait_system(&agent->cancel);
+    agent->wait.now_us = now_us;
+    agent->wait.context = agent;
+    agent_touch(agent);
     /* Session secrets stay out of swap space where the system lets us. */
     (void)mlock(&agent->spdm, sizeof agent->spdm);
 }

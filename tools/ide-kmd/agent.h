@@ -31,6 +31,7 @@ struct agent {
     const struct agent_settings *settings; /* borrowed */
     struct pcie_bdf bdf;
     atomic_ullong records; /* of its session, for whoever wants to know: key_provider_status */
+    atomic_ullong seen_us; /* when it last looked at the clock: that it is alive */
     atomic_bool cancel; /* set by other threads: waits end with IDE_E_CANCELLED */
     struct wait_ops wait;
     bool is_open;
@@ -46,6 +47,10 @@ void agent_close(struct agent *agent);
 
 /* Does the step; opens the port first if it is not open. Results go into the job. */
 void agent_run(struct agent *agent, struct job *job);
+
+/* For how long it has not looked at the clock, from any thread; agent_touch() counts as a look. */
+uint64_t agent_silent_ms(const struct agent *agent);
+void agent_touch(struct agent *agent);
 
 /* Whether an answer to QUERY is about the agent's function; allowed to be wrong, it is the job's note. */
 enum ide_err agent_check_bdf(const struct agent *agent, const struct ide_km_query_resp *resp, struct job *job);

@@ -493,6 +493,7 @@ static int on_stop(zloop_t *loop, zmq_pollitem_t *item, void *argument)
                 info.ssi_pid);
     zloop_poller_end(loop, item);
     c->closing = true;
+    notify_stopping();
     refuse_queue(c);
     for (struct worker *w = c->workers.first; w; w = w->next)
         if (w->busy && operation_cancel(w->busy, "the controller is ending"))
@@ -545,6 +546,7 @@ void controller_run(struct controller *c, int stop_fd)
     zloop_reader(c->loop, c->front.requests, on_request, c);
     zloop_reader(c->loop, c->front.events, on_subscription, c);
     zloop_poller(c->loop, &stop, on_stop, c);
+    notify_start(c);
     while (zloop_start(c->loop) == 0)
         ; /* 0: a system call was interrupted; only a handler that says so ends the loop */
 }

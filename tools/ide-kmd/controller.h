@@ -12,6 +12,7 @@
 #include "spdm/crypto.h"
 #include "tools/ide-kmd/cxl_links.h"
 #include "tools/ide-kmd/front.h"
+#include "tools/ide-kmd/notify.h"
 #include "tools/ide-kmd/operation.h"
 #include "tools/ide-kmd/rules.h"
 #include "tools/ide-kmd/stream.h"
@@ -74,6 +75,7 @@ struct controller {
     struct task *queue; /* waiting for their ports, first come first served */
     struct deferred *deferred;
     unsigned running;
+    struct notify notify;
     bool closing, stops_queued; /* ending: no new requests; every stream's stop is on its way */
 };
 

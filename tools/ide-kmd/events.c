@@ -14,6 +14,7 @@ static json_t *bdf_json(const struct pcie_bdf *bdf)
 static void announce(struct controller *c, json_t *event)
 {
     journal_take_event(event);
+    notify_take_event(c, event);
     front_publish(&c->front, event);
 }
 

@@ -26,7 +26,8 @@
     X(LOG_STREAM, "67e5b5c2597e446d9f9f58ce5daf67b1")                                                        \
     X(LOG_STREAM_FELL, "e5cb022766fc4f498c00be3aecdd62f9")                                                   \
     X(LOG_SESSION_LOST, "aeea73b11dc74f2f92b7c9a86fea7cfe")                                                  \
-    X(LOG_WATCH, "755dd198611542bfb9527a100de2a0c1")
+    X(LOG_WATCH, "755dd198611542bfb9527a100de2a0c1")                                                         \
+    X(LOG_STUCK, "d4ce67ad59944b349b03f3bc6f28da45")
 
 enum log_message {
 #define X(name, id) name,

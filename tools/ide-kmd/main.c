@@ -89,6 +89,8 @@ static int serve(const struct controller_settings *settings, int stop_fd)
         return EXIT_FAILURE;
     }
     seal(settings);
+    log_say(LOG_INFO, LOG_READY, "ide-kmd " IDE_KM_VERSION " serves at %s", settings->listen);
+    notify_ready(&controller);
     puts("ready");
     fflush(stdout);
     controller_run(&controller, stop_fd);

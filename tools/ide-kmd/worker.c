@@ -145,6 +145,7 @@ void worker_pool_clear(struct worker_pool *pool)
 void worker_send(struct worker *worker, struct job *job)
 {
     atomic_store(&worker->agent.cancel, false);
+    agent_touch(&worker->agent);
     send_pointer(zactor_sock(worker->actor), job);
 }
 

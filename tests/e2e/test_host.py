@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""ide-kmd among the services of a host: systemd's notifications and watchdog, the journal, its files."""
+
+import configparser
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import conftest
+import pytest
+from conftest import ENDPOINT, ROOT_PORT
+from host import HostedController, journal_fields
+
+ROOT = Path(__file__).resolve().parents[2]
+HOST = ROOT / "tools" / "host"
+
+
+@pytest.fixture
+def host(directory, platform):
+    running = []
+
+    def start(*options, **how):
+        running.append(HostedController(directory, platform, options, **how))
+        return running[-1]
+
+    yield start
+    for controller in running:
+        if controller.process.returncode is None:
+            controller.stop()
+
+
+def done(controller, *arguments):
+    result = controller.ctl(*arguments)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+# ---- notifications ---------------------------------------------------------------------------------------------------
+
+
+def test_systemd_hears_what_ide_kmd_is_at(host):
+    controller = host()
+    controller.notified.wait(lambda m: m == b"READY=1")
+    assert controller.notified.got.index(b"STATUS=0 streams up, 0 starting or half off") < controller.notified.got.index(
+        b"READY=1")
+    done(controller, "establish", ROOT_PORT, "--stream", "0")
+    controller.notified.wait(lambda m: m == b"STATUS=0 streams up, 1 starting or half off")
+    controller.notified.wait(lambda m: m == b"STATUS=1 streams up, 0 starting or half off")
+    controller.stop()
+    controller.notified.wait(lambda m: m == b"STOPPING=1")
+    controller.notified.wait(lambda m: m.startswith(b"EXTEND_TIMEOUT_USEC="))
+
+
+def test_the_watchdog_gets_signs_of_life(host):
+    controller = host(watchdog_us=200_000)
+    for _ in range(3):
+        controller.notified.forget()
+        controller.notified.wait(lambda m: m == b"WATCHDOG=1")
+
+
+def test_without_a_watchdog_nothing_is_sent(host):
+    controller = host()
+    done(controller, "establish", ROOT_PORT, "--stream", "0")
+    controller.stop()
+    controller.notified.wait(lambda m: m == b"STOPPING=1")
+    assert b"WATCHDOG=1" not in controller.notified.got
+
+
+def test_a_thread_that_hangs_gives_no_sign_of_life(host, platform):
+    """The platform stops answering in the middle of a step: the loop goes on, the worker does not."""
+    controller = host("--timeout", "1", "--log-level", "debug", watchdog_us=400_000)
+    platform.misbehave(ENDPOINT, "silent")
+    attest = subprocess.Popen([conftest.program("ide-ctl"), "--connect", controller.endpoint, "attest", ENDPOINT],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(controller, "attest at 0000:01:00.0: started")
+        platform.process.send_signal(signal.SIGSTOP)
+        wait_for(controller, f"the thread of {ENDPOINT} hangs")
+        controller.notified.forget()
+        time.sleep(1.2)  # three times as long as systemd would wait
+        assert b"WATCHDOG=1" not in controller.notified.got
+    finally:
+        platform.process.send_signal(signal.SIGCONT)
+        attest.wait(30)
+    controller.notified.forget()
+    controller.notified.wait(lambda m: m == b"WATCHDOG=1")
+    platform.behave(ENDPOINT)
+
+
+def wait_for(controller, text):
+    end = time.monotonic() + 30
+    while text not in controller.log.read_text():
+        assert time.monotonic() < end, controller.log.read_text()
+        time.sleep(0.02)
+
+
+# ---- the journal -----------------------------------------------------------------------------------------------------
+
+
+def catalogue():
+    return set(re.findall(r"^-- ([0-9a-f]{32})$", (HOST / "ide-kmd.catalog").read_text(), re.M))
+
+
+def test_the_journal_gets_fields(host):
+    controller = host("--log-level", "debug", journal=True)
+    done(controller, "establish", ROOT_PORT, "--stream", "0")
+    controller.stop()
+    controller.journal.wait(lambda m: b"IDE_OPERATION=stop" in m and b"IDE_STATE=done" in m and b"IDE_EVENT=op" in m)
+    messages = [journal_fields(m) for m in controller.journal.got]
+    for message in messages:
+        assert message["SYSLOG_IDENTIFIER"] == "ide-kmd" and message["PRIORITY"] in "34567" and message["MESSAGE"]
+        assert message.get("MESSAGE_ID", None) is None or message["MESSAGE_ID"] in catalogue()
+    (secure,) = [m for m in messages if m.get("IDE_EVENT") == "stream" and m["IDE_STATE"] == "secure"]
+    assert secure["IDE_STREAM"] == "0" and secure["IDE_ROOT_PORT"] == ROOT_PORT and secure["IDE_ENDPOINT"] == ENDPOINT
+    assert secure["IDE_KEY_SET"] == "0" and secure["PRIORITY"] == "5"
+    steps = [m["IDE_STEP"] for m in messages if m.get("IDE_EVENT") == "step" and m["IDE_STATE"] == "done"]
+    assert {"authenticate", "session", "program_keys", "enable", "await_secure", "disable"} <= set(steps)
+    assert controller.log.read_text() == ""
+
+
+def test_a_failure_names_its_cause_in_the_journal(host, platform):
+    controller = host(journal=True)
+    platform.misbehave(ENDPOINT, "silent")
+    assert controller.ctl("attest", ENDPOINT).returncode == 1
+    platform.behave(ENDPOINT)
+    message = journal_fields(controller.journal.wait(lambda m: b"IDE_CODE=" in m))
+    assert message["IDE_OPERATION"] == "attest" and message["IDE_STEP"] == "attest"
+    assert message["IDE_DEVICE"] == ENDPOINT and message["IDE_CODE"] == "timeout" and message["IDE_HINT"]
+    assert message["PRIORITY"] == "3" and message["MESSAGE"].startswith(f"attest of {ENDPOINT}: failed at attest")
+    # what is not asked for is not sent
+    assert not [m for m in controller.journal.got if b"IDE_EVENT=step" in m]
+
+
+def test_each_message_has_its_entry_in_the_catalogue():
+    log = (HOST.parent / "ide-kmd" / "log.h").read_text()
+    assert catalogue() == set(re.findall(r'"([0-9a-f]{32})"', log))
+
+
+# ---- files -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_probe_says_what_a_function_has(platform):
+    def probe(bdf):
+        program = Path(conftest.program("ide-kmd")).parents[1] / "host" / "ide-km-probe"
+        ran = subprocess.run([program, "--sysfs", str(platform.mount), f"/sys/devices/pci0000:00/{bdf}"],
+                             capture_output=True, text=True, check=False)
+        return ran.returncode, ran.stdout
+
+    assert probe(ROOT_PORT) == (0, "ID_PCI_DOE=1\nID_PCI_IDE=selective_link\n")
+    assert probe(ENDPOINT) == (0, "ID_PCI_DOE=1\nID_PCI_IDE=selective_link\n")
+    assert probe("0000:05:00.0") == (0, "ID_PCI_DOE=1\nID_PCI_IDE=selective\n")
+    assert probe("0000:02:00.0") == (0, "ID_PCI_IDE=flow-through\n")
+    assert probe("0000:77:00.0") == (1, "")
+
+
+def test_the_configuration_that_is_installed_is_right(platform):
+    """As it is, and its comments name settings that are there."""
+    checked = subprocess.run([conftest.program("ide-kmd"), "--check", "--config", str(HOST / "ide-kmd.conf"), "--trust",
+                              str(platform.trust)], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    known = subprocess.run([conftest.program("ide-kmd"), "--help"], capture_output=True, text=True, check=True).stdout
+    keys = re.findall(r"^#([a-z-]+) = ", (HOST / "ide-kmd.conf").read_text(), re.M)
+    assert keys
+    for key in keys:
+        assert f"--{key} " in known
+
+
+def test_the_units_score_is_what_the_documentation_says():
+    ran = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager", str(HOST / "ide-kmd.service")],
+                         capture_output=True, text=True, check=False)
+    (score,) = re.findall(r"Overall exposure level for ide-kmd.service: ([0-9.]+) ", ran.stdout)
+    documented = (ROOT / "docs" / "operations.md").read_text()
+    assert f"Overall exposure level for ide-kmd.service: {score} OK" in documented
+    assert float(score) <= 3.0
+
+
+def test_the_units_are_right(tmp_path):
+    for unit in ("ide-kmd.service", "pci-ide.target"):
+        text = (HOST / unit).read_text().replace("/usr/sbin/ide-kmd", conftest.program("ide-kmd"))
+        (tmp_path / unit).write_text(text)
+    ran = subprocess.run(["systemd-analyze", "verify", "--man=no", *(str(p) for p in tmp_path.iterdir())],
+                         capture_output=True, text=True, check=False)
+    assert ran.returncode == 0 and not ran.stderr, ran.stderr
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str
+    unit.read(HOST / "ide-kmd.service")
+    assert unit["Service"]["Type"] == "notify" and unit["Install"]["WantedBy"] == "pci-ide.target"
