@@ -7,7 +7,6 @@
 #include "spdm/cursor.h"
 
 #define SLEEP_SLICE_MS 10u
-#define PROTOCOLS_MAX  64u
 
 static uint64_t monotonic_ms(void *context)
 {
@@ -82,17 +81,27 @@ void spdm_port_close(struct spdm_port *port)
     wipe(port, sizeof *port);
 }
 
+static enum ide_err list_protocols(const struct spdm_port *port, const struct doe_transport *transport,
+                                   struct doe_protocol list[static SPDM_PROTOCOLS_MAX], size_t *count,
+                                   struct ide_fault *fault)
+{
+    *count = 0;
+    enum ide_err err =
+        doe_discover(transport, port->settings.spdm.timeout_ms, list, SPDM_PROTOCOLS_MAX, count, fault);
+    if (err == IDE_E_SPACE) /* an answer to discovery is 3 dwords: the mistake is the device's */
+        err = fault->err = IDE_E_LONG;
+    *count = *count < SPDM_PROTOCOLS_MAX ? *count : SPDM_PROTOCOLS_MAX;
+    return err;
+}
+
 /* Which of CMA's two protocols the mailbox carries. */
 static enum ide_err discover(struct spdm_port *port, bool *cma, bool *secured, struct ide_fault *fault)
 {
-    struct doe_protocol protocols[PROTOCOLS_MAX];
-    size_t count = 0;
+    struct doe_protocol protocols[SPDM_PROTOCOLS_MAX];
+    size_t count;
     *cma = *secured = false;
-    enum ide_err err =
-        doe_discover(&port->transport, port->settings.spdm.timeout_ms, protocols, PROTOCOLS_MAX, &count, fault);
-    if (err == IDE_E_SPACE) /* an answer to discovery is 3 dwords: the mistake is the device's */
-        err = fault->err = IDE_E_LONG;
-    for (size_t i = 0; err == IDE_OK && i < count && i < PROTOCOLS_MAX; i++) {
+    enum ide_err err = list_protocols(port, &port->transport, protocols, &count, fault);
+    for (size_t i = 0; err == IDE_OK && i < count; i++) {
         *cma |= protocols[i].vendor == DOE_VENDOR_PCISIG && protocols[i].type == DOE_TYPE_CMA;
         *secured |= protocols[i].vendor == DOE_VENDOR_PCISIG && protocols[i].type == DOE_TYPE_SECURED_CMA;
     }
@@ -136,6 +145,33 @@ static enum ide_err need_mailbox(struct spdm_port *port, struct ide_fault *fault
     enum ide_err err = find_mailbox(port, fault);
     port->connection.clear = doe_clear_channel(&port->transport);
     return err;
+}
+
+static void look_into(struct spdm_port *port, struct spdm_mailbox *found)
+{
+    struct doe_mailbox other;
+    const struct doe_transport *transport = &port->transport;
+    struct doe_transport others;
+    if (!port->mailbox_open || port->mailbox.dead || port->mailbox.offset != found->offset) {
+        found->err = doe_mailbox_open(&other, &port->config, found->offset, port->wait, &found->fault);
+        others = doe_mailbox_transport(&other);
+        transport = &others;
+    }
+    if (found->err == IDE_OK)
+        found->err = list_protocols(port, transport, found->protocol, &found->count, &found->fault);
+}
+
+size_t spdm_port_mailboxes(struct spdm_port *port, struct spdm_mailbox *list, size_t room)
+{
+    uint16_t offset;
+    unsigned count = 0;
+    for (; (offset = doe_mailbox_find(&port->config, count)) != 0; count++) {
+        if (count >= room)
+            continue;
+        list[count] = (struct spdm_mailbox){.offset = offset};
+        look_into(port, &list[count]);
+    }
+    return count;
 }
 
 /* The caller's anchors, and the names that this function must have. */

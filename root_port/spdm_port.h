@@ -97,6 +97,22 @@ enum ide_err spdm_port_get_mel(struct spdm_port *port, bool in_session, uint8_t 
 
 bool spdm_port_has_session(const struct spdm_port *port);
 
+/* One of a port's mailboxes, and what it says that it carries. */
+#define SPDM_PROTOCOLS_MAX 64u
+struct spdm_mailbox {
+    uint16_t offset;
+    enum ide_err err; /* of the discovery; the rest is empty then */
+    struct ide_fault fault;
+    struct doe_protocol protocol[SPDM_PROTOCOLS_MAX];
+    size_t count;
+};
+
+/*
+ * DOE discovery at all of them; how many there are, of which at most room are looked at. The mailbox in use is asked
+ * as it is, which harms no session; any other is taken into use for it.
+ */
+size_t spdm_port_mailboxes(struct spdm_port *port, struct spdm_mailbox *list, size_t room);
+
 /* How many records the session has carried in one direction under its present key, in the one that carried more; 0
  * without a session. */
 uint64_t spdm_port_records(const struct spdm_port *port);

@@ -14,7 +14,7 @@ import pytest
 
 from conftest import ENDPOINT, ROOT_PORT, SWITCH_ENDPOINTS, ctl, program
 
-COMMANDS = ["list", "show", "attest", "establish", "rekey", "stop", "wait", "monitor"]
+COMMANDS = ["list", "show", "attest", "doctor", "establish", "rekey", "stop", "wait", "monitor"]
 
 
 def test_help_names_every_command_and_version_is_one_line():

@@ -19,6 +19,7 @@ static const struct api_verb_row verbs[] = {
     {API_CANCEL, "cancel", API_OTHER, API_OTHER},
     {API_SNAPSHOT, "snapshot", 0, 0},
     {API_EVENTS, "events", API_POSITION, API_POSITION},
+    {API_DOCTOR, "doctor", API_BDF, API_BDF},
 };
 
 const struct api_verb_row *api_verb_by_name(const char *name)

@@ -33,6 +33,7 @@ enum api_verb {
     API_CANCEL,
     API_SNAPSHOT,
     API_EVENTS,
+    API_DOCTOR,
 };
 
 /* Parameters as bits. */

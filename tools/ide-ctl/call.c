@@ -52,7 +52,7 @@ static json_t *own_error(const char *code, const char *format, const char *argum
     return ctl_own_error(code, json_sprintf(format, argument), hint);
 }
 
-static json_t *client_error(const struct ctl *ctl, enum ide_client_status status)
+json_t *ctl_client_error(const struct ctl *ctl, enum ide_client_status status)
 {
     switch (status) {
     case IDE_CLIENT_UNREACHABLE:
@@ -97,7 +97,7 @@ void ctl_print_error(const struct ctl *ctl, json_t *error)
 
 enum ctl_status ctl_client_failed(const struct ctl *ctl, enum ide_client_status status)
 {
-    ctl_print_error(ctl, client_error(ctl, status));
+    ctl_print_error(ctl, ctl_client_error(ctl, status));
     return status == IDE_CLIENT_UNREACHABLE || status == IDE_CLIENT_DENIED ? CTL_NO_CONTROLLER : CTL_FAILED;
 }
 
@@ -125,14 +125,30 @@ static bool show_step(void *context, const json_t *event)
     return true;
 }
 
+enum ide_client_status ctl_connect(const struct ctl *ctl, struct ide_client **client)
+{
+    const struct ide_client_options options = {.endpoint = ctl->endpoint};
+    return ide_client_open(client, &options);
+}
+
+enum ide_client_status ctl_ask(const struct ctl *ctl, json_t *request, json_t **reply)
+{
+    struct ide_client *client;
+    enum ide_client_status status = ctl_connect(ctl, &client);
+    if (status == IDE_CLIENT_OK)
+        status = ide_client_call(client, request, ctl->timeout_ms, NULL, NULL, reply);
+    json_decref(request);
+    ide_client_close(client);
+    return status;
+}
+
 enum ctl_status ctl_call(const struct ctl *ctl, enum api_verb verb, bool show_steps,
                          void (*print)(const json_t *result))
 {
-    const struct ide_client_options options = {.endpoint = ctl->endpoint};
     struct ide_client *client;
     json_t *reply = NULL, *request = request_of(ctl, verb);
     bool steps = show_steps && isatty(STDERR_FILENO);
-    enum ide_client_status status = ide_client_open(&client, &options);
+    enum ide_client_status status = ctl_connect(ctl, &client);
     if (status == IDE_CLIENT_OK)
         status = ide_client_call(client, request, ctl->timeout_ms, steps ? show_step : NULL, NULL, &reply);
     ide_client_close(client);

@@ -93,10 +93,9 @@ static enum ide_client_status print_next(const struct ctl *ctl, struct ide_clien
 
 enum ctl_status command_monitor(const struct ctl *ctl)
 {
-    const struct ide_client_options options = {.endpoint = ctl->endpoint};
     struct ide_client *client;
     take_signals();
-    enum ide_client_status status = ide_client_open(&client, &options);
+    enum ide_client_status status = ctl_connect(ctl, &client);
     if (status == IDE_CLIENT_OK)
         status = ide_client_resume(client, ctl->timeout_ms, NULL, 0);
     if (status == IDE_CLIENT_OK)

@@ -19,6 +19,12 @@ static const struct ctl_command commands[] = {
      "Asks a device for its certificates, has it prove that it holds the key, and shows what it\n"
      "measures, held against ide-kmd's reference values if there are any.\n",
      NULL},
+    {"doctor", command_doctor, ON_DOCTOR, CTL_MUST, CTL_NOTHING, "BDF", "why IDE can or cannot come up here",
+     "Looks at all that a stream needs, in order: the path, the capabilities of each port on it, the\n"
+     "mailboxes, who gives the keys, whether the devices are trusted, the settings. 0 if a stream can\n"
+     "come up, 1 if not. It does no harm to what runs. Without a controller it says what it sees by\n"
+     "itself, and exits 3.\n",
+     NULL},
     {"establish", command_establish, ON_ESTABLISH, CTL_MUST, CTL_MAY, "BDF [--stream N] ...",
      "bring a stream up",
      "Brings a stream up between an endpoint and its root port, or says what kept it from coming\n"

@@ -40,6 +40,7 @@ struct ctl {
     const char *cxl_mode;   /* "containment" or "skid"; NULL: not told */
     const char *columns;    /* of a table, as --output has them; NULL: the usual ones */
     bool no_headings, watch, progress;
+    const char *sysfs; /* where doctor looks by itself; NULL: the machine's */
     const char *state; /* to wait for; NULL: not told */
 };
 
@@ -55,6 +56,7 @@ enum ctl_on {
     ON_STOP = 1u << 5,
     ON_WAIT = 1u << 6,
     ON_MONITOR = 1u << 7,
+    ON_DOCTOR = 1u << 8,
     ON_ALL = ~0u
 };
 
@@ -81,6 +83,7 @@ struct ctl_option {
 enum ctl_status command_list(const struct ctl *ctl);
 enum ctl_status command_show(const struct ctl *ctl);
 enum ctl_status command_attest(const struct ctl *ctl);
+enum ctl_status command_doctor(const struct ctl *ctl);
 enum ctl_status command_establish(const struct ctl *ctl);
 enum ctl_status command_rekey(const struct ctl *ctl);
 enum ctl_status command_stop(const struct ctl *ctl);
@@ -129,7 +132,14 @@ bool ctl_take_algorithm(struct ctl *ctl, const struct ctl_option *option, const 
 enum ctl_status ctl_call(const struct ctl *ctl, enum api_verb verb, bool show_steps,
                          void (*print)(const json_t *result));
 
-/* Says what the way to the controller failed for. */
+/* The way to the controller; NULL in *client unless OK is returned. */
+enum ide_client_status ctl_connect(const struct ctl *ctl, struct ide_client **client);
+
+/* Sends the request, which is taken away, and waits for the reply, which is the caller's. */
+enum ide_client_status ctl_ask(const struct ctl *ctl, json_t *request, json_t **reply);
+
+/* What the way to the controller failed for, as an error; and the same printed. */
+json_t *ctl_client_error(const struct ctl *ctl, enum ide_client_status status);
 enum ctl_status ctl_client_failed(const struct ctl *ctl, enum ide_client_status status);
 
 /* An error in the form of the controller's, for what ide-ctl itself finds. message is taken away. */

@@ -36,8 +36,7 @@ static bool add_input(struct feed *feed, int fd)
 
 static enum ide_client_status open_events(struct feed *feed)
 {
-    const struct ide_client_options options = {.endpoint = feed->ctl->endpoint};
-    enum ide_client_status status = ide_client_open(&feed->events, &options);
+    enum ide_client_status status = ctl_connect(feed->ctl, &feed->events);
     return status == IDE_CLIENT_OK ? ide_client_resume(feed->events, ASK_MS, NULL, 0) : status;
 }
 
@@ -68,14 +67,9 @@ void feed_close(struct feed *feed)
 /* A connection each, because only a new one tells whether there still is a controller. */
 enum ide_client_status feed_ask(struct feed *feed, json_t *request, json_t **reply)
 {
-    const struct ide_client_options options = {.endpoint = feed->ctl->endpoint};
-    struct ide_client *client;
-    enum ide_client_status status = ide_client_open(&client, &options);
-    if (status == IDE_CLIENT_OK)
-        status = ide_client_call(client, request, ASK_MS, NULL, NULL, reply);
-    json_decref(request);
-    ide_client_close(client);
-    return status;
+    struct ctl brief = *feed->ctl;
+    brief.timeout_ms = ASK_MS;
+    return ctl_ask(&brief, request, reply);
 }
 
 static enum feed_what take_signal(struct feed *feed)

@@ -95,6 +95,13 @@ static bool take_measurement(struct ctl *ctl, const struct ctl_option *option, c
     return !option->argument || (parse_number(argument, &m->index) && m->index > 0);
 }
 
+static bool take_sysfs(struct ctl *ctl, const struct ctl_option *option, const char *argument)
+{
+    (void)option;
+    ctl->sysfs = argument;
+    return true;
+}
+
 static bool take_state(struct ctl *ctl, const struct ctl_option *option, const char *argument)
 {
     (void)option;
@@ -152,6 +159,8 @@ static const struct ctl_option options[] = {
      "of --cxl: containment (the default) or skid"},
     {"generate", NULL, ON_ESTABLISH, take_generate, NULL, NULL,
      "of --cxl: the endpoint generates keys and IVs for what it sends"},
+    {"sysfs", "DIR", ON_DOCTOR, take_sysfs, NULL, NULL,
+     "where to look if no controller answers (default: /sys/bus/pci)"},
     {"connect", "ENDPOINT", ON_ALL, take_connect, NULL, NULL,
      "where ide-kmd listens (default: " API_ENDPOINT_DEFAULT ")"},
     {"json", NULL, ON_ALL, take_json, NULL, NULL, "JSON on stdout, results and errors alike"},

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "tools/ide-kmd/cxl_link.h"
+#include "tools/ide-kmd/probe.h"
 #include "tools/ide-kmd/registers.h"
 
 #define TRY(call)                                                                                            \
@@ -338,6 +339,8 @@ static enum ide_err run(struct agent *agent, struct job *job)
         return run_go(agent, job, IDE_TX);
     case STEP_STOP_KEYS:
         return run_stop_keys(agent, job);
+    case STEP_DOCTOR:
+        return probe_run(agent, job);
     case STEP_CXL_LINK:
         return cxl_link_run(agent, job);
     case STEP_END_SESSION:
@@ -388,7 +391,8 @@ enum ide_err agent_keep_alive(struct agent *agent, struct ide_fault *fault)
 static bool is_to_be_forgotten(const struct agent *agent, const struct job *job)
 {
     struct key_provider_status status;
-    bool first_contact = job->action == STEP_AUTHENTICATE || job->action == STEP_ATTEST;
+    bool first_contact = job->action == STEP_AUTHENTICATE || job->action == STEP_ATTEST ||
+                         job->action == STEP_DOCTOR;
     if (!agent->is_open || !first_contact || job->err == IDE_OK || job->in_use)
         return false;
     agent->provider.ops->status(agent->provider.context, &status);

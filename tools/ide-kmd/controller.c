@@ -7,6 +7,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "tools/ide-kmd/doctor.h"
 #include "tools/ide-kmd/log.h"
 #include "tools/ide-kmd/registers.h"
 
@@ -40,6 +41,7 @@ void task_free(struct task *task)
 {
     for (enum stream_end end = 0; end < END_COUNT; end++)
         json_decref(task->op.job[end].evidence);
+    doctor_free(task->doctor);
     reference_store_close(&task->attestation.references);
     trust_store_close(&task->trust);
     free(task);
@@ -89,6 +91,8 @@ static json_t *result_json(struct controller *c, const struct task *task)
     controller_count_use(c);
     if (op->kind == OPERATION_ATTEST)
         result = attest_json(task);
+    else if (op->kind == OPERATION_DOCTOR)
+        result = doctor_json(task);
     else if (operation_is_cxl(op->kind))
         result = cxl_link_json(&c->survey.access, &op->cxl->link);
     else
@@ -259,7 +263,7 @@ static void reserve_ports(struct controller *c, const struct task *task)
 static bool stream_is_there(struct controller *c, struct task *task)
 {
     enum operation_kind kind = task->op.kind;
-    if (kind == OPERATION_ATTEST || kind == OPERATION_ESTABLISH)
+    if (kind == OPERATION_ATTEST || kind == OPERATION_ESTABLISH || kind == OPERATION_DOCTOR)
         return true;
     if (operation_is_cxl(kind))
         return cxl_task_may_start(c, task);

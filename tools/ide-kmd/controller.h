@@ -46,6 +46,7 @@ struct task {
     struct cxl_order order; /* of an operation about a CXL link */
     struct trust_store trust;
     struct attestation attestation;
+    struct doctor *doctor; /* owned: of its operation */
     struct ticket *ticket; /* NULL: nobody waits for it */
     struct worker *worker[END_COUNT];
 };

@@ -28,7 +28,7 @@ json_t *task_json(const struct task *task)
                      "operation", operation_name(op->kind), "root_port",
                      has_root ? bdf_json(&op->ends.bdf[END_ROOT_PORT]) : json_null(), "endpoint",
                      has_endpoint ? bdf_json(&op->ends.bdf[END_ENDPOINT]) : json_null(), "stream",
-                     attest || operation_is_cxl(op->kind) ? json_null() : json_integer(task->stream_id));
+                     attest || op->kind == OPERATION_DOCTOR || operation_is_cxl(op->kind) ? json_null() : json_integer(task->stream_id));
 }
 
 /* What every event about an operation begins with. */

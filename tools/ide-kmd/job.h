@@ -16,6 +16,7 @@
 #include "tools/ide-kmd/stream.h"
 
 struct cxl_order; /* cxl_link.h */
+struct probe;     /* probe.h */
 struct worker; /* worker.h */
 
 struct job {
@@ -36,6 +37,7 @@ struct job {
     bool in_use; /* other streams live on this port's keys */
     struct registers **registers;
     struct cxl_order *cxl; /* of cxl_link */
+    struct probe *probe;   /* of doctor */
     struct worker *quiet; /* of register steps: those that leave their ports alone meanwhile */
 
     /* what came of it */

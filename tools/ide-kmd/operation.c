@@ -2,6 +2,7 @@
 #include "tools/ide-kmd/operation.h"
 
 #include "tools/ide-kmd/cxl_link.h"
+#include "tools/ide-kmd/probe.h"
 
 static void pump(struct operation *op);
 
@@ -22,6 +23,8 @@ const char *operation_name(enum operation_kind kind)
         return "cxl_rekey";
     case OPERATION_CXL_STOP:
         return "cxl_stop";
+    case OPERATION_DOCTOR:
+        return "doctor";
     }
     return "";
 }
@@ -108,6 +111,7 @@ static void fill_job(struct operation *op, const struct plan_step *step, struct 
         .in_use = op->hooks->is_shared(op->hooks->context, op, step->end),
         .key_set = working_set(op),
         .cxl = op->cxl,
+        .probe = op->probe ? &op->probe[step->end] : NULL,
         .owner = op,
         .step = step,
     };
@@ -188,6 +192,7 @@ static bool was_not_started(const void *context, const struct plan_step *step)
     case STEP_ENABLE:
     case STEP_AWAIT_SECURE:
     case STEP_DRAIN:
+    case STEP_DOCTOR:
     case STEP_CXL_LINK:
     case STEP_COUNT:
         return true;
@@ -219,6 +224,7 @@ static const struct plan *undo_plan(const struct operation *op)
          * one. */
         return transmitters_were_told(op) ? NULL : &plan_rekey_undo;
     case OPERATION_ATTEST:
+    case OPERATION_DOCTOR:
     case OPERATION_STOP:
     case OPERATION_CXL_ESTABLISH: /* these undo by themselves */
     case OPERATION_CXL_REKEY:
@@ -278,6 +284,10 @@ static void conclude(struct operation *op)
     switch (op->kind) {
     case OPERATION_ATTEST:
         break;
+    case OPERATION_DOCTOR: /* an end that could not be asked is a finding, no failure */
+        if (op->failure.err != IDE_E_CANCELLED)
+            op->failure = (struct failure){0};
+        break;
     case OPERATION_ESTABLISH:
         if (op->failure.err == IDE_OK) {
             op->stream->state = STREAM_UP;
@@ -322,6 +332,9 @@ void operation_start(struct operation *op)
     switch (op->kind) {
     case OPERATION_ATTEST:
         plan = op->attested == END_ROOT_PORT ? &plan_attest_root_port : &plan_attest_endpoint;
+        break;
+    case OPERATION_DOCTOR:
+        plan = &plan_doctor;
         break;
     case OPERATION_ESTABLISH:
         plan = &plan_establish;

@@ -21,7 +21,8 @@ enum operation_kind {
     OPERATION_STOP,
     OPERATION_CXL_ESTABLISH,
     OPERATION_CXL_REKEY,
-    OPERATION_CXL_STOP
+    OPERATION_CXL_STOP,
+    OPERATION_DOCTOR,
 };
 
 enum step_progress { PROGRESS_STARTED, PROGRESS_DONE, PROGRESS_FAILED };
@@ -51,6 +52,7 @@ struct operation {
     const struct attestation *attestation; /* likewise */
     struct stream *stream;     /* of establish, rekey, stop */
     struct cxl_order *cxl;     /* of those about a CXL link */
+    struct probe *probe;       /* of doctor: one for each end */
     struct stream_ends ends;
     enum stream_end attested; /* attest only: which of the ends */
     void *owner;              /* the caller's */

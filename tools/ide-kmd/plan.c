@@ -19,6 +19,7 @@ static const struct {
     [STEP_STOP_KEYS] = {"stop_keys", "take the keys back"},
     [STEP_RELEASE] = {"release", "free the registers"},
     [STEP_END_SESSION] = {"end_session", "end the session"},
+    [STEP_DOCTOR] = {"doctor", "see what it carries and who it is"},
     [STEP_CXL_LINK] = {"cxl_link", "see to the CXL link"},
 };
 
@@ -51,6 +52,7 @@ bool step_is_for_both(enum step_action action)
     case STEP_GO_TRANSMIT:
     case STEP_STOP_KEYS:
     case STEP_END_SESSION:
+    case STEP_DOCTOR:
     case STEP_CXL_LINK:
     case STEP_COUNT:
         return false;
@@ -66,6 +68,8 @@ bool step_is_for_both(enum step_action action)
 static const struct plan_step attest_endpoint[] = {{STEP_ATTEST, END_ENDPOINT, 0}};
 static const struct plan_step attest_root_port[] = {{STEP_ATTEST, END_ROOT_PORT, 0}};
 static const struct plan_step cxl[] = {{STEP_CXL_LINK, END_ENDPOINT, 0}};
+static const struct plan_step doctor[] = {{STEP_DOCTOR, END_ENDPOINT, 0}, {STEP_DOCTOR, END_ROOT_PORT, 0}};
+const struct plan plan_doctor = PLAN("doctor", doctor, true);
 const struct plan plan_cxl = PLAN("CXL link", cxl, false);
 const struct plan plan_attest_endpoint = PLAN("attest", attest_endpoint, false);
 const struct plan plan_attest_root_port = PLAN("attest", attest_root_port, false);

@@ -34,6 +34,7 @@ enum step_action {
     STEP_STOP_KEYS,    /* K_SET_STOP */
     STEP_RELEASE,      /* registers of both ends: idle again */
     STEP_END_SESSION,
+    STEP_DOCTOR,       /* what the mailbox carries, and what establish would find out first */
     STEP_CXL_LINK,     /* all of an order about a CXL.cachemem link: cxl_link.h */
     STEP_COUNT
 };
@@ -62,6 +63,7 @@ struct plan {
 
 extern const struct plan plan_attest_endpoint, plan_attest_root_port;
 extern const struct plan plan_establish;
+extern const struct plan plan_doctor;
 extern const struct plan plan_cxl;
 extern const struct plan plan_rekey;
 /* A re-key that failed once the first transmitter was told: the new keys are at both ends, and this completes

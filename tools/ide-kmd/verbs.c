@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tools/ide-kmd/controller.h"
+#include "tools/ide-kmd/doctor.h"
 
 static void refuse(struct controller *c, struct ticket *ticket, const struct failure *failure)
 {
@@ -309,6 +310,9 @@ void verb_run(struct controller *c, const struct request *request, struct ticket
         break;
     case API_EVENTS:
         run_events(c, request, ticket);
+        break;
+    case API_DOCTOR:
+        doctor_verb_run(c, request, ticket);
         break;
     }
 }
