@@ -4,11 +4,12 @@
 #include <errno.h>
 #include <time.h>
 
-#define LOOKS_AT_ONCE  8u
+#define LOOKS_AT_ONCE  1u
 #define PAUSE_SHARE    8u /* of the time waited so far */
 #define PAUSE_LEAST_US 10u
 #define PAUSE_MOST_US  1000u
 #define USUAL_LEAST_US 60u
+#define SLICE_US       10000u
 
 static uint64_t system_now_us(void *context)
 {
@@ -49,22 +50,7 @@ void wait_pace(struct bounded_wait *wait)
 {
     wait->pace_us = wait->ops->now_us(wait->ops->context);
     wait->looks = 0;
-}
-
-void wait_expect(struct bounded_wait *wait, uint32_t usual_us)
-{
-    uint32_t most = usual_us / 4 * 3;
-    wait_pace(wait);
-    if (usual_us < USUAL_LEAST_US || wait->pace_us + most >= wait->deadline_us)
-        return;
-    wait->ops->sleep_us(wait->ops->context, most);
-    wait->looks = LOOKS_AT_ONCE - 1;
-}
-
-uint32_t wait_took(const struct bounded_wait *wait)
-{
-    uint64_t took = wait->ops->now_us(wait->ops->context) - wait->pace_us;
-    return took < WAIT_USUAL_MOST_US ? (uint32_t)took : WAIT_USUAL_MOST_US;
+    wait->expected = false;
 }
 
 static enum ide_err check_at(const struct bounded_wait *wait, uint64_t now)
@@ -72,6 +58,37 @@ static enum ide_err check_at(const struct bounded_wait *wait, uint64_t now)
     if (wait->cancellable && wait->ops->cancel && atomic_load(wait->ops->cancel))
         return IDE_E_CANCELLED;
     return now >= wait->deadline_us ? IDE_E_TIMEOUT : IDE_OK;
+}
+
+/* In slices, so that whoever cancels need not wait for it. */
+static void pass_time(const struct bounded_wait *wait, uint32_t us)
+{
+    uint64_t now = wait->pace_us, end = now + us;
+    while (now < end && check_at(wait, now) == IDE_OK) {
+        uint64_t slice = end - now < SLICE_US ? end - now : SLICE_US;
+        wait->ops->sleep_us(wait->ops->context, (uint32_t)slice);
+        now = wait->ops->now_us(wait->ops->context);
+    }
+}
+
+void wait_expect(struct bounded_wait *wait, uint32_t usual_us)
+{
+    uint32_t most = usual_us / 16 * 15;
+    wait_pace(wait);
+    if (usual_us < USUAL_LEAST_US || wait->pace_us + most >= wait->deadline_us)
+        return;
+    pass_time(wait, most);
+    wait->looks = LOOKS_AT_ONCE;
+    wait->expected = true;
+}
+
+uint32_t wait_took(const struct bounded_wait *wait)
+{
+    uint64_t took = wait->ops->now_us(wait->ops->context) - wait->pace_us;
+    if (wait->expected &&
+        wait->looks == LOOKS_AT_ONCE) /* the first look found it: it may have been there for long */
+        took /= 2;
+    return took < WAIT_USUAL_MOST_US ? (uint32_t)took : WAIT_USUAL_MOST_US;
 }
 
 enum ide_err wait_check(const struct bounded_wait *wait)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Waiting for a register: bounded, cancellable, and never much longer than the
- * device needs. The first looks follow each other at once; after them the pause
+ * device needs. The second look follows the first at once; after it the pause
  * is an eighth of the time waited so far, from 10 us to 1 ms. So an answer is
  * seen at most an eighth late, and a device that takes a second is not polled
  * a hundred thousand times.
@@ -36,6 +36,7 @@ struct bounded_wait {
     uint64_t deadline_us;
     unsigned looks;
     bool cancellable;
+    bool expected; /* wait_expect() has passed time before the first look */
 };
 
 /* Starts the time. ops must outlive the result. */
@@ -44,20 +45,23 @@ struct bounded_wait wait_start(const struct wait_ops *ops, uint32_t timeout_ms);
 /* The same for what must be finished even when all is being cancelled: an abort, a clean-up. */
 struct bounded_wait wait_start_always(const struct wait_ops *ops, uint32_t timeout_ms);
 
-/* Starts the pauses anew with looks that follow at once; the deadline stays. */
+/* Starts the pauses anew; the deadline stays. */
 void wait_pace(struct bounded_wait *wait);
 
 /*
- * The same, where what is waited for has usually taken that long: passes most of it before the first look, so that
- * who is looked at is not kept from its work, and then looks less at once. Nothing of it for a usual time that a
- * pause is too coarse for.
+ * The same, where what is waited for has usually taken that long: passes nearly all of it before the first
+ * look, so that who is looked at is not kept from its work, and nobody from his by looks that find nothing.
+ * Nothing of it for a usual time that a pause is too coarse for.
  */
 void wait_expect(struct bounded_wait *wait, uint32_t usual_us);
 
-/* After the look that found it: how long it has taken since wait_pace() or wait_expect(), at most WAIT_USUAL_MOST_US.
+/*
+ * After the look that found it: what to expect the next time, which is how long it has taken since
+ * wait_pace() or wait_expect(), at most WAIT_USUAL_MOST_US. If the first look after an expected time found
+ * it, nobody knows how long: half, so that who has become quicker is found out soon.
  */
 uint32_t wait_took(const struct bounded_wait *wait);
-#define WAIT_USUAL_MOST_US 10000u
+#define WAIT_USUAL_MOST_US 200000u
 
 /*
  * After a look that found nothing: pauses and says IDE_OK to look again, or IDE_E_TIMEOUT, or

@@ -231,7 +231,7 @@ static void flit_mode_from_link_status_2(void)
 
 static void link_from_status_and_control(void)
 {
-    static const uint32_t timeouts[16] = {50, 1,  10,   50, 50, 55,    210,   50,
+    static const uint32_t timeouts[16] = {50, 1,   10,   50, 50, 55,    210,   50,
                                           50, 900, 3500, 50, 50, 13000, 64000, 50};
     struct fake_function f;
     fake_init(&f);
@@ -321,12 +321,11 @@ static void wait_looks_at_once_then_pauses_in_proportion(void)
     struct fake_clock clock;
     fake_clock_init(&clock);
     struct bounded_wait wait = wait_start(&clock.ops, 1000);
-    for (unsigned i = 0; i < 8; i++)
-        CU_ASSERT_EQUAL(wait_pause(&wait), IDE_OK);
+    CU_ASSERT_EQUAL(wait_pause(&wait), IDE_OK);
     CU_ASSERT_EQUAL(clock.sleeps, 0);
     CU_ASSERT_EQUAL(wait_pause(&wait), IDE_OK);
     CU_ASSERT_EQUAL(clock.slept_us, 10);
-    unsigned looks = 9;
+    unsigned looks = 2;
     enum ide_err err;
     while ((err = wait_pause(&wait)) == IDE_OK) {
         uint64_t waited = clock.now_us - 1000000;
@@ -337,6 +336,29 @@ static void wait_looks_at_once_then_pauses_in_proportion(void)
     CU_ASSERT_EQUAL(clock.now_us, 2000000); /* neither late nor early */
     CU_ASSERT_EQUAL(clock.longest_us, 1000);
     CU_ASSERT_TRUE(looks < 1100);
+}
+
+/* What is usual passes in slices; the pauses after it are as they would be. */
+static void wait_expects_what_is_usual(void)
+{
+    struct fake_clock clock;
+    fake_clock_init(&clock);
+    struct bounded_wait wait = wait_start(&clock.ops, 1000);
+    wait_expect(&wait, 32000);
+    CU_ASSERT_EQUAL(clock.slept_us, 30000);
+    CU_ASSERT_EQUAL(clock.longest_us, 10000);
+    CU_ASSERT_EQUAL(wait_took(&wait), 15000); /* found by the first look */
+    CU_ASSERT_EQUAL(wait_pause(&wait), IDE_OK);
+    CU_ASSERT_EQUAL(clock.slept_us, 31000);
+    CU_ASSERT_EQUAL(wait_took(&wait), 31000);
+    wait_expect(&wait, 50); /* too short for a pause */
+    CU_ASSERT_EQUAL(clock.slept_us, 31000);
+    wait_expect(&wait, UINT32_MAX); /* would be too late */
+    CU_ASSERT_EQUAL(clock.slept_us, 31000);
+    clock.cancel_at_us = clock.now_us + 15000;
+    wait_expect(&wait, 160000);
+    CU_ASSERT_EQUAL(clock.slept_us, 51000);
+    CU_ASSERT_EQUAL(wait_pause(&wait), IDE_E_CANCELLED);
 }
 
 static void wait_is_cancelled_unless_it_must_be_done(void)
@@ -387,6 +409,7 @@ int main(void)
         {"rid range covers the last vf", rid_range_covers_the_last_vf},
         {"windows of a bridge", windows_of_a_bridge},
         {"wait looks at once, then pauses in proportion", wait_looks_at_once_then_pauses_in_proportion},
+        {"wait expects what is usual", wait_expects_what_is_usual},
         {"wait is cancelled unless it must be done", wait_is_cancelled_unless_it_must_be_done},
         {"wait on the system clock ends", wait_on_the_system_clock_ends},
         CU_TEST_INFO_NULL,

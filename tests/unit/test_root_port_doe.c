@@ -79,11 +79,11 @@ static void exchange_takes_the_least_accesses(void)
     }
 }
 
-/* What the last answer took passes before the next is looked for; a device that has become quicker or slower is
- * found out by the answer after it. */
+/* What the last answer took passes before the next is looked for; a device that has become quicker or slower
+ * is found out by the answer after it. */
 static void a_usual_time_passes_before_the_first_look(void)
 {
-    static const unsigned latencies[] = {300, 2000, 9000};
+    static const unsigned latencies[] = {300, 2000, 9000, 100000};
     for (size_t i = 0; i < sizeof latencies / sizeof *latencies; i++) {
         struct device d;
         struct ide_fault fault;
@@ -94,13 +94,18 @@ static void a_usual_time_passes_before_the_first_look(void)
         CU_ASSERT_TRUE(d.mailbox.usual_us >= latencies[i]);
         CU_ASSERT_EQUAL(exchange(&d, &fault), IDE_OK);
         CU_ASSERT_TRUE(d.function.reads - first < first);
-        d.latency_us = 0;
-        CU_ASSERT_EQUAL(exchange(&d, &fault), IDE_OK);
-        CU_ASSERT_EQUAL(exchange(&d, &fault), IDE_OK);
         first = d.function.reads;
         CU_ASSERT_EQUAL(exchange(&d, &fault), IDE_OK);
+        CU_ASSERT_TRUE(d.function.reads - first <= 5 + 4 + latencies[i] / 16 / 1000 + 3);
+        d.latency_us = 0;
+        for (unsigned usual = latencies[i]; usual >= 60; usual /= 2)
+            CU_ASSERT_EQUAL(exchange(&d, &fault), IDE_OK);
+        CU_ASSERT_TRUE(d.mailbox.usual_us < 60);
+        first = d.function.reads;
+        uint64_t sleeps = d.clock.sleeps;
+        CU_ASSERT_EQUAL(exchange(&d, &fault), IDE_OK);
         CU_ASSERT_EQUAL(d.function.reads - first, 5 + 4);
-        CU_ASSERT_TRUE(d.clock.longest_us <= WAIT_USUAL_MOST_US);
+        CU_ASSERT_EQUAL(d.clock.sleeps, sleeps);
     }
 }
 

@@ -59,6 +59,7 @@ struct key_unit;
 struct emu {
     pthread_mutex_t lock;
     FILE *trace;                      /* trace.h; NULL: not wanted */
+    void (*about_to_wait)(void);      /* called by a thread before it waits for a completion; NULL: nobody cares */
     struct emu_function *functions;
     size_t count;
     struct fabric *fabric;            /* what the links carry */

@@ -5,27 +5,21 @@
 #include <fuse_lowlevel.h>
 
 #include <errno.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "spdm/cursor.h"
+#include "tools/ide-emu/fuse_loop.h"
 #include "tools/ide-emu/key_unit.h"
 #include "tools/ide-emu/link_host.h"
 #include "tools/ide-emu/sysfs_text.h"
 
 /* Names and kinds never change while it is mounted. */
 #define CACHE_SECONDS 86400.0
-
-/* Wakes the thread that runs the session loop: it looks whether it shall end only after a signal. */
-#define WAKE_SIGNAL SIGUSR1
-#define WAKE_PAUSE_NS 2000000
 
 struct node {
     size_t parent;                    /* index; the root is its own */
@@ -39,8 +33,7 @@ struct fuse_door {
     struct node *nodes;               /* inode number minus FUSE_ROOT_ID */
     size_t count;
     struct fuse_session *session;
-    pthread_t thread;
-    atomic_bool closing;
+    struct fuse_loop loop;
     void (*on_unmount)(void);
 };
 
@@ -347,23 +340,10 @@ static bool prepare_directory(const char *directory, char *error, size_t size)
     return true;
 }
 
-static void on_wake(int sig)
+static void on_end(void *context)
 {
-    (void)sig;
-}
-
-static void *serve(void *context)
-{
-    struct fuse_door *d = context;
-    sigset_t wake;
-    sigemptyset(&wake);
-    sigaddset(&wake, WAKE_SIGNAL);
-    pthread_sigmask(SIG_UNBLOCK, &wake, NULL);
-    struct fuse_loop_config config = {.clone_fd = 0, .max_idle_threads = 4};
-    fuse_session_loop_mt(d->session, &config);
-    if (!d->closing)
-        d->on_unmount();
-    return NULL;
+    const struct fuse_door *d = context;
+    d->on_unmount();
 }
 
 static bool mount_session(struct fuse_door *d, const char *directory, char *error, size_t size)
@@ -379,9 +359,7 @@ static bool mount_session(struct fuse_door *d, const char *directory, char *erro
         snprintf(error, size, "%s: FUSE cannot mount there (is /dev/fuse usable?)", directory);
         return false;
     }
-    struct sigaction action = {.sa_handler = on_wake};
-    sigaction(WAKE_SIGNAL, &action, NULL);
-    if (pthread_create(&d->thread, NULL, serve, d) != 0) {
+    if (!fuse_loop_open(&d->loop, d->session, on_end, d)) {
         snprintf(error, size, "%s: no thread to serve it", directory);
         fuse_session_unmount(d->session);
         return false;
@@ -418,6 +396,7 @@ struct fuse_door *fuse_door_open(struct emu *emu, const char *directory, void (*
         return NULL;
     }
     d->on_unmount = on_unmount;
+    emu->about_to_wait = fuse_loop_about_to_wait;
     if (!prepare_directory(directory, error, size) || !mount_session(d, directory, error, size)) {
         destroy(d);
         return NULL;
@@ -431,12 +410,7 @@ void fuse_door_close(struct fuse_door *door)
 {
     if (!door)
         return;
-    door->closing = true;
-    fuse_session_exit(door->session);
-    while (pthread_tryjoin_np(door->thread, NULL) != 0) {
-        pthread_kill(door->thread, WAKE_SIGNAL);
-        nanosleep(&(struct timespec){.tv_nsec = WAKE_PAUSE_NS}, NULL);
-    }
+    fuse_loop_close(&door->loop);
     fuse_session_unmount(door->session);
     destroy(door);
 }

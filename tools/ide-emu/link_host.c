@@ -104,6 +104,8 @@ static enum link_result transact(struct emu_function *by, struct tlp *tlp, bool 
     r->session = r->stream ? r->stream->session : 0;
     fabric_run(emu);
     struct timespec until = deadline(emu->fabric);
+    if (!r->done && emu->about_to_wait)
+        emu->about_to_wait();
     while (!r->done)
         if (pthread_cond_timedwait(&emu->fabric->completed, &emu->lock, &until) == ETIMEDOUT)
             break;

@@ -47,6 +47,7 @@ enum ide_err survey_refresh(struct survey *survey, struct failure *failure)
     struct ide_fault fault;
     if (survey->is_fresh)
         return IDE_OK;
+    survey->has_bridge = false;
     topology_free(&survey->topology);
     survey->topology = (struct topology){0};
     enum ide_err err = topology_read(&survey->topology, &survey->access, &fault);
@@ -90,14 +91,6 @@ const char *survey_owner(const struct survey *survey, const struct pcie_bdf *por
     return kernel ? "kernel" : "other";
 }
 
-/* Which numbers are somebody else's, where, and whose; owner NULL: nobody's. */
-struct foreign_numbers {
-    struct {
-        const char *owner;
-        struct pcie_bdf port;
-    } number[IDE_STREAM_ID_IDLE + 1];
-};
-
 static void add_blocks(struct survey *survey, const struct ide_port *port, enum ide_kind kind,
                        struct foreign_numbers *foreign)
 {
@@ -127,19 +120,32 @@ static void add_port(struct survey *survey, const struct pcie_bdf *bdf, struct f
     pcie_function_close(&function);
 }
 
-/* Every selective stream under the host bridge ends at one of its root ports. */
+/* Every selective stream under the host bridge ends at one of its root ports. Requests that are there at once
+ * share one look at them: none of what they ask for has begun. */
+static void look_at_bridge(struct survey *survey, const struct pcie_bdf *top)
+{
+    if (survey->has_bridge && survey->bridge.domain == top->domain && survey->bridge.bus == top->bus)
+        return;
+    survey->has_bridge = true;
+    survey->bridge = *top;
+    survey->foreign = (struct foreign_numbers){0};
+    for (size_t i = 0; i < survey->topology.count; i++) {
+        const struct topology_node *node = &survey->topology.nodes[i];
+        if (node->type == PCIE_TYPE_ROOT_PORT && node->ide != 0 && node->bdf.domain == top->domain &&
+            node->bdf.bus == top->bus)
+            add_port(survey, &node->bdf, &survey->foreign);
+    }
+}
+
+/* A number that a root port has too is the root port's here. */
 static void find_foreign(struct survey *survey, const struct stream_ends *ends,
                          struct foreign_numbers *foreign)
 {
-    *foreign = (struct foreign_numbers){0};
+    look_at_bridge(survey, &ends->top);
+    *foreign = survey->foreign;
     for (enum stream_end end = 0; end < END_COUNT; end++)
-        add_port(survey, &ends->bdf[end], foreign);
-    for (size_t i = 0; i < survey->topology.count; i++) {
-        const struct topology_node *node = &survey->topology.nodes[i];
-        if (node->type == PCIE_TYPE_ROOT_PORT && node->ide != 0 && node->bdf.domain == ends->top.domain &&
-            node->bdf.bus == ends->top.bus)
-            add_port(survey, &node->bdf, foreign);
-    }
+        if (pcie_bdf_compare(&ends->bdf[end], &ends->top) != 0) /* which was looked at */
+            add_port(survey, &ends->bdf[end], foreign);
 }
 
 const char *survey_foreign_owner(struct survey *survey, const struct pcie_bdf *bdf, uint8_t id)

@@ -18,6 +18,14 @@
 
 #define SURVEY_KERNEL_MAX 256u
 
+/* Which numbers are somebody else's, where, and whose; owner NULL: nobody's. */
+struct foreign_numbers {
+    struct {
+        const char *owner;
+        struct pcie_bdf port;
+    } number[IDE_STREAM_ID_IDLE + 1];
+};
+
 struct survey {
     bool is_fresh; /* the topology was read for the requests at hand: survey_refresh() has nothing to do */
     const char *sysfs;
@@ -25,6 +33,9 @@ struct survey {
     struct topology topology;
     struct kernel_stream kernel[SURVEY_KERNEL_MAX]; /* streams that the kernel has, of all host bridges */
     size_t kernel_count;
+    bool has_bridge;                    /* what follows was read for the requests at hand, too */
+    struct pcie_bdf bridge;             /* a root port of the host bridge that it is about */
+    struct foreign_numbers foreign;     /* of all its root ports */
     const struct stream_table *streams; /* borrowed */
     const struct providers *providers;  /* borrowed */
 };
