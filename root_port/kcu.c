@@ -132,10 +132,13 @@ static enum ide_err claim(struct kcu_port *port, uint8_t id, struct kcu_stream *
     *out = kcu_find_stream(port, id);
     if (*out)
         return IDE_OK;
-    TRY(kcu_claim_stream(port, id, STEP_KEY, out, fault));
-    enum ide_err err = clear_block(port->unit, *out, fault);
-    if (err != IDE_OK)
-        kcu_free_stream(port->unit, *out);
+    return kcu_claim_stream(port, id, STEP_KEY, out, fault);
+}
+
+static enum ide_err need_clear(const struct kcu *unit, struct kcu_stream *s, struct ide_fault *fault)
+{
+    enum ide_err err = s->cleared ? IDE_OK : clear_block(unit, s, fault);
+    s->cleared = err == IDE_OK;
     return err;
 }
 
@@ -208,6 +211,68 @@ static enum ide_err need_idle_set(const struct kcu_port *port, struct kcu_stream
     return unprime(port, s, target->key_set, target->direction, fault);
 }
 
+/* Takes the slots that the set lacks; *taken says which. */
+static enum ide_err take_slots(struct kcu *unit, int16_t slot[IDE_DIRECTIONS][IDE_SUBSTREAMS],
+                               bool taken[IDE_DIRECTIONS][IDE_SUBSTREAMS], struct ide_fault *fault)
+{
+    enum ide_err err = IDE_OK;
+    for (enum ide_direction d = IDE_RX; d <= IDE_TX; d++)
+        for (unsigned sub = 0; sub < IDE_SUBSTREAMS && err == IDE_OK; sub++)
+            if (slot[d][sub] == KCU_NO_SLOT) {
+                err = kcu_take_slot(unit, d, STEP_KEY, &slot[d][sub], fault);
+                taken[d][sub] = err == IDE_OK;
+            }
+    return err;
+}
+
+static void give_slots_back(struct kcu *unit, int16_t slot[IDE_DIRECTIONS][IDE_SUBSTREAMS],
+                            bool taken[IDE_DIRECTIONS][IDE_SUBSTREAMS])
+{
+    for (enum ide_direction d = IDE_RX; d <= IDE_TX; d++)
+        for (unsigned sub = 0; sub < IDE_SUBSTREAMS; sub++)
+            if (taken[d][sub])
+                kcu_free_slot(unit, d, &slot[d][sub]);
+}
+
+static bool set_has_slots(const struct kcu_stream *s, uint8_t set)
+{
+    for (enum ide_direction d = IDE_RX; d <= IDE_TX; d++)
+        for (unsigned sub = 0; sub < IDE_SUBSTREAMS; sub++)
+            if (s->slot[set][d][sub] != KCU_NO_SLOT)
+                return true;
+    return false;
+}
+
+static bool set_is_whole(const struct kcu_stream *s, uint8_t set)
+{
+    for (enum ide_direction d = IDE_RX; d <= IDE_TX; d++)
+        for (unsigned sub = 0; sub < IDE_SUBSTREAMS; sub++)
+            if (s->slot[set][d][sub] == KCU_NO_SLOT)
+                return false;
+    return true;
+}
+
+enum ide_err kcu_reserve(struct kcu_port *port, uint8_t stream_id, uint8_t key_set, struct ide_fault *fault)
+{
+    bool taken[IDE_DIRECTIONS][IDE_SUBSTREAMS] = {0};
+    struct kcu *unit = port->unit;
+    struct kcu_stream *s;
+    if (key_set >= KCU_KEY_SETS)
+        return ide_fail(fault, IDE_E_ARGUMENT, STEP_KEY, NULL);
+    TRY(claim(port, stream_id, &s, fault));
+    if (set_is_whole(s, key_set))
+        return IDE_OK;
+    enum ide_err err = take_slots(unit, s->slot[key_set], taken, fault);
+    if (err == IDE_OK && unit->journal.hold)
+        err = unit->journal.hold(unit->journal.context, port, (unsigned)(s - unit->stream), s, key_set, fault);
+    if (err == IDE_OK)
+        return IDE_OK;
+    give_slots_back(unit, s->slot[key_set], taken);
+    if (!holds_keys(s))
+        kcu_free_stream(unit, s);
+    return err;
+}
+
 enum ide_err kcu_write_key(struct kcu_port *port, const struct ide_km_target *target,
                            const struct ide_key *key, struct ide_fault *fault)
 {
@@ -215,6 +280,7 @@ enum ide_err kcu_write_key(struct kcu_port *port, const struct ide_km_target *ta
     if (!target_exists(target))
         return ide_fail(fault, IDE_E_ARGUMENT, STEP_KEY, NULL);
     TRY(claim(port, target->stream_id, &s, fault));
+    TRY(need_clear(port->unit, s, fault));
     int16_t *slot = &s->slot[target->key_set][target->direction][target->substream];
     enum ide_err err = need_idle_set(port, s, target, fault);
     if (err == IDE_OK && *slot == KCU_NO_SLOT)
@@ -376,8 +442,53 @@ enum ide_err kcu_erase(struct kcu_port *port, const struct ide_km_target *target
     /* Writes to a unit that hangs are lost without a word, and a slot need not show what is in it. */
     TRY(read_block(port->unit, s, KCU_CTL, STEP_ERASE, &control, fault));
     kcu_free_slot(port->unit, target->direction, slot);
+    if (port->unit->journal.let_go && !set_has_slots(s, target->key_set))
+        port->unit->journal.let_go(port->unit->journal.context, port, s->id, target->key_set);
     drop_empty(port->unit, s);
     return IDE_OK;
+}
+
+/* ---- what a dead owner left -------------------------------------------------- */
+
+static enum ide_err clear_slots(struct kcu *unit, const struct kcu_remains *r, struct ide_fault *fault)
+{
+    static const struct ide_key nothing;
+    for (enum ide_direction d = IDE_RX; d <= IDE_TX; d++)
+        for (unsigned sub = 0; sub < IDE_SUBSTREAMS; sub++) {
+            int slot = r->slot[d][sub];
+            if (slot < 0 || slot >= (int)unit->slots[d] || unit->others.slot[d][slot])
+                continue;
+            if (!write_slot(unit, d, (unsigned)slot, &nothing))
+                return ide_fail(fault, IDE_E_IO, STEP_ERASE, NULL);
+        }
+    return IDE_OK;
+}
+
+/* Off first; then nothing in it is primed or named. */
+static enum ide_err clear_remaining_block(struct kcu *unit, const struct kcu_remains *r, struct ide_fault *fault)
+{
+    uint32_t control;
+    struct kcu_stream *s = &unit->stream[r->block];
+    TRY(read_block(unit, s, KCU_CTL, STEP_ERASE, &control, fault));
+    if (field_get(KCU_CTL_ID, control) != r->stream_id)
+        return IDE_OK; /* somebody else's by now */
+    *s = (struct kcu_stream){.id = r->stream_id};
+    TRY(set_block(unit, s, KCU_CTL, control_value(s), WHERE(STEP_ERASE, "Stream Control"), fault));
+    s->id = 0;
+    return clear_block(unit, s, fault);
+}
+
+enum ide_err kcu_clear_remains(struct kcu *unit, const struct kcu_remains *remains, struct ide_fault *fault)
+{
+    uint32_t capability;
+    if (remains->block >= unit->streams)
+        return ide_fail(fault, IDE_E_ARGUMENT, STEP_ERASE, "stream block");
+    TRY(clear_remaining_block(unit, remains, fault));
+    TRY(kcu_look_for_others(unit, STEP_ERASE, fault));
+    TRY(clear_slots(unit, remains, fault));
+    /* writes to a unit that hangs are lost without a word */
+    bool ok = unit->access.read32(unit->access.context, KCU_CAP, &capability) && capability != PCIE_ALL_ONES;
+    return ok ? IDE_OK : ide_fail(fault, IDE_E_IO, STEP_ERASE, "Stream Capability");
 }
 
 static void release_stream(struct kcu_port *port, uint8_t id)

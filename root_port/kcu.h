@@ -32,6 +32,7 @@ struct kcu_access {
 
 struct kcu_stream {
     bool claimed, enabled;
+    bool cleared; /* of what its registers held before */
     struct pcie_bdf port; /* whose */
     uint8_t id;
     int16_t slot[KCU_KEY_SETS][IDE_DIRECTIONS][IDE_SUBSTREAMS]; /* KCU_NO_SLOT */
@@ -48,8 +49,21 @@ struct kcu_others {
     bool id[256];
 };
 
+/*
+ * For an owner that has to know after its death what it had. hold() is called by kcu_reserve(), before any register of a block
+ * or slot is touched, with all slots of the key set; if it fails none is taken. let_go() once all of them are erased.
+ */
+struct kcu_port;
+struct kcu_journal {
+    enum ide_err (*hold)(void *context, const struct kcu_port *port, unsigned block, const struct kcu_stream *stream,
+                         uint8_t key_set, struct ide_fault *fault);
+    void (*let_go)(void *context, const struct kcu_port *port, uint8_t stream_id, uint8_t key_set);
+    void *context;
+};
+
 struct kcu {
     struct kcu_access access;
+    struct kcu_journal journal; /* ops may be NULL; the caller's, after kcu_open() */
     unsigned streams, slots[IDE_DIRECTIONS];
     pthread_mutex_t lock;
     struct kcu_stream stream[KCU_STREAMS_MAX];
@@ -84,6 +98,12 @@ enum ide_err kcu_write_key(struct kcu_port *port, const struct ide_km_target *ta
                            const struct ide_key *key, struct ide_fault *fault) MUST_USE;
 
 /*
+ * Takes the stream's block and all slots of the key set, as far as it has them not, and has the journal write them down; no
+ * register is touched. kcu_write_key() does without. Errors as there, and the journal's.
+ */
+enum ide_err kcu_reserve(struct kcu_port *port, uint8_t stream_id, uint8_t key_set, struct ide_fault *fault) MUST_USE;
+
+/*
  * Names the slots of the key set's six keys, and waits until the unit has taken them. After the last
  * kcu_write_key() of the set. IDE_E_STATE if a key is missing; IDE_E_REGISTER; IDE_E_TIMEOUT; IDE_E_IO.
  */
@@ -108,6 +128,19 @@ enum ide_err kcu_erase(struct kcu_port *port, const struct ide_km_target *target
 
 /* Whether the set is primed and the unit says that it is ready, in one direction. */
 bool kcu_is_ready(struct kcu_port *port, uint8_t stream_id, uint8_t key_set, enum ide_direction direction);
+
+/* What an owner that died had of the unit: its block for this stream, and slots. */
+struct kcu_remains {
+    unsigned block;
+    uint8_t stream_id;
+    int slot[IDE_DIRECTIONS][IDE_SUBSTREAMS];
+};
+
+/*
+ * Disables the block if it still is the stream's and erases the slots, but none that another block that is enabled names.
+ * Before any stream of the unit is claimed. IDE_E_IO if the unit does not answer.
+ */
+enum ide_err kcu_clear_remains(struct kcu *unit, const struct kcu_remains *remains, struct ide_fault *fault) MUST_USE;
 
 /* Disables all streams of the port and takes all their keys back, as far as the unit can be reached. */
 void kcu_release(struct kcu_port *port);

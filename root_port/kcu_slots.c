@@ -39,7 +39,7 @@ static bool look_at(const struct kcu *unit, unsigned block, struct kcu_others *f
     return mark_slots(unit, block, f);
 }
 
-static enum ide_err look_for_others(struct kcu *unit, const char *step, struct ide_fault *fault)
+enum ide_err kcu_look_for_others(struct kcu *unit, const char *step, struct ide_fault *fault)
 {
     memset(&unit->others, 0, sizeof unit->others);
     for (unsigned i = 0; i < unit->streams; i++)
@@ -74,7 +74,7 @@ static bool id_is_taken(const struct kcu *unit, uint8_t id)
 static enum ide_err claim(struct kcu *unit, uint8_t id, const char *step, struct kcu_stream **out,
                           struct ide_fault *fault)
 {
-    enum ide_err err = look_for_others(unit, step, fault);
+    enum ide_err err = kcu_look_for_others(unit, step, fault);
     if (err != IDE_OK)
         return err;
     if (unit->others.id[id] || id_is_taken(unit, id))

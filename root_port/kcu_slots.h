@@ -13,6 +13,9 @@ enum ide_err kcu_claim_stream(struct kcu_port *port, uint8_t id, const char *ste
                               struct ide_fault *fault) MUST_USE;
 void kcu_free_stream(struct kcu *unit, struct kcu_stream *s);
 
+/* Reads anew which blocks somebody else has enabled, and the slots that they name. IDE_E_IO. */
+enum ide_err kcu_look_for_others(struct kcu *unit, const char *step, struct ide_fault *fault) MUST_USE;
+
 /* The first slot that nobody has; IDE_E_RESOURCES. */
 enum ide_err kcu_take_slot(struct kcu *unit, enum ide_direction direction, const char *step, int16_t *slot,
                            struct ide_fault *fault) MUST_USE;

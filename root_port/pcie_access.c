@@ -143,7 +143,7 @@ static bool in_tree(const struct pcie_access *access, const struct pcie_bdf *bdf
     return faccessat(AT_FDCWD, path, F_OK, 0) == 0 || errno != ENOENT;
 }
 
-enum ide_err pcie_function_open(struct pcie_function *function, struct pcie_access *access,
+enum ide_err pcie_function_bind(struct pcie_function *function, struct pcie_access *access,
                                 const struct pcie_bdf *bdf, struct ide_fault *fault)
 {
     *function = (struct pcie_function){.bdf = *bdf};
@@ -152,8 +152,16 @@ enum ide_err pcie_function_open(struct pcie_function *function, struct pcie_acce
     function->dev = pci_get_dev(access->pci, (int)bdf->domain, bdf->bus, bdf->device, bdf->function);
     function->config =
         (struct pcie_config){.read = libpci_read, .write = libpci_write, .context = function->dev};
+    return IDE_OK;
+}
 
+enum ide_err pcie_function_open(struct pcie_function *function, struct pcie_access *access,
+                                const struct pcie_bdf *bdf, struct ide_fault *fault)
+{
     uint32_t id, beyond_header;
+    enum ide_err err = pcie_function_bind(function, access, bdf, fault);
+    if (err != IDE_OK)
+        return err;
     if (!libpci_read(function->dev, PCIE_VENDOR_ID, 4, &id))
         return ide_fail(fault, IDE_E_ACCESS, STEP, "Vendor ID");
     if (id == PCIE_ALL_ONES)

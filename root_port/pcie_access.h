@@ -54,6 +54,10 @@ struct pcie_function {
  */
 enum ide_err pcie_function_open(struct pcie_function *function, struct pcie_access *access,
                                 const struct pcie_bdf *bdf, struct ide_fault *fault) MUST_USE;
+/* The same without any access to the function, for one that must not be talked to before it was written to: that it is in
+ * the tree is all that is known. IDE_E_NO_DEVICE. */
+enum ide_err pcie_function_bind(struct pcie_function *function, struct pcie_access *access,
+                                const struct pcie_bdf *bdf, struct ide_fault *fault) MUST_USE;
 void pcie_function_close(struct pcie_function *function);
 
 #endif

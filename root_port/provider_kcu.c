@@ -50,6 +50,8 @@ static enum ide_err program_key(void *context, const struct ide_km_target *targe
                                 struct ide_fault *fault)
 {
     enum ide_err err = need_open(context, fault);
+    if (err == IDE_OK)
+        err = kcu_reserve(context, target->stream_id, target->key_set, fault);
     return err == IDE_OK ? kcu_write_key(context, target, key, fault) : err;
 }
 

@@ -89,7 +89,9 @@
     X(IDE_E_INSECURE, "insecure", "a port does not report the stream as Secure")                             \
     X(IDE_E_PROVIDER, "provider", "no key provider serves the root port")                                    \
     X(IDE_E_REGISTER, "register", "the register did not take the value")                                     \
-    X(IDE_E_ACCESS, "access", "the configuration space cannot be accessed")
+    X(IDE_E_ACCESS, "access", "the configuration space cannot be accessed")                                  \
+    /* the controller's own */                                                                               \
+    X(IDE_E_STORE, "store", "the state file cannot be used")
 
 enum ide_err {
 #define IDE_ERROR_CONSTANT(constant, name, text) constant,

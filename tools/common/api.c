@@ -20,6 +20,7 @@ static const struct api_verb_row verbs[] = {
     {API_SNAPSHOT, "snapshot", 0, 0},
     {API_EVENTS, "events", API_POSITION, API_POSITION},
     {API_DOCTOR, "doctor", API_BDF, API_BDF},
+    {API_LOG, "log", 0, API_BDF | API_STREAM | API_LOG_FILTER},
 };
 
 const struct api_verb_row *api_verb_by_name(const char *name)

@@ -34,6 +34,7 @@ enum api_verb {
     API_SNAPSHOT,
     API_EVENTS,
     API_DOCTOR,
+    API_LOG,
 };
 
 /* Parameters as bits. */
@@ -44,6 +45,7 @@ enum api_verb {
 #define API_OTHER        0x10u /* "request" */
 #define API_POSITION     0x20u /* "instance" and "after" */
 #define API_CXL          0x100u /* "mode" and "generate" */
+#define API_LOG_FILTER   0x200u /* since_ms, until_ms, what, state, cursor, limit */
 
 struct api_verb_row {
     enum api_verb verb;

@@ -7,6 +7,7 @@
 
 #include "tools/ide-kmd/cxl_link.h"
 #include "tools/ide-kmd/probe.h"
+#include "tools/ide-kmd/kill_switch.h"
 #include "tools/ide-kmd/registers.h"
 
 #define TRY(call)                                                                                            \
@@ -238,6 +239,7 @@ static enum ide_err run_program_keys(struct agent *agent, struct job *job)
             struct ide_km_target target = target_of(job, job->key_set, direction, substream);
             TRY(agent->provider.ops->program_key(agent->provider.context, &target,
                                                  &job->keys->key[direction][substream], &job->fault));
+            kill_point("a key is programmed");
         }
     }
     return agent->provider.ops->prime(agent->provider.context, job->stream_id, job->key_set, &job->fault);
@@ -249,6 +251,7 @@ static enum ide_err run_go(struct agent *agent, struct job *job, enum ide_direct
     for (enum ide_substream substream = IDE_PR; substream <= IDE_CPL; substream++) {
         struct ide_km_target target = target_of(job, job->key_set, direction, substream);
         TRY(agent->provider.ops->go(agent->provider.context, &target, &job->fault));
+        kill_point("a key is in use");
     }
     return IDE_OK;
 }
@@ -260,6 +263,7 @@ static enum ide_err stop_set(struct agent *agent, struct job *job, uint8_t key_s
         for (enum ide_substream substream = IDE_PR; substream <= IDE_CPL; substream++) {
             struct ide_km_target target = target_of(job, key_set, direction, substream);
             TRY(agent->provider.ops->stop(agent->provider.context, &target, &job->note));
+            kill_point("a key is stopped");
         }
     }
     return IDE_OK;
@@ -309,6 +313,7 @@ static enum ide_err run_registers(struct agent *agent, struct job *job)
 {
     const struct registers_context context = {.sysfs = agent->settings->sysfs,
                                               .flow = agent->settings->flow,
+                                              .store = agent->settings->store,
                                               .provider = &agent->provider,
                                               .wait = &agent->wait,
                                               .timeout_ms = agent->settings->timeout_ms};
@@ -402,7 +407,9 @@ static bool is_to_be_forgotten(const struct agent *agent, const struct job *job)
 void agent_run(struct agent *agent, struct job *job)
 {
     agent->spdm.km_index = job->port_index;
+    kill_point(step_name(job->action));
     job->err = run(agent, job);
+    kill_point("its end");
     if (is_to_be_forgotten(agent, job))
         agent_close(agent);
     count_records(agent);

@@ -9,7 +9,9 @@
 
 #include "tools/ide-kmd/doctor.h"
 #include "tools/ide-kmd/log.h"
+#include "tools/ide-kmd/kill_switch.h"
 #include "tools/ide-kmd/registers.h"
+#include "tools/ide-kmd/restore.h"
 
 #define REQUESTS_AT_ONCE 64u
 
@@ -28,10 +30,12 @@ struct task *task_new(struct controller *c, enum operation_kind kind, const stru
         return NULL;
     task->op = (struct operation){.kind = kind, .hooks = &c->hooks, .rng = &c->rng, .ends = *ends};
     task->op.trust = &task->trust.trust;
+    task->op.asked_by = task->asked_by;
     task->op.attestation = &task->attestation;
     task->attestation.is_required = c->settings->require_reference;
     task->stream_id = stream_id;
     task->ticket = ticket;
+    snprintf(task->asked_by, sizeof task->asked_by, "%s", ticket ? "request" : "");
     if (ticket)
         ticket->pending++;
     return task;
@@ -49,7 +53,7 @@ void task_free(struct task *task)
 
 static bool uses_end(const struct task *task, enum stream_end end)
 {
-    return task->op.kind != OPERATION_ATTEST || task->op.attested == end;
+    return !operation_is_of_port(task->op.kind) || task->op.attested == end;
 }
 
 void controller_submit(struct controller *c, struct task *task)
@@ -263,7 +267,7 @@ static void reserve_ports(struct controller *c, const struct task *task)
 static bool stream_is_there(struct controller *c, struct task *task)
 {
     enum operation_kind kind = task->op.kind;
-    if (kind == OPERATION_ATTEST || kind == OPERATION_ESTABLISH || kind == OPERATION_DOCTOR)
+    if (operation_is_of_port(kind) || kind == OPERATION_ESTABLISH || kind == OPERATION_DOCTOR)
         return true;
     if (operation_is_cxl(kind))
         return cxl_task_may_start(c, task);
@@ -281,6 +285,7 @@ static void start_task(struct controller *c, struct task *task)
         if (task->worker[end])
             task->worker[end]->busy = &task->op;
     c->running++;
+    kill_switch_begins(operation_name(task->op.kind));
     publish_operation(c, task, "started");
     operation_start(&task->op);
 }
@@ -498,11 +503,23 @@ static int on_stop(zloop_t *loop, zmq_pollitem_t *item, void *argument)
     zloop_poller_end(loop, item);
     c->closing = true;
     notify_stopping();
+    store_want_nothing(c->store);
     refuse_queue(c);
     for (struct worker *w = c->workers.first; w; w = w->next)
         if (w->busy && operation_cancel(w->busy, "the controller is ending"))
             worker_cancel(w);
     return settle(c);
+}
+
+/* The machine's state is not that of an emulated tree. */
+static enum ide_err open_store(struct controller *c, struct failure *failure)
+{
+    struct store_settings settings = c->settings->store;
+    if (!settings.path && !c->settings->sysfs)
+        settings.path = STORE_DEFAULT;
+    if (settings.path && strcmp(settings.path, "none") == 0)
+        settings.path = NULL;
+    return store_open(&c->store, &settings, failure);
 }
 
 enum ide_err controller_open(struct controller *c, const struct controller_settings *settings,
@@ -517,13 +534,18 @@ enum ide_err controller_open(struct controller *c, const struct controller_setti
                                        .credentials = &c->credentials,
                                        .flow = &c->flow};
     flow_through_open(&c->flow);
+    enum ide_err err = open_store(c, failure);
+    if (err != IDE_OK)
+        return err;
+    c->agent.store = c->flow.store = c->store;
+    store_close_sessions(c->store);
     c->workers.settings = &c->agent;
     c->hooks = (struct operation_hooks){.dispatch = on_dispatch,
                                         .progress = on_progress,
                                         .finished = on_finished,
                                         .is_shared = on_is_shared,
                                         .context = c};
-    enum ide_err err = drbg_open(&c->drbg);
+    err = drbg_open(&c->drbg);
     if (err != IDE_OK)
         return failure_set(failure, err, "start", NULL, "there are no random numbers for keys");
     c->rng = drbg_rng(&c->drbg);
@@ -533,6 +555,10 @@ enum ide_err controller_open(struct controller *c, const struct controller_setti
         return err;
     credentials_apply(&c->credentials, &settings->provider.rot, &spdm);
     err = providers_open(&c->providers, &settings->provider, settings->sysfs, &spdm, failure);
+    c->providers.store = c->store;
+    c->recovery = (struct recovery){.store = c->store, .sysfs = settings->sysfs, .providers = &c->providers};
+    if (err == IDE_OK) /* before anybody looks at an endpoint */
+        err = recovery_open(&c->recovery, failure);
     if (err == IDE_OK)
         err = survey_open(&c->survey, settings->sysfs, &c->streams, failure);
     c->survey.providers = &c->providers;
@@ -551,6 +577,8 @@ void controller_run(struct controller *c, int stop_fd)
     zloop_reader(c->loop, c->front.events, on_subscription, c);
     zloop_poller(c->loop, &stop, on_stop, c);
     notify_start(c);
+    restore_begin(c);
+    settle(c);
     while (zloop_start(c->loop) == 0)
         ; /* 0: a system call was interrupted; only a handler that says so ends the loop */
 }
@@ -568,4 +596,6 @@ void controller_close(struct controller *c)
     credentials_close(&c->credentials);
     flow_through_close(&c->flow);
     drbg_close(&c->drbg);
+    recovery_close(&c->recovery);
+    store_close(c->store);
 }

@@ -15,6 +15,9 @@
 #include "tools/ide-kmd/notify.h"
 #include "tools/ide-kmd/operation.h"
 #include "tools/ide-kmd/rules.h"
+#include "tools/ide-kmd/store_hold.h"
+#include "tools/ide-kmd/store_log.h"
+#include "tools/ide-kmd/recovery.h"
 #include "tools/ide-kmd/stream.h"
 #include "tools/ide-kmd/survey.h"
 #include "tools/ide-kmd/ticket.h"
@@ -29,6 +32,7 @@ struct controller_settings {
     const char *trust;
     enum cma_name_rule name_rule;
     struct provider_settings provider;
+    struct store_settings store;
     bool allow_wrong_bdf; /* of QUERY_RESP */
     uint32_t timeout_ms;
     struct spdm_options spdm;
@@ -43,6 +47,7 @@ struct task {
     struct operation op; /* first: an operation's task is found by it */
     struct task *next;   /* in the queue */
     uint8_t stream_id;
+    char asked_by[ASKED_BY_CAP]; /* "policy", "recovery", "uid 0 pid 17"; empty: nobody knows */
     struct cxl_order order; /* of an operation about a CXL link */
     struct trust_store trust;
     struct attestation attestation;
@@ -70,6 +75,8 @@ struct controller {
     struct stream_table streams;
     struct cxl_link_table cxl;
     struct worker_pool workers;
+    struct store *store;
+    struct recovery recovery;
     struct front front;
     struct operation_hooks hooks;
     zloop_t *loop;
@@ -102,6 +109,9 @@ void task_free(struct task *task);
 
 /* Brings up to date what is known of the use of each stream's keys: refresh_due.h. */
 void controller_count_use(struct controller *c);
+
+/* Reads the task's trust and reference values from their files, as they are now. */
+enum ide_err controller_load_trust(struct controller *c, struct task *task, struct failure *failure) MUST_USE;
 
 /* Queues it; it starts when its ports are free. */
 void controller_submit(struct controller *c, struct task *task);

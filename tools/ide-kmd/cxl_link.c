@@ -8,6 +8,8 @@
 #include "spdm/cursor.h"
 #include "tools/ide-kmd/agent.h"
 #include "tools/ide-kmd/key_memory.h"
+#include "tools/ide-kmd/kill_switch.h"
+#include "tools/ide-kmd/store_hold.h"
 
 #define STEP_AWAIT "CXL link active"
 #define PATH_CAP   1024
@@ -61,13 +63,27 @@ static void about(struct hands *h, enum stream_end end)
     h->job->device = h->job->ends.bdf[end];
 }
 
+static bool read_unit(void *context, uint32_t offset, uint32_t *value)
+{
+    const struct kcu_access access = kcu_memory_access(context);
+    return access.read32(access.context, offset, value);
+}
+
+static bool write_unit(void *context, uint32_t offset, uint32_t value)
+{
+    const struct kcu_access access = kcu_memory_access(context);
+    bool ok = access.write32(access.context, offset, value);
+    kill_point("a register of the CXL key unit is written");
+    return ok;
+}
+
 static enum ide_err open_all(struct hands *h)
 {
     const struct pcie_bdf *root = &h->job->ends.bdf[END_ROOT_PORT];
     about(h, END_ROOT_PORT);
     TRY(pcie_function_open(&h->root, &h->agent->access, root, &h->job->fault));
     TRY(providers_cxl_unit(h->agent->settings->providers, root, &h->memory, &h->job->fault));
-    h->unit = (struct cxl_unit){.access = kcu_memory_access(&h->memory),
+    h->unit = (struct cxl_unit){.access = {.read32 = read_unit, .write32 = write_unit, .context = &h->memory},
                                 .wait = &h->agent->wait,
                                 .timeout_ms = h->agent->settings->timeout_ms};
     TRY(open_end(h, END_ROOT_PORT, &h->root.config));
@@ -272,6 +288,28 @@ static enum ide_err new_keys(struct hands *h)
     return await_active(h);
 }
 
+/* ---- what is held, written down --------------------------------------------- */
+
+static struct store *store_of(const struct hands *h)
+{
+    return h->agent->settings->store;
+}
+
+static enum ide_err hold(struct hands *h)
+{
+    struct held_cxl_link held = {.mode = h->link->mode, .generate = h->link->generated, .state = HELD_STARTING};
+    memcpy(held.bdf, h->job->ends.bdf, sizeof held.bdf);
+    snprintf(held.asked_by, sizeof held.asked_by, "%s", h->job->asked_by ? h->job->asked_by : "");
+    return store_hold_cxl_link(store_of(h), &held, &h->job->fault);
+}
+
+/* Whoever is told that the link is up has it back after a kill. */
+static enum ide_err hold_up(struct hands *h)
+{
+    const struct pcie_bdf *root = &h->job->ends.bdf[END_ROOT_PORT];
+    return store_set_cxl_link(store_of(h), root, HELD_UP, HELD_WANTED, &h->job->fault);
+}
+
 /* A unit that somebody enabled is somebody's. */
 static enum ide_err prepare(struct hands *h)
 {
@@ -280,6 +318,7 @@ static enum ide_err prepare(struct hands *h)
     TRY(cxl_unit_is_enabled(&h->unit, &enabled, &h->job->fault));
     if (enabled)
         return ide_fail(&h->job->fault, IDE_E_FOREIGN, "CXL key unit setup", "Link Encryption Enable");
+    TRY(hold(h));
     h->touched = true;
     TRY(cxl_unit_set_mode(&h->unit, h->link->mode, &h->job->fault));
     TRY(cxl_ide_prepare(&h->port[END_ROOT_PORT], &h->port[END_ENDPOINT], flit, &h->job->fault));
@@ -317,6 +356,8 @@ static enum ide_err take_back(struct hands *h, enum ide_err err)
     if (h->touched)
         (void)!stop_endpoint(h, &ignored);
     h->link->half_off = h->touched && cxl_unit_stop(&h->unit, &ignored) != IDE_OK;
+    if (h->touched && !h->link->half_off)
+        store_let_cxl_link_go(store_of(h), &h->job->ends.bdf[END_ROOT_PORT]);
     h->job->device = device;
     h->job->cxl->outcome =
         h->link->half_off ? "the link could not be turned off: try stop" : "the link is not encrypted";
@@ -335,6 +376,8 @@ static enum ide_err establish(struct hands *h)
         err = prepare(h);
     if (err == IDE_OK)
         err = new_keys(h);
+    if (err == IDE_OK)
+        err = hold_up(h);
     h->link->is_up = err == IDE_OK;
     return err == IDE_OK ? IDE_OK : take_back(h, err);
 }
@@ -372,13 +415,19 @@ static enum ide_err rekey(struct hands *h)
 /* The root port's end decides whether the link is off: without a transmitter there is nothing encrypted. */
 static enum ide_err stop(struct hands *h)
 {
+    const struct pcie_bdf *root = &h->job->ends.bdf[END_ROOT_PORT];
+    enum held_wish wish = h->job->forgets ? HELD_NOT_WANTED : HELD_AS_WAS;
+    enum ide_err held = store_set_cxl_link(store_of(h), root, HELD_STOPPING, wish, &h->job->note);
     enum ide_err err = open_all(h);
+    (void)held; /* that the wish is over cannot be written down is no reason to leave it on */
     h->job->has_note = stop_endpoint(h, &h->job->note) != IDE_OK;
     about(h, END_ROOT_PORT);
     if (err == IDE_OK)
         err = cxl_unit_stop(&h->unit, &h->job->fault);
     h->link->is_up = false;
     h->link->half_off = err != IDE_OK;
+    if (err == IDE_OK)
+        store_let_cxl_link_go(store_of(h), root);
     if (err != IDE_OK)
         h->job->cxl->outcome = "the link could not be turned off: try stop again";
     if (!h->job->has_note)

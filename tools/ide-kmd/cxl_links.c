@@ -135,6 +135,7 @@ static void run_on_link(struct controller *c, const struct request *request, str
     const struct cxl_link *link = cxl_link_find(&c->cxl, &request->bdf);
     struct task *task = link ? make_task(c, action, link, ticket) : NULL;
     if (task) {
+        task->op.forgets = action == CXL_STOP;
         controller_submit(c, task);
         return;
     }

@@ -15,16 +15,18 @@ static void announce(struct controller *c, json_t *event)
 {
     journal_take_event(event);
     notify_take_event(c, event);
+    store_take_event(c->store, event);
     front_publish(&c->front, event);
 }
 
 json_t *task_json(const struct task *task)
 {
     const struct operation *op = &task->op;
-    bool attest = op->kind == OPERATION_ATTEST;
+    bool attest = operation_is_of_port(op->kind);
     bool has_root = !attest || op->attested == END_ROOT_PORT,
          has_endpoint = !attest || op->attested == END_ENDPOINT;
-    return json_pack("{s:O?, s:s, s:o, s:o, s:o}", "request", task->ticket ? task->ticket->id : NULL,
+    return json_pack("{s:O?, s:s?, s:s, s:o, s:o, s:o}", "request", task->ticket ? task->ticket->id : NULL,
+                     "asked_by", task->asked_by[0] ? task->asked_by : NULL,
                      "operation", operation_name(op->kind), "root_port",
                      has_root ? bdf_json(&op->ends.bdf[END_ROOT_PORT]) : json_null(), "endpoint",
                      has_endpoint ? bdf_json(&op->ends.bdf[END_ENDPOINT]) : json_null(), "stream",
@@ -57,6 +59,8 @@ void publish_step(struct controller *c, const struct task *task, const struct jo
                   enum step_progress progress)
 {
     char text[FAILURE_MESSAGE_MAX];
+    if (progress == PROGRESS_DONE)
+        store_take_session(c->store, job);
     bool both = step_is_for_both(job->action) && progress != PROGRESS_FAILED;
     json_t *event = event_of(task, "step");
     json_object_set_new(event, "step", json_string(step_name(job->action)));

@@ -150,6 +150,10 @@ static const struct hint {
     {IDE_E_CANCELLED, NULL, "ask again if it is wanted after all"},
     {IDE_E_GONE, NULL, "take a new snapshot, and go on from there"},
     {IDE_E_STATE, "request", "wait for its reply, which says how it ended"},
+    {IDE_E_STORE, "state",
+     "ide-kmd(8), STATE: make room, or name another file with --state; a damaged one is kept aside with --new-state"},
+    {IDE_E_STORE, NULL,
+     "nothing was touched, because a kill could not be put in order: make room for the state file; ide-kmd(8), STATE"},
 };
 
 /* What an SPDM ERROR in answer to a request means. */

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "root_port/ide_cap.h"
+#include "tools/ide-kmd/kill_switch.h"
+#include "tools/ide-kmd/store_hold.h"
 
 struct flow_port {
     struct flow_port *next;
@@ -28,8 +30,14 @@ void flow_through_close(struct flow_through *flow)
     pthread_mutex_destroy(&flow->lock);
 }
 
-/* Sets the bit. *was: what it was before; may be NULL. */
-static enum ide_err set(struct pcie_access *access, const struct pcie_bdf *bdf, bool on, bool *was,
+static enum ide_err note_first(struct store *store, const struct ide_port *port, bool *was, struct ide_fault *fault)
+{
+    *was = pcie_read32(&port->config, port->cap.offset + PCIE_IDE_CTL) & PCIE_IDE_CTL_FLOWTHROUGH;
+    return *was ? IDE_OK : store_hold_switch_port(store, &port->bdf, fault);
+}
+
+/* Sets the bit. *was: what it was before, and if it was off it is written down that it is ours; may be NULL. */
+static enum ide_err set(struct store *store, struct pcie_access *access, const struct pcie_bdf *bdf, bool on, bool *was,
                         struct ide_fault *fault)
 {
     struct pcie_function function = {0};
@@ -38,9 +46,10 @@ static enum ide_err set(struct pcie_access *access, const struct pcie_bdf *bdf, 
     if (err == IDE_OK)
         err = ide_port_open(&port, bdf, &function.config, fault);
     if (err == IDE_OK && was)
-        *was = pcie_read32(&function.config, port.cap.offset + PCIE_IDE_CTL) & PCIE_IDE_CTL_FLOWTHROUGH;
+        err = note_first(store, &port, was, fault);
     if (err == IDE_OK)
         err = ide_flow_through(&port, on, fault);
+    kill_point("flow-through");
     pcie_function_close(&function);
     return err;
 }
@@ -60,7 +69,7 @@ static enum ide_err add(struct flow_through *flow, struct pcie_access *access, c
     struct flow_port *port = calloc(1, sizeof *port);
     if (!port)
         return ide_fail(fault, IDE_E_MEMORY, NULL, NULL);
-    enum ide_err err = set(access, bdf, true, &was, fault);
+    enum ide_err err = set(flow->store, access, bdf, true, &was, fault);
     if (err != IDE_OK) {
         free(port);
         return err;
@@ -77,7 +86,7 @@ enum ide_err flow_through_take(struct flow_through *flow, struct pcie_access *ac
     pthread_mutex_lock(&flow->lock);
     struct flow_port *port = *find(flow, bdf);
     if (port) {
-        err = set(access, bdf, true, NULL, fault); /* a reset may have cleared it */
+        err = set(flow->store, access, bdf, true, NULL, fault); /* a reset may have cleared it */
         port->streams += err == IDE_OK;
     } else {
         err = add(flow, access, bdf, fault);
@@ -95,7 +104,9 @@ enum ide_err flow_through_give(struct flow_through *flow, struct pcie_access *ac
     if (port && --port->streams == 0) {
         *at = port->next;
         if (port->ours)
-            err = set(access, bdf, false, NULL, fault);
+            err = set(flow->store, access, bdf, false, NULL, fault);
+        if (port->ours && err == IDE_OK)
+            store_let_switch_port_go(flow->store, bdf);
         free(port);
     }
     pthread_mutex_unlock(&flow->lock);

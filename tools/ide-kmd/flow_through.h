@@ -17,6 +17,7 @@ struct flow_port; /* one that is used */
 struct flow_through {
     pthread_mutex_t lock; /* guards the list and the ports' registers */
     struct flow_port *first;
+    struct store *store; /* where what is turned on is written down first; borrowed; NULL: nowhere */
 };
 
 void flow_through_open(struct flow_through *flow);

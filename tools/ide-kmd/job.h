@@ -35,6 +35,9 @@ struct job {
     const struct trust *trust;
     const struct attestation *attestation; /* of attest and session */
     bool in_use; /* other streams live on this port's keys */
+    bool establishes;     /* part of an establish that goes well so far: not of its undoing */
+    bool forgets;         /* of disable: the stream is not wanted any more */
+    const char *asked_by; /* as in struct task */
     struct registers **registers;
     struct cxl_order *cxl; /* of cxl_link */
     struct probe *probe;   /* of doctor */

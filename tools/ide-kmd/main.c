@@ -12,6 +12,7 @@
 
 #include "tools/ide-kmd/controller.h"
 #include "tools/ide-kmd/log.h"
+#include "tools/ide-kmd/kill_switch.h"
 #include "tools/ide-kmd/options.h"
 #include "tools/ide-kmd/privileges.h"
 
@@ -107,6 +108,7 @@ int main(int argc, char **argv)
         settings_release(&settings);
         return options == OPTIONS_EXIT ? EXIT_SUCCESS : options == OPTIONS_USAGE ? 2 : EXIT_FAILURE;
     }
+    kill_switch_open();
     log_open();
     log_set_priority(settings.log_level);
     /* Before there is any secret, and any thread that could keep what this one gives up. */

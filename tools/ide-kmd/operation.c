@@ -25,8 +25,15 @@ const char *operation_name(enum operation_kind kind)
         return "cxl_stop";
     case OPERATION_DOCTOR:
         return "doctor";
+    case OPERATION_FORGET:
+        return "forget";
     }
     return "";
+}
+
+bool operation_is_of_port(enum operation_kind kind)
+{
+    return kind == OPERATION_ATTEST || kind == OPERATION_FORGET;
 }
 
 bool operation_is_cxl(enum operation_kind kind)
@@ -112,6 +119,9 @@ static void fill_job(struct operation *op, const struct plan_step *step, struct 
         .key_set = working_set(op),
         .cxl = op->cxl,
         .probe = op->probe ? &op->probe[step->end] : NULL,
+        .establishes = (op->kind == OPERATION_ESTABLISH || op->kind == OPERATION_CXL_ESTABLISH) && !op->undoing,
+        .forgets = op->forgets,
+        .asked_by = op->asked_by,
         .owner = op,
         .step = step,
     };
@@ -229,6 +239,7 @@ static const struct plan *undo_plan(const struct operation *op)
     case OPERATION_CXL_ESTABLISH: /* these undo by themselves */
     case OPERATION_CXL_REKEY:
     case OPERATION_CXL_STOP:
+    case OPERATION_FORGET:
         return NULL;
     }
     return NULL;
@@ -283,6 +294,7 @@ static void conclude(struct operation *op)
     drop_keys(op);
     switch (op->kind) {
     case OPERATION_ATTEST:
+    case OPERATION_FORGET:
         break;
     case OPERATION_DOCTOR: /* an end that could not be asked is a finding, no failure */
         if (op->failure.err != IDE_E_CANCELLED)
@@ -349,6 +361,9 @@ void operation_start(struct operation *op)
     case OPERATION_CXL_REKEY:
     case OPERATION_CXL_STOP:
         plan = &plan_cxl;
+        break;
+    case OPERATION_FORGET:
+        plan = op->attested == END_ROOT_PORT ? &plan_forget_root_port : &plan_forget_endpoint;
         break;
     }
     coordinator_start(&op->run, plan, is_needed_by_others, op);

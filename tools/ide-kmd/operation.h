@@ -23,6 +23,7 @@ enum operation_kind {
     OPERATION_CXL_REKEY,
     OPERATION_CXL_STOP,
     OPERATION_DOCTOR,
+    OPERATION_FORGET, /* a port's sessions of an earlier run: recovery.h */
 };
 
 enum step_progress { PROGRESS_STARTED, PROGRESS_DONE, PROGRESS_FAILED };
@@ -54,7 +55,9 @@ struct operation {
     struct cxl_order *cxl;     /* of those about a CXL link */
     struct probe *probe;       /* of doctor: one for each end */
     struct stream_ends ends;
-    enum stream_end attested; /* attest only: which of the ends */
+    enum stream_end attested; /* attest and forget: which of the ends */
+    bool forgets;             /* of stop: the stream is not wanted any more, after a restart either */
+    const char *asked_by;     /* may be NULL */
     void *owner;              /* the caller's */
     struct operation *next;   /* the caller's */
 
@@ -86,5 +89,7 @@ bool operation_is_delicate(const struct operation *op);
 
 const char *operation_name(enum operation_kind kind);
 bool operation_is_cxl(enum operation_kind kind);
+/* It is about one port, op->attested, and no stream. */
+bool operation_is_of_port(enum operation_kind kind);
 
 #endif

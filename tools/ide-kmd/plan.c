@@ -67,6 +67,12 @@ bool step_is_for_both(enum step_action action)
 
 static const struct plan_step attest_endpoint[] = {{STEP_ATTEST, END_ENDPOINT, 0}};
 static const struct plan_step attest_root_port[] = {{STEP_ATTEST, END_ROOT_PORT, 0}};
+/* A GET_VERSION resets the port's end of every session that we may have had (DSP0274 1.2 §10.2). */
+static const struct plan_step forget_endpoint[] = {{STEP_AUTHENTICATE, END_ENDPOINT, 0}, {STEP_END_SESSION, END_ENDPOINT, 1}};
+static const struct plan_step forget_root_port[] = {{STEP_AUTHENTICATE, END_ROOT_PORT, 0},
+                                                    {STEP_END_SESSION, END_ROOT_PORT, 1}};
+const struct plan plan_forget_endpoint = PLAN("forget", forget_endpoint, true);
+const struct plan plan_forget_root_port = PLAN("forget", forget_root_port, true);
 static const struct plan_step cxl[] = {{STEP_CXL_LINK, END_ENDPOINT, 0}};
 static const struct plan_step doctor[] = {{STEP_DOCTOR, END_ENDPOINT, 0}, {STEP_DOCTOR, END_ROOT_PORT, 0}};
 const struct plan plan_doctor = PLAN("doctor", doctor, true);

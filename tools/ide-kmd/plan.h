@@ -62,6 +62,8 @@ struct plan {
 };
 
 extern const struct plan plan_attest_endpoint, plan_attest_root_port;
+/* Has a port forget the sessions of an earlier run, and their keys with them. */
+extern const struct plan plan_forget_endpoint, plan_forget_root_port;
 extern const struct plan plan_establish;
 extern const struct plan plan_doctor;
 extern const struct plan plan_cxl;

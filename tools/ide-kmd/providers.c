@@ -9,6 +9,8 @@
 
 #include "root_port/cxl_regs.h"
 #include "tools/ide-kmd/log.h"
+#include "tools/ide-kmd/kill_switch.h"
+#include "tools/ide-kmd/store_hold.h"
 
 #define KEYP_FILE      "firmware/acpi/tables/KEYP"
 #define MEMORY_FILE    "mem"
@@ -16,6 +18,7 @@
 
 struct provider_unit {
     struct kcu_memory memory;
+    struct kcu_access inner; /* what kcu's goes through to */
     struct kcu kcu;
 };
 
@@ -189,6 +192,37 @@ const char *providers_name(const struct providers *p, const struct pcie_bdf *roo
     return PROVIDER_OWN;
 }
 
+/* ---- what is held of a unit, written down ---------------------------------------- */
+
+static enum ide_err hold_slots(void *context, const struct kcu_port *port, unsigned block,
+                               const struct kcu_stream *stream, uint8_t key_set, struct ide_fault *fault)
+{
+    struct held_slots held = {.root_port = port->bdf, .id = stream->id, .key_set = key_set, .block = block};
+    for (unsigned d = 0; d < IDE_DIRECTIONS; d++)
+        for (unsigned sub = 0; sub < IDE_SUBSTREAMS; sub++)
+            held.slot[d][sub] = stream->slot[key_set][d][sub];
+    return store_hold_slots(context, &held, fault);
+}
+
+static void let_slots_go(void *context, const struct kcu_port *port, uint8_t stream_id, uint8_t key_set)
+{
+    store_let_slots_go(context, &port->bdf, stream_id, key_set);
+}
+
+static bool read_unit(void *context, uint32_t offset, uint32_t *value)
+{
+    const struct provider_unit *unit = context;
+    return unit->inner.read32(unit->inner.context, offset, value);
+}
+
+static bool write_unit(void *context, uint32_t offset, uint32_t value)
+{
+    const struct provider_unit *unit = context;
+    bool ok = unit->inner.write32(unit->inner.context, offset, value);
+    kill_point("a register of the key unit is written");
+    return ok;
+}
+
 static enum ide_err open_unit(const struct providers *p, uint64_t base, struct provider_unit **out,
                               struct ide_fault *fault)
 {
@@ -196,9 +230,11 @@ static enum ide_err open_unit(const struct providers *p, uint64_t base, struct p
     if (!unit)
         return ide_fail(fault, IDE_E_MEMORY, NULL, NULL);
     enum ide_err err = kcu_memory_open(&unit->memory, p->memory, base, fault);
-    struct kcu_access access = kcu_memory_access(&unit->memory);
+    unit->inner = kcu_memory_access(&unit->memory);
+    const struct kcu_access access = {.read32 = read_unit, .write32 = write_unit, .context = unit};
     if (err == IDE_OK)
         err = kcu_open(&unit->kcu, &access, fault);
+    unit->kcu.journal = (struct kcu_journal){hold_slots, let_slots_go, p->store};
     if (err == IDE_OK) {
         *out = unit;
         return IDE_OK;
@@ -219,6 +255,17 @@ static enum ide_err need_unit(struct providers *p, unsigned index, struct kcu **
         *out = &p->unit[index]->kcu;
     pthread_mutex_unlock(&p->lock);
     return err;
+}
+
+enum ide_err providers_clear_remains(struct providers *p, const struct pcie_bdf *root_port,
+                                     const struct kcu_remains *remains, struct ide_fault *fault)
+{
+    struct kcu *unit = NULL;
+    unsigned index = keyp_unit_of(&p->keyp, KEYP_PCIE, root_port);
+    if (index == KEYP_NO_UNIT)
+        return ide_fail(fault, IDE_E_PROVIDER, NULL, NULL);
+    enum ide_err err = need_unit(p, index, &unit, fault);
+    return err == IDE_OK ? kcu_clear_remains(unit, remains, fault) : err;
 }
 
 static enum ide_err serve_by_unit(struct providers *p, const struct pcie_bdf *root_port,

@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "root_port/kcu.h"
 #include "root_port/kcu_memory.h"
 #include "root_port/key_provider.h"
 #include "root_port/keyp.h"
@@ -51,6 +52,7 @@ struct provider_unit; /* a key unit that is open */
 
 struct providers {
     const struct provider_settings *settings; /* borrowed */
+    struct store *store; /* where what is held of a unit is written down first; borrowed; NULL: nowhere */
     char memory[1024];
     struct keyp keyp;
     pthread_mutex_t lock; /* guards unit */
@@ -91,6 +93,11 @@ bool providers_has_cxl_unit(const struct providers *p, const struct pcie_bdf *ro
 /* Opens its registers; close also after a failure. IDE_E_PROVIDER; errors of kcu_memory_open_size(). */
 enum ide_err providers_cxl_unit(const struct providers *p, const struct pcie_bdf *root_port,
                                 struct kcu_memory *memory, struct ide_fault *fault) MUST_USE;
+
+/* Takes back from the root port's unit what an earlier run held there. Before any stream of it. IDE_E_PROVIDER if it has
+ * none any more; errors of kcu_open() and kcu_clear_remains(). */
+enum ide_err providers_clear_remains(struct providers *p, const struct pcie_bdf *root_port,
+                                     const struct kcu_remains *remains, struct ide_fault *fault) MUST_USE;
 
 /* The root of trust, if the function is it; else NULL. */
 struct root_of_trust *providers_root_of_trust(struct providers *p, const struct pcie_bdf *bdf);

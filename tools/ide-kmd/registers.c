@@ -5,12 +5,15 @@
 
 #include "root_port/ide_stream.h"
 #include "root_port/kernel_owner.h"
+#include "tools/ide-kmd/held_stream.h"
+#include "tools/ide-kmd/kill_switch.h"
 #include "tools/ide-kmd/refresh_due.h"
 
 /* Both ends of one stream as its root port's worker has them open, for as long as the stream lives. */
 struct registers {
     struct pcie_access access;
     struct pcie_function function[END_COUNT], above;
+    struct pcie_config written[END_COUNT]; /* function[].config with a point for tests after each write */
     struct ide_port port[END_COUNT];
     struct ide_pair pair;
     uint32_t drain_ms; /* how long a TLP of the stream may be on its way */
@@ -30,6 +33,20 @@ void registers_discard(struct registers **registers)
     *registers = NULL;
 }
 
+static bool read_through(void *context, unsigned offset, unsigned size, uint32_t *value)
+{
+    const struct pcie_config *config = context;
+    return config->read(config->context, offset, size, value);
+}
+
+static bool write_through(void *context, unsigned offset, unsigned size, uint32_t value)
+{
+    const struct pcie_config *config = context;
+    bool ok = config->write(config->context, offset, size, value);
+    kill_point("a register is written");
+    return ok;
+}
+
 static enum ide_err open_end(struct registers *r, enum stream_end end, struct job *job)
 {
     const struct pcie_bdf *bdf = &job->ends.bdf[end];
@@ -37,7 +54,9 @@ static enum ide_err open_end(struct registers *r, enum stream_end end, struct jo
     enum ide_err err = pcie_function_open(&r->function[end], &r->access, bdf, &job->fault);
     if (err != IDE_OK)
         return err;
-    err = ide_port_open(&r->port[end], bdf, &r->function[end].config, &job->fault);
+    r->written[end] = r->function[end].config;
+    const struct pcie_config config = {.read = read_through, .write = write_through, .context = &r->written[end]};
+    err = ide_port_open(&r->port[end], bdf, &config, &job->fault);
     if (err == IDE_OK)
         kernel_keep_blocks(&r->access, &job->ends.top, &r->port[end]);
     return err;
@@ -146,12 +165,12 @@ static enum ide_err set_up_pair(const struct registers_context *context, struct 
     enum ide_err err = claim(r, END_ROOT_PORT, job, settings);
     if (err == IDE_OK)
         err = claim(r, END_ENDPOINT, job, settings);
+    if (err == IDE_OK && job->kind == IDE_SELECTIVE)
+        err = associate(r, job, settings);
+    if (err == IDE_OK)
+        err = held_stream_begins(context->store, job, r->port, settings);
     if (err == IDE_OK)
         err = set_up_path(context, r, job);
-    if (err != IDE_OK)
-        return err;
-    if (job->kind == IDE_SELECTIVE)
-        err = associate(r, job, settings);
     if (err == IDE_OK)
         err = set_up_end(r, END_ROOT_PORT, job, settings);
     if (err == IDE_OK)
@@ -206,6 +225,7 @@ static enum ide_err run_setup(const struct registers_context *context, struct jo
         enum ide_err path = release_path(context, r, job, &device, &later);
         (void)undone, (void)path; /* the failure of the setup is the one to tell */
         registers_discard(job->registers);
+        store_let_go(context->store, &job->ends, job->stream_id);
     }
     return err;
 }
@@ -238,6 +258,24 @@ static enum ide_err forgive(const struct registers *r, enum ide_err err, struct 
     return IDE_OK;
 }
 
+/* Whoever is told that the stream is up has it back after a kill. */
+static enum ide_err await_secure(const struct registers_context *context, struct registers *r, struct job *job)
+{
+    enum ide_err err = ide_pair_wait_secure(&r->pair, context->wait, context->timeout_ms, &job->fault);
+    if (err != IDE_OK || !job->establishes)
+        return from_pair(r, err, job);
+    return store_set_stream(context->store, &job->ends, job->stream_id, HELD_UP, HELD_WANTED, &job->fault);
+}
+
+/* That the wish is over cannot be written down is no reason to leave the stream on. */
+static enum ide_err disable(const struct registers_context *context, struct registers *r, struct job *job)
+{
+    enum held_wish wish = job->forgets ? HELD_NOT_WANTED : HELD_AS_WAS;
+    if (store_set_stream(context->store, &job->ends, job->stream_id, HELD_STOPPING, wish, &job->note) != IDE_OK)
+        job->has_note = true;
+    return forgive(r, from_pair(r, ide_pair_disable(&r->pair, &job->fault), job), job);
+}
+
 /* That a switch port lets IDE TLPs through that are nobody's any more is worth a note. */
 static enum ide_err run_release(const struct registers_context *context, struct job *job)
 {
@@ -254,6 +292,7 @@ static enum ide_err run_release(const struct registers_context *context, struct 
         job->has_note = true;
     }
     registers_discard(job->registers);
+    store_let_go(context->store, &job->ends, job->stream_id);
     return IDE_OK;
 }
 
@@ -269,12 +308,11 @@ static enum ide_err run(const struct registers_context *context, struct job *job
     if (job->action == STEP_ENABLE)
         return from_pair(r, ide_pair_enable(&r->pair, &job->fault), job);
     if (job->action == STEP_AWAIT_SECURE)
-        return from_pair(r, ide_pair_wait_secure(&r->pair, context->wait, context->timeout_ms, &job->fault),
-                         job);
+        return await_secure(context, r, job);
     if (job->action == STEP_DRAIN)
         return run_drain(r, context->wait, job);
     if (job->action == STEP_DISABLE)
-        return forgive(r, from_pair(r, ide_pair_disable(&r->pair, &job->fault), job), job);
+        return disable(context, r, job);
     return run_release(context, job);
 }
 

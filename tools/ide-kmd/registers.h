@@ -15,6 +15,7 @@
 struct registers_context {
     const char *sysfs;                   /* NULL: the machine's */
     struct flow_through *flow;           /* of the switch ports between the ends */
+    struct store *store;                 /* where what is held is written down; NULL: nowhere */
     const struct key_provider *provider; /* the root port's, which is enabled with it */
     const struct wait_ops *wait;
     uint32_t timeout_ms;

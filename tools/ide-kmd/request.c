@@ -108,6 +108,8 @@ static enum ide_err refuse_unknown(json_t *object, const struct request *request
             continue;
         if (is_cxl_member(name) && (request->verb->allowed & API_CXL))
             continue;
+        if (request_is_log(name) && (request->verb->allowed & API_LOG_FILTER))
+            continue;
         return failure_set(failure, IDE_E_ARGUMENT, STEP, name, "\"%s\" takes no member \"%.40s\"",
                            request->verb->name, name);
     }
@@ -266,6 +268,8 @@ static enum ide_err decode_object(json_t *object, struct request *request, struc
         err = take_cxl(object, request, failure);
     if (err == IDE_OK)
         err = take_events(object, request, failure);
+    if (err == IDE_OK)
+        err = request_take_log(object, &request->log, failure);
     return err;
 }
 

@@ -12,6 +12,7 @@
 #include "tools/ide-kmd/failure.h"
 #include "tools/ide-kmd/request_events.h"
 #include "tools/ide-kmd/request_features.h"
+#include "tools/ide-kmd/request_log.h"
 
 /* The member "measurements" of attest. */
 struct request_measurements {
@@ -32,6 +33,7 @@ struct request {
     bool cxl_generate;
     json_t *other;                    /* owned; of cancel: which request */
     struct request_position position; /* of events */
+    struct request_log log; /* of log */
 };
 
 /*

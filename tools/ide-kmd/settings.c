@@ -64,6 +64,19 @@ static bool set_log_level(struct controller_settings *s, const struct setting *r
            refuse(error, " is none of error, warning, notice, info, debug", text);
 }
 
+/* A bound of the log; "none" is 0. */
+static bool set_bound(struct controller_settings *s, const struct setting *row, const char *text, char *error)
+{
+    char *end;
+    unsigned long n = strtoul(text, &end, 10);
+    bool none = strcmp(text, "none") == 0;
+    if (!none && (*text < '1' || *text > '9' || *end != '\0' || n > 1000000000))
+        return refuse(error, " is neither none nor a number from 1 to 1000000000", text);
+    uint32_t *bound = strcmp(row->name, "log-rows") == 0 ? &s->store.log_rows : &s->store.log_days;
+    *bound = none ? 0 : (uint32_t)n;
+    return true;
+}
+
 /* ---- the table ----------------------------------------------------------- */
 
 #define AT(member) offsetof(struct controller_settings, member)
@@ -97,6 +110,16 @@ const struct setting settings_table[] = {
     {"memory", "keys", "FILE", SETTING_TEXT, AT(provider.memory), .at_start = true,
      .help = "physical memory, for the units' registers (default: with --sysfs\n"
              "DIR/mem, else /dev/mem)"},
+    {"state", "controller", "FILE", SETTING_TEXT, AT(store.path), .at_start = true,
+     .help = "what outlives ide-kmd: streams wanted and held, and the log; none: in\n"
+             "memory only, as with --sysfs unless told\n"
+             "(default: " STORE_DEFAULT ")"},
+    {"new-state", "controller", NULL, SETTING_SWITCH, AT(store.set_aside), .at_start = true,
+     .help = "a state file that is damaged is renamed, and a new one begun"},
+    {"log-rows", "controller", "N", SETTING_OTHER, .set = set_bound, .at_start = true,
+     .help = "how many entries the log keeps, or none: no bound (default: 100000)"},
+    {"log-days", "controller", "N", SETTING_OTHER, .set = set_bound, .at_start = true,
+     .help = "how many days the log goes back, or none: no bound (default: 90)"},
     {"timeout", "controller", "TIME", SETTING_TIME, AT(timeout_ms),
      .help = "the most that a device may take for one answer, and a stream\n"
              "for becoming Secure: 2, 0.5, 500ms (default: 1)"},
@@ -232,6 +255,7 @@ void settings_init(struct controller_settings *settings)
         .name_rule = CMA_NAME_REQUIRED,
         .timeout_ms = DOE_TIMEOUT_MS,
         .log_level = LOG_INFO,
+        .store = {.log_rows = STORE_LOG_ROWS, .log_days = STORE_LOG_DAYS},
         .spdm = spdm_options_default,
     };
 }

@@ -73,8 +73,7 @@ static void run_show(struct controller *c, const struct request *request, struct
                                 cxl_links_json(&c->survey.access, &c->cxl, NULL)));
 }
 
-/* The task's trust and reference values from their files, as they are now. */
-static enum ide_err load_trust(struct controller *c, struct task *task, struct failure *failure)
+enum ide_err controller_load_trust(struct controller *c, struct task *task, struct failure *failure)
 {
     enum ide_err err = trust_store_load(&task->trust, c->settings->trust, c->settings->name_rule, failure);
     return err == IDE_OK ? reference_store_load(&task->attestation.references, c->settings->reference, failure)
@@ -86,7 +85,7 @@ static void submit_with_trust(struct controller *c, struct task *task)
 {
     struct failure failure;
     struct ticket *ticket = task->ticket;
-    if (load_trust(c, task, &failure) == IDE_OK) {
+    if (controller_load_trust(c, task, &failure) == IDE_OK) {
         controller_submit(c, task);
         return;
     }
@@ -174,7 +173,7 @@ static enum ide_err add_stream(struct controller *c, struct batch *batch,
     stream->features = planned->features;
     task->op.stream = stream;
     batch->task[batch->count++] = task;
-    return load_trust(c, task, failure);
+    return controller_load_trust(c, task, failure);
 }
 
 static enum ide_err make_batch(struct controller *c, const struct request *request, struct ticket *ticket,
@@ -251,6 +250,7 @@ static void submit_for_streams(struct controller *c, const struct request *reque
         struct task *task = task_new(c, kind, &s->ends, s->id, ticket);
         if (!task)
             break;
+        task->op.forgets = kind == OPERATION_STOP;
         controller_submit(c, task);
         made++;
     }
@@ -271,6 +271,24 @@ static void run_rekey(struct controller *c, const struct request *request, struc
 static void run_stop(struct controller *c, const struct request *request, struct ticket *ticket)
 {
     submit_for_streams(c, request, ticket, OPERATION_STOP);
+}
+
+static void run_log(struct controller *c, const struct request *request, struct ticket *ticket)
+{
+    struct failure failure;
+    struct ide_fault fault;
+    json_t *result;
+    struct request_log wish = request->log;
+    wish.has_bdf = request->has_bdf;
+    wish.bdf = request->bdf;
+    wish.has_stream = request->has_stream;
+    wish.stream = request->stream;
+    if (store_log_read(c->store, &wish, &result, &fault) == IDE_OK) {
+        ticket_answer(ticket, &c->front, result);
+        return;
+    }
+    failure_fault(&failure, "log", NULL, &fault);
+    refuse(c, ticket, &failure);
 }
 
 void verb_run(struct controller *c, const struct request *request, struct ticket *ticket)
@@ -296,6 +314,9 @@ void verb_run(struct controller *c, const struct request *request, struct ticket
         break;
     case API_STOP:
         run_stop(c, request, ticket);
+        break;
+    case API_LOG:
+        run_log(c, request, ticket);
         break;
     case API_CXL_ESTABLISH:
     case API_CXL_REKEY:

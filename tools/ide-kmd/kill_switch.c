@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tools/ide-kmd/kill_switch.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tools/ide-kmd/log.h"
+
+#define OPERATION_CAP 32
+
+static char operation[OPERATION_CAP]; /* empty: no test */
+static long at;                       /* set once, before any thread */
+static atomic_long left;              /* 0: not counting */
+
+void kill_switch_open(void)
+{
+    const char *wish = getenv("IDE_KMD_KILL"), *colon = wish ? strchr(wish, ':') : NULL;
+    if (!colon)
+        return;
+    snprintf(operation, sizeof operation, "%.*s", (int)(colon - wish), wish);
+    at = strtol(colon + 1, NULL, 10);
+}
+
+void kill_switch_begins(const char *name)
+{
+    if (operation[0] != '\0' && strcmp(name, operation) == 0) {
+        operation[0] = '\0'; /* the first one is meant */
+        atomic_store(&left, at);
+    }
+}
+
+void kill_point(const char *name)
+{
+    if (atomic_load_explicit(&left, memory_order_relaxed) <= 0 || atomic_fetch_sub(&left, 1) != 1)
+        return;
+    log_say(LOG_WARNING, LOG_PLAIN, "killed by IDE_KMD_KILL: %s", name);
+    kill(getpid(), SIGKILL);
+    for (;;)
+        pause(); /* another thread of this process may have to take the signal */
+}

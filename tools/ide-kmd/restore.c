@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tools/ide-kmd/restore.h"
+
+#include <stdio.h>
+
+#include "tools/ide-kmd/controller.h"
+
+#define AGAIN_MS 5000 /* between attempts to put in order what did not let itself */
+
+#define BY_RECOVERY "recovery"
+
+/* ---- sessions ---------------------------------------------------------------------------------------------------- */
+
+/* That it cannot be asked is no harm: a session of which nobody has the secrets keys nothing that is on. */
+static void forget_sessions(struct controller *c, const struct held_end *held, enum stream_end end)
+{
+    struct failure failure;
+    const struct stream_ends ends = {.bdf = {held->mailbox, held->mailbox}};
+    struct task *task = task_new(c, OPERATION_FORGET, &ends, 0, NULL);
+    if (!task)
+        return;
+    task->op.attested = end;
+    snprintf(task->asked_by, sizeof task->asked_by, BY_RECOVERY);
+    if (controller_load_trust(c, task, &failure) == IDE_OK)
+        controller_submit(c, task);
+    else
+        task_free(task);
+}
+
+/* Of a stream that comes back the sessions are new anyway. */
+static void forget_stream(struct controller *c, const struct held_stream *held)
+{
+    if (held->wanted)
+        return;
+    forget_sessions(c, &held->end[END_ENDPOINT], END_ENDPOINT);
+    forget_sessions(c, &held->end[END_ROOT_PORT], END_ROOT_PORT);
+}
+
+static int on_again(zloop_t *loop, int timer, void *argument)
+{
+    struct controller *c = argument;
+    recovery_again(&c->recovery);
+    if (c->recovery.is_done || c->closing)
+        zloop_timer_end(loop, timer);
+    return 0;
+}
+
+void restore_begin(struct controller *c)
+{
+    for (size_t i = 0; i < c->recovery.held.streams; i++)
+        forget_stream(c, &c->recovery.held.stream[i]);
+    if (!c->recovery.is_done)
+        zloop_timer(c->loop, AGAIN_MS, 0, on_again, c);
+}
