@@ -15,8 +15,8 @@
  *   recovery       keeper_restore(), before the first plan
  *   the loop       keeper_run() when keeper_due() says so, and after each of the above
  *
- * None of them calls an op but keeper_run(), so they may be called from anywhere; an op may call any of them
- * but keeper_run().
+ * None of them calls an op but keeper_run(), so they may be called from anywhere; an op may call
+ * keeper_started() and keeper_ended() and no other.
  */
 #ifndef IDE_KMD_KEEPER_H
 #define IDE_KMD_KEEPER_H
@@ -68,15 +68,23 @@ struct keeper_item {
     struct keeper_want config; /* KEEPER_BY_CONFIG: as it was in the configuration */
     enum keeper_source source;
     enum keeper_state state;
-    enum keeper_state then;    /* FALLEN and STOPPING: what it is once it is off */
+    enum keeper_state told;    /* as of the last changed() */
+    enum keeper_state then;    /* of one that is being turned off: WAITING, LEFT_OFF or STOPPED */
+    enum keeper_state before;  /* of a client's establish: what it is again if that fails */
+    bool must_stop;            /* to be turned off as soon as the operation that runs has ended */
     bool dropped;              /* wanted no longer: forgotten once it is off */
+    bool gone;                 /* forgotten: to be freed */
     bool seen;                 /* in the plan that is being made */
     bool own;                  /* the operation that runs is the keeper's */
-    uint8_t stream;            /* its number now; while it has one */
+    bool restored;             /* from an earlier life, and not established since */
+    bool had_stream;           /* it has been up: */
+    uint8_t stream;            /* its number, now or the last time */
     uint64_t due_ms;           /* when the next thing is to be done; UINT64_MAX: nothing */
     uint64_t up_ms;            /* since when it is up */
+    uint64_t early_ms;         /* how much before its time it is refreshed, so that not all are at once */
     unsigned attempts;         /* establishes that failed in a row, and falls soon after one that did not */
     unsigned refresh_failures; /* in a row */
+    unsigned stop_failures;    /* in a row */
     char cause[KEEPER_CAUSE_MAX]; /* of the last failure, in words; empty if there was none */
 };
 
@@ -97,11 +105,11 @@ struct keeper_ops {
 
 struct keeper {
     const struct keeper_ops *ops;
-    const struct rng *rng;     /* for jitter */
-    uint64_t now_ms;           /* as last told */
-    struct keeper_item *first; /* in the order they were wanted */
-    struct keeper_quarantine *quarantine;
-    struct keeper_absent *absent;
+    const struct rng *rng;          /* for jitter */
+    uint64_t now_ms;                /* as last told */
+    struct keeper_item *first;      /* in the order they were wanted */
+    struct keeper_mark *quarantine; /* endpoints */
+    struct keeper_mark *absent;     /* ports */
     bool planning;
 };
 
@@ -158,6 +166,13 @@ void keeper_fell(struct keeper *keeper, const struct keeper_key *key, const char
 
 /* A port has gone, or has come. Ports are there until told otherwise. */
 void keeper_port(struct keeper *keeper, const struct pcie_bdf *port, bool present, uint64_t now_ms);
+
+/*
+ * Somebody stops a stream by its number that is off at the moment: it is not tried again. NULL if no such
+ * stream is wanted at the port; else it, as it is now.
+ */
+const struct keeper_item *keeper_give_up(struct keeper *keeper, const struct pcie_bdf *port, uint8_t stream,
+                                         uint64_t now_ms);
 
 /* ---- what is due --------------------------------------------------------- */
 

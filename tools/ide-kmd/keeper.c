@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tools/ide-kmd/keeper_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* When an operation could not be begun, or what is counted is looked at again. */
+#define SOON_MS       100u
+#define LOOK_AGAIN_MS 60000u
+
+void keeper_init(struct keeper *keeper, const struct keeper_ops *ops, const struct rng *rng)
+{
+    *keeper = (struct keeper){.ops = ops, .rng = rng};
+}
+
+void keeper_close(struct keeper *keeper)
+{
+    for (struct keeper_item *item = keeper->first; item; item = item->next)
+        item->gone = true;
+    keeper_sweep(keeper);
+    while (keeper->quarantine)
+        keeper_unmark(&keeper->quarantine, &keeper->quarantine->bdf);
+    while (keeper->absent)
+        keeper_unmark(&keeper->absent, &keeper->absent->bdf);
+}
+
+/* ---- what becomes of an item ----------------------------------------------- */
+
+static void go(struct keeper_item *item, enum keeper_state state, uint64_t due_ms)
+{
+    item->state = state;
+    item->due_ms = due_ms;
+}
+
+static void say_cause(struct keeper_item *item, const char *cause)
+{
+    (void)snprintf(item->cause, sizeof item->cause, "%s", cause ? cause : "");
+}
+
+/* It is off, and nothing runs: what now? */
+static void settle_off(struct keeper *k, struct keeper_item *item, uint64_t due_ms)
+{
+    item->must_stop = false;
+    if (item->dropped)
+        item->gone = true;
+    else if (item->then == KEEPER_STOPPED)
+        go(item, KEEPER_STOPPED, KEEPER_NEVER);
+    else if (keeper_is_quarantined(k, &item->want.key.endpoint))
+        go(item, KEEPER_QUARANTINED, KEEPER_NEVER);
+    else if (keeper_is_absent(k, item))
+        go(item, KEEPER_ABSENT, KEEPER_NEVER);
+    else if (item->then == KEEPER_LEFT_OFF)
+        go(item, KEEPER_LEFT_OFF, KEEPER_NEVER);
+    else
+        go(item, KEEPER_WAITING, due_ms);
+    item->then = KEEPER_WAITING;
+}
+
+/* It is on, and is to be off: at once, or as soon as what runs has ended. */
+static void turn_off(struct keeper *k, struct keeper_item *item, enum keeper_state then)
+{
+    item->then = then;
+    if (item->state == KEEPER_UP || item->state == KEEPER_FALLEN)
+        go(item, KEEPER_FALLEN, k->now_ms);
+    else if (keeper_is_busy(item))
+        item->must_stop = item->state != KEEPER_STOPPING;
+    else
+        settle_off(k, item, k->now_ms);
+}
+
+/* All of the device. What somebody has stopped stays as it is. */
+static void quarantine(struct keeper *k, const struct keeper_item *because)
+{
+    const struct pcie_bdf endpoint = because->want.key.endpoint;
+    keeper_mark(&k->quarantine, &endpoint);
+    for (struct keeper_item *item = k->first; item; item = item->next) {
+        if (item->gone || item->state == KEEPER_STOPPED ||
+            pcie_bdf_compare(&item->want.key.endpoint, &endpoint) != 0)
+            continue;
+        if (item != because && item->cause[0] == '\0')
+            say_cause(item, because->cause);
+        turn_off(k, item, item->then == KEEPER_STOPPED ? KEEPER_STOPPED : KEEPER_WAITING);
+    }
+}
+
+static void end_quarantine(struct keeper *k, const struct pcie_bdf *endpoint)
+{
+    keeper_unmark(&k->quarantine, endpoint);
+    for (struct keeper_item *item = k->first; item; item = item->next)
+        if (!item->gone && item->state == KEEPER_QUARANTINED &&
+            pcie_bdf_compare(&item->want.key.endpoint, endpoint) == 0) {
+            item->attempts = 0;
+            settle_off(k, item, k->now_ms);
+        }
+}
+
+/* An attempt more has failed: what the policy says of it. */
+static enum policy_action next_action(const struct keeper_item *item)
+{
+    const struct policy *p = &item->want.policy;
+    if (p->on_failure == POLICY_RETRY && p->retry_attempts && item->attempts >= p->retry_attempts)
+        return p->on_give_up;
+    return p->on_failure;
+}
+
+/* The stream is not what it should be, whether on or off. */
+static void fail(struct keeper *k, struct keeper_item *item, const char *cause)
+{
+    item->attempts++;
+    say_cause(item, cause);
+    enum policy_action action = next_action(item);
+    if (action == POLICY_QUARANTINE) {
+        quarantine(k, item);
+        return;
+    }
+    enum keeper_state then = action == POLICY_LEAVE_OFF ? KEEPER_LEFT_OFF : KEEPER_WAITING;
+    if (item->state == KEEPER_UP || item->state == KEEPER_FALLEN || keeper_is_busy(item)) {
+        turn_off(k, item, then);
+    } else {
+        item->then = then;
+        settle_off(k, item, k->now_ms + keeper_pause(k, &item->want.policy, item->attempts));
+    }
+}
+
+/* Falls that follow one another soon count as one that lasts. */
+static void forget_old_failures(const struct keeper *k, struct keeper_item *item)
+{
+    if (k->now_ms - item->up_ms >= item->want.policy.retry_most_ms)
+        item->attempts = 0;
+}
+
+static void set_up(struct keeper *k, struct keeper_item *item)
+{
+    item->refresh_failures = item->stop_failures = 0;
+    item->early_ms = keeper_random(k, item->want.policy.refresh_every_ms / 10);
+    go(item, KEEPER_UP, k->now_ms);
+    if (item->must_stop || item->dropped)
+        go(item, KEEPER_FALLEN, k->now_ms);
+    item->must_stop = false;
+}
+
+/* ---- what is wanted --------------------------------------------------------- */
+
+void keeper_plan_begin(struct keeper *k)
+{
+    k->planning = true;
+    for (struct keeper_item *item = k->first; item; item = item->next)
+        item->seen = false;
+}
+
+/* What is wanted is another one than the one there is. */
+static void replace(struct keeper *k, struct keeper_item *item, const struct keeper_want *want)
+{
+    item->want = *want;
+    item->attempts = 0;
+    say_cause(item, NULL);
+    if (item->state == KEEPER_QUARANTINED)
+        end_quarantine(k, &want->key.endpoint);
+    else if (item->state == KEEPER_STARTING)
+        item->must_stop = true;
+    else
+        turn_off(k, item, KEEPER_WAITING);
+}
+
+bool keeper_plan_want(struct keeper *k, const struct keeper_want *want)
+{
+    struct keeper_item *item = keeper_get(k, &want->key);
+    if (item && item->seen && item->source == KEEPER_BY_CONFIG)
+        return true;
+    if (!item) {
+        item = keeper_add(k, want, KEEPER_BY_CONFIG);
+        if (!item)
+            return false;
+        settle_off(k, item, k->now_ms);
+    } else if (!keeper_same_wish(item->source == KEEPER_BY_CONFIG ? &item->config : &item->want, want)) {
+        replace(k, item, want);
+    }
+    item->source = KEEPER_BY_CONFIG;
+    item->seen = true;
+    item->dropped = false;
+    item->config = *want;
+    item->want.policy = want->policy;
+    return true;
+}
+
+/* The configuration was read again: another attempt for what is off. */
+static void renew_item(struct keeper *k, struct keeper_item *item)
+{
+    if (item->state == KEEPER_STOPPED || item->state == KEEPER_LEFT_OFF || item->state == KEEPER_WAITING) {
+        item->attempts = 0;
+        item->then = KEEPER_WAITING;
+        settle_off(k, item, k->now_ms);
+    } else if (item->state == KEEPER_STOPPING || item->state == KEEPER_FALLEN) {
+        item->then = KEEPER_WAITING;
+    }
+}
+
+void keeper_plan_end(struct keeper *k, bool renew, uint64_t now_ms)
+{
+    k->planning = false;
+    k->now_ms = now_ms;
+    for (struct keeper_item *item = k->first; item; item = item->next) {
+        if (item->gone || item->source != KEEPER_BY_CONFIG)
+            continue;
+        if (item->seen && renew)
+            renew_item(k, item);
+        if (item->seen || (!renew && keeper_is_absent(k, item)))
+            continue;
+        item->dropped = true;
+        turn_off(k, item, KEEPER_WAITING);
+    }
+    keeper_sweep(k);
+}
+
+bool keeper_restore(struct keeper *k, const struct keeper_want *want, enum keeper_source source,
+                    enum keeper_state state, uint64_t now_ms)
+{
+    struct keeper_item *item = keeper_get(k, &want->key);
+    k->now_ms = now_ms;
+    if (!item && !(item = keeper_add(k, want, source)))
+        return false;
+    item->restored = true;
+    if (state == KEEPER_QUARANTINED)
+        keeper_mark(&k->quarantine, &want->key.endpoint);
+    item->then = state == KEEPER_STOPPED || state == KEEPER_LEFT_OFF ? state : KEEPER_WAITING;
+    settle_off(k, item, now_ms);
+    return true;
+}
+
+/* ---- what happened ---------------------------------------------------------- */
+
+void keeper_started(struct keeper *k, const struct keeper_key *key, enum keeper_operation operation, bool own,
+                    uint64_t now_ms)
+{
+    static const enum keeper_state running[] = {KEEPER_STARTING, KEEPER_REFRESHING, KEEPER_STOPPING};
+    struct keeper_item *item = keeper_get(k, key);
+    k->now_ms = now_ms;
+    if (!item || own)
+        return;
+    item->before = keeper_is_busy(item) ? KEEPER_WAITING : item->state;
+    item->own = false;
+    go(item, running[operation], KEEPER_NEVER);
+}
+
+/* A stream is there that somebody has established: it is wanted from now on. */
+static struct keeper_item *take_over(struct keeper *k, struct keeper_item *item,
+                                     const struct keeper_want *want)
+{
+    if (!item)
+        return keeper_add(k, want, KEEPER_BY_CLIENT);
+    item->source = item->dropped ? KEEPER_BY_CLIENT : item->source;
+    item->dropped = false;
+    item->want = *want;
+    item->attempts = 0;
+    return item;
+}
+
+static void established(struct keeper *k, struct keeper_item *item, const struct keeper_result *result)
+{
+    if (!result->own) {
+        item = take_over(k, item, result->want);
+        if (!item)
+            return;
+        if (keeper_is_quarantined(k, &item->want.key.endpoint))
+            end_quarantine(k, &item->want.key.endpoint);
+    }
+    item->stream = result->stream;
+    item->had_stream = true;
+    item->restored = false;
+    item->up_ms = k->now_ms;
+    say_cause(item, NULL);
+    set_up(k, item);
+}
+
+static void not_established(struct keeper *k, struct keeper_item *item, const struct keeper_result *result)
+{
+    bool client = !result->own, was_off = item->before != KEEPER_WAITING && item->before != KEEPER_ABSENT;
+    item->stream = result->stream;
+    if (result->is_up) { /* it could not be turned off again */
+        item->had_stream = true;
+        item->attempts++;
+        say_cause(item, result->cause);
+        go(item, KEEPER_FALLEN, k->now_ms + keeper_pause(k, &item->want.policy, item->attempts));
+    } else if (client && was_off) {
+        go(item, item->before, KEEPER_NEVER);
+    } else {
+        go(item, KEEPER_WAITING, k->now_ms);
+        if (item->must_stop || item->dropped) /* it is another one that is wanted now, or none */
+            settle_off(k, item, k->now_ms);
+        else
+            fail(k, item, result->cause);
+    }
+}
+
+static void establish_ended(struct keeper *k, struct keeper_item *item, const struct keeper_result *result)
+{
+    bool ours = item && item->state == KEEPER_STARTING;
+    if (result->ok && (ours || !result->own))
+        established(k, item, result);
+    else if (!result->ok && ours)
+        not_established(k, item, result);
+}
+
+static void refresh_failed(struct keeper *k, struct keeper_item *item, const struct keeper_result *result)
+{
+    bool give_up = ++item->refresh_failures >= item->want.policy.refresh_attempts;
+    if (!result->is_up) {
+        go(item, KEEPER_WAITING, k->now_ms);
+        fail(k, item, result->cause);
+    } else if (result->session_lost || give_up) {
+        go(item, KEEPER_UP, k->now_ms);
+        forget_old_failures(k, item);
+        item->refresh_failures = 0;
+        fail(k, item, result->cause);
+    } else {
+        say_cause(item, result->cause);
+        go(item, KEEPER_UP, k->now_ms + keeper_pause(k, &item->want.policy, item->refresh_failures));
+    }
+}
+
+static void refresh_ended(struct keeper *k, struct keeper_item *item, const struct keeper_result *result)
+{
+    if (!item || item->state != KEEPER_REFRESHING)
+        return;
+    if (item->must_stop || item->dropped) {
+        set_up(k, item);
+    } else if (result->ok) {
+        say_cause(item, NULL);
+        set_up(k, item);
+        if (keeper_session_is_spent(k, item)) {
+            say_cause(
+                item,
+                "its session has carried all the records that it may, and the device cannot renew its keys");
+            turn_off(k, item, KEEPER_WAITING);
+        }
+    } else {
+        refresh_failed(k, item, result);
+    }
+}
+
+/* Somebody's stop, and ours. One that found no stream, because it had fallen just before, is meant all the
+ * same. */
+static void stop_ended(struct keeper *k, struct keeper_item *item, const struct keeper_result *result)
+{
+    if (!item || ((result->own || result->is_up) && item->state != KEEPER_STOPPING))
+        return;
+    if (!result->own) {
+        item->then = KEEPER_STOPPED;
+        item->dropped = item->dropped || item->source == KEEPER_BY_CLIENT;
+    }
+    if (result->is_up) {
+        say_cause(item, result->cause);
+        go(item, KEEPER_FALLEN, k->now_ms + keeper_pause(k, &item->want.policy, ++item->stop_failures));
+        return;
+    }
+    item->stop_failures = 0;
+    settle_off(k, item,
+               item->attempts ? k->now_ms + keeper_pause(k, &item->want.policy, item->attempts) : k->now_ms);
+}
+
+void keeper_ended(struct keeper *k, const struct keeper_key *key, const struct keeper_result *result,
+                  uint64_t now_ms)
+{
+    struct keeper_item *item = keeper_get(k, key);
+    k->now_ms = now_ms;
+    switch (result->operation) {
+    case KEEPER_ESTABLISH:
+        establish_ended(k, item, result);
+        break;
+    case KEEPER_REFRESH:
+        refresh_ended(k, item, result);
+        break;
+    case KEEPER_STOP:
+        stop_ended(k, item, result);
+        break;
+    }
+}
+
+void keeper_fell(struct keeper *k, const struct keeper_key *key, const char *cause, uint64_t now_ms)
+{
+    struct keeper_item *item = keeper_get(k, key);
+    k->now_ms = now_ms;
+    if (!item || item->must_stop || (item->state != KEEPER_UP && item->state != KEEPER_REFRESHING))
+        return;
+    forget_old_failures(k, item);
+    fail(k, item, cause);
+}
+
+static void port_went(struct keeper *k, struct keeper_item *item)
+{
+    if (item->state == KEEPER_STOPPED || item->state == KEEPER_QUARANTINED)
+        return;
+    turn_off(k, item, KEEPER_WAITING);
+}
+
+void keeper_port(struct keeper *k, const struct pcie_bdf *port, bool present, uint64_t now_ms)
+{
+    k->now_ms = now_ms;
+    if (present)
+        keeper_unmark(&k->absent, port);
+    else
+        keeper_mark(&k->absent, port);
+    for (struct keeper_item *item = k->first; item; item = item->next) {
+        const struct keeper_key *key = &item->want.key;
+        if (item->gone ||
+            (pcie_bdf_compare(&key->root_port, port) != 0 && pcie_bdf_compare(&key->endpoint, port) != 0))
+            continue;
+        if (!present) {
+            port_went(k, item);
+        } else if (item->state == KEEPER_ABSENT) {
+            item->attempts = 0;
+            settle_off(k, item, now_ms);
+        }
+    }
+}
+
+const struct keeper_item *keeper_give_up(struct keeper *k, const struct pcie_bdf *port, uint8_t stream,
+                                         uint64_t now_ms)
+{
+    k->now_ms = now_ms;
+    for (struct keeper_item *item = k->first; item; item = item->next) {
+        const struct keeper_key *key = &item->want.key;
+        bool number =
+            item->had_stream ? item->stream == stream : item->want.has_stream && item->want.stream == stream;
+        bool off = item->state == KEEPER_WAITING || item->state == KEEPER_ABSENT ||
+                   item->state == KEEPER_LEFT_OFF || item->state == KEEPER_QUARANTINED;
+        if (item->gone || !number || !off ||
+            (pcie_bdf_compare(&key->root_port, port) != 0 && pcie_bdf_compare(&key->endpoint, port) != 0))
+            continue;
+        item->then = KEEPER_STOPPED;
+        item->dropped = item->source == KEEPER_BY_CLIENT;
+        settle_off(k, item, KEEPER_NEVER);
+        return item;
+    }
+    return NULL;
+}
+
+/* ---- what is due ------------------------------------------------------------ */
+
+/* The state is the one that runs before the op, which may end it at once. */
+static void begin(struct keeper *k, struct keeper_item *item, enum keeper_state running)
+{
+    enum keeper_state was = item->state;
+    bool begun = false;
+    item->own = true;
+    item->before = was;
+    go(item, running, KEEPER_NEVER);
+    if (running == KEEPER_STARTING)
+        begun = k->ops->establish(k->ops->context, &item->want);
+    else if (running == KEEPER_REFRESHING)
+        begun = k->ops->refresh(k->ops->context, item);
+    else
+        begun = k->ops->stop(k->ops->context, item);
+    if (!begun && item->state == running)
+        go(item, was, k->now_ms + SOON_MS);
+}
+
+/* due_ms of one that is up is when to look, and after a refresh that failed when to try again. */
+static void look_at_keys(struct keeper *k, struct keeper_item *item)
+{
+    uint64_t at = keeper_refresh_at(k, item), latest = k->now_ms + LOOK_AGAIN_MS;
+    if (at <= k->now_ms)
+        begin(k, item, KEEPER_REFRESHING);
+    else
+        item->due_ms = at < latest ? at : latest;
+}
+
+static void run_item(struct keeper *k, struct keeper_item *item)
+{
+    if (item->due_ms > k->now_ms)
+        return;
+    if (item->state == KEEPER_WAITING)
+        begin(k, item, KEEPER_STARTING);
+    else if (item->state == KEEPER_FALLEN)
+        begin(k, item, KEEPER_STOPPING);
+    else if (item->state == KEEPER_UP)
+        look_at_keys(k, item);
+    else
+        item->due_ms = KEEPER_NEVER;
+}
+
+static void tell(struct keeper *k, struct keeper_item *item)
+{
+    if (item->gone || item->told == item->state)
+        return;
+    item->told = item->state;
+    k->ops->changed(k->ops->context, item);
+}
+
+void keeper_run(struct keeper *k, uint64_t now_ms)
+{
+    k->now_ms = now_ms;
+    for (struct keeper_item *item = k->first; item; item = item->next) {
+        tell(k, item);
+        if (!item->gone)
+            run_item(k, item);
+        tell(k, item);
+    }
+    keeper_sweep(k);
+}
+
+uint64_t keeper_due(const struct keeper *k)
+{
+    uint64_t due = KEEPER_NEVER;
+    for (const struct keeper_item *item = k->first; item; item = item->next) {
+        if (!item->gone && item->due_ms < due)
+            due = item->due_ms;
+        if (item->gone || item->told != item->state)
+            due = k->now_ms;
+    }
+    return due;
+}
