@@ -132,6 +132,7 @@ static void end_task(struct controller *c, struct task *task)
     if (task->ticket)
         ticket_operation_ended(task->ticket, &c->front, ok ? result_json(c, task) : NULL,
                                ok ? NULL : &op->failure, op->outcome);
+    keeper_take_ended(c, task);
     if (op->stream && op->stream->state == STREAM_OFF)
         stream_remove(&c->streams, op->stream);
     if (operation_is_cxl(op->kind))
@@ -287,6 +288,7 @@ static void start_task(struct controller *c, struct task *task)
     c->running++;
     kill_switch_begins(operation_name(task->op.kind));
     publish_operation(c, task, "started");
+    keeper_take_started(c, task);
     operation_start(&task->op);
 }
 
@@ -313,7 +315,7 @@ static void schedule(struct controller *c)
     }
 }
 
-static bool is_delicate(const struct controller *c)
+bool controller_is_delicate(const struct controller *c)
 {
     for (const struct worker *w = c->workers.first; w; w = w->next)
         if (w->busy && operation_is_delicate(w->busy))
@@ -397,7 +399,7 @@ static void defer(struct controller *c, struct client *client, zframe_t *payload
 
 static void handle_deferred(struct controller *c)
 {
-    while (c->deferred && !is_delicate(c)) {
+    while (c->deferred && !controller_is_delicate(c)) {
         struct deferred *entry = c->deferred;
         c->deferred = entry->next;
         handle(c, &entry->client, entry->payload);
@@ -432,10 +434,12 @@ static void queue_stops(struct controller *c)
 }
 
 /* After each event: what can start now, starts. -1 when all is over, which ends the loop. */
-static int settle(struct controller *c)
+int controller_settle(struct controller *c)
 {
     schedule(c);
     handle_deferred(c);
+    keeper_host_run(c);
+    schedule(c);
     if (c->closing && c->running == 0 && !c->stops_queued) {
         queue_stops(c);
         schedule(c);
@@ -455,7 +459,7 @@ static int on_worker(zloop_t *loop, zsock_t *pipe, void *argument)
     struct operation *op = job->owner;
     struct controller *c = op->hooks->context;
     operation_reply(op, job);
-    return settle(c);
+    return controller_settle(c);
 }
 
 static void take_request(struct controller *c)
@@ -464,7 +468,7 @@ static void take_request(struct controller *c)
     zframe_t *payload;
     if (!front_receive(&c->front, &client, &payload))
         return;
-    if (c->deferred || is_delicate(c))
+    if (c->deferred || controller_is_delicate(c))
         defer(c, &client, payload);
     else
         handle(c, &client, payload);
@@ -481,7 +485,7 @@ static int on_request(zloop_t *loop, zsock_t *socket, void *argument)
         take_request(c);
     while (++taken < REQUESTS_AT_ONCE && (zsock_events(socket) & ZMQ_POLLIN));
     c->survey.is_fresh = false;
-    return settle(c);
+    return controller_settle(c);
 }
 
 static int on_subscription(zloop_t *loop, zsock_t *socket, void *argument)
@@ -508,7 +512,7 @@ static int on_stop(zloop_t *loop, zmq_pollitem_t *item, void *argument)
     for (struct worker *w = c->workers.first; w; w = w->next)
         if (w->busy && operation_cancel(w->busy, "the controller is ending"))
             worker_cancel(w);
-    return settle(c);
+    return controller_settle(c);
 }
 
 /* The machine's state is not that of an emulated tree. */
@@ -549,6 +553,7 @@ enum ide_err controller_open(struct controller *c, const struct controller_setti
     if (err != IDE_OK)
         return failure_set(failure, err, "start", NULL, "there are no random numbers for keys");
     c->rng = drbg_rng(&c->drbg);
+    keeper_host_open(c);
     struct spdm_port_settings spdm = spdm_options_port(&settings->spdm, settings->timeout_ms);
     err = credentials_load(&c->credentials, &settings->spdm, failure);
     if (err != IDE_OK)
@@ -578,7 +583,7 @@ void controller_run(struct controller *c, int stop_fd)
     zloop_poller(c->loop, &stop, on_stop, c);
     notify_start(c);
     restore_begin(c);
-    settle(c);
+    (void)controller_settle(c);
     while (zloop_start(c->loop) == 0)
         ; /* 0: a system call was interrupted; only a handler that says so ends the loop */
 }
@@ -587,6 +592,7 @@ void controller_close(struct controller *c)
 {
     zloop_destroy(&c->loop);
     worker_pool_clear(&c->workers);
+    keeper_host_close(c);
     for (struct stream *s = c->streams.first; s; s = s->next)
         registers_discard(&s->registers);
     stream_table_clear(&c->streams);

@@ -12,6 +12,7 @@
 #include "spdm/crypto.h"
 #include "tools/ide-kmd/cxl_links.h"
 #include "tools/ide-kmd/front.h"
+#include "tools/ide-kmd/keeper_host.h"
 #include "tools/ide-kmd/notify.h"
 #include "tools/ide-kmd/operation.h"
 #include "tools/ide-kmd/rules.h"
@@ -47,6 +48,8 @@ struct task {
     struct operation op; /* first: an operation's task is found by it */
     struct task *next;   /* in the queue */
     uint8_t stream_id;
+    bool by_keeper;  /* it is the keeper who wants it */
+    bool has_number; /* of establish: its number was asked for */
     char asked_by[ASKED_BY_CAP]; /* "policy", "recovery", "uid 0 pid 17"; empty: nobody knows */
     struct cxl_order order; /* of an operation about a CXL link */
     struct trust_store trust;
@@ -84,6 +87,7 @@ struct controller {
     struct deferred *deferred;
     unsigned running;
     struct notify notify;
+    struct keeper_host kept; /* what is wanted, and kept so */
     bool closing, stops_queued; /* ending: no new requests; every stream's stop is on its way */
 };
 
@@ -113,6 +117,22 @@ void controller_count_use(struct controller *c);
 /* Reads the task's trust and reference values from their files, as they are now. */
 enum ide_err controller_load_trust(struct controller *c, struct task *task, struct failure *failure) MUST_USE;
 
+/*
+ * A stream with the task that establishes it, its trust and reference values read. Once it is in the table its
+ * number and place are taken. After a failure *task may be set: controller_drop_stream(). has_number of it is the
+ * caller's to set.
+ */
+enum ide_err controller_add_stream(struct controller *c, const struct planned_stream *planned, uint8_t id,
+                                   struct ticket *ticket, struct task **task, struct failure *failure) MUST_USE;
+/* Takes both back; the task has not been submitted. */
+void controller_drop_stream(struct controller *c, struct task *task);
+
+/* One end of a stream is on and the other off: nobody may look at the platform. */
+bool controller_is_delicate(const struct controller *c);
+
+/* After whatever may let something start: what a handler of the loop returns. */
+int controller_settle(struct controller *c);
+
 /* Queues it; it starts when its ports are free. */
 void controller_submit(struct controller *c, struct task *task);
 
@@ -138,5 +158,7 @@ void publish_step(struct controller *c, const struct task *task, const struct jo
                   enum step_progress progress);
 void publish_operation(struct controller *c, const struct task *task, const char *state);
 void publish_stream(struct controller *c, const struct task *task, const char *state);
+/* What has become of a stream that is wanted, without any operation: it waits, was left off, ... */
+void publish_kept(struct controller *c, const struct keeper_item *item);
 
 #endif

@@ -91,3 +91,37 @@ void publish_stream(struct controller *c, const struct task *task, const char *s
     json_object_set_new(event, "key_set", json_integer(task->op.stream->key_set));
     announce(c, event);
 }
+
+/* As programs know it: what the operations of the keeper do to it they say themselves. NULL: nothing to say. */
+static const char *kept_state(enum keeper_state state)
+{
+    switch (state) {
+    case KEEPER_WAITING:
+        return "wanted";
+    case KEEPER_ABSENT:
+    case KEEPER_LEFT_OFF:
+    case KEEPER_QUARANTINED:
+    case KEEPER_STOPPED:
+        return keeper_state_name(state);
+    case KEEPER_STARTING:
+    case KEEPER_UP:
+    case KEEPER_REFRESHING:
+    case KEEPER_FALLEN:
+    case KEEPER_STOPPING:
+        break;
+    }
+    return NULL;
+}
+
+void publish_kept(struct controller *c, const struct keeper_item *item)
+{
+    const char *state = kept_state(item->state);
+    const struct keeper_key *key = &item->want.key;
+    if (!state)
+        return;
+    announce(c, json_pack("{s:s, s:n, s:n, s:o, s:o, s:o, s:s, s:n, s:s?, s:i, s:s}", "event", "stream", "request",
+                          "operation", "root_port", bdf_json(&key->root_port), "endpoint", bdf_json(&key->endpoint),
+                          "stream", item->had_stream ? json_integer(item->stream) : json_null(), "state", state,
+                          "key_set", "cause", *item->cause ? item->cause : NULL, "attempts", (int)item->attempts,
+                          "asked_by", "policy"));
+}

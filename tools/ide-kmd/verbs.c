@@ -149,31 +149,30 @@ struct batch {
     size_t count;
 };
 
-static void drop_batch(struct controller *c, struct batch *batch)
+void controller_drop_stream(struct controller *c, struct task *task)
 {
-    for (size_t i = 0; i < batch->count; i++) {
-        stream_remove(&c->streams, batch->task[i]->op.stream);
-        task_free(batch->task[i]);
-    }
+    if (task->op.stream)
+        stream_remove(&c->streams, task->op.stream);
+    task_free(task);
 }
 
-/* One stream with its task; once it is in the table its number and place are taken. */
-static enum ide_err add_stream(struct controller *c, struct batch *batch,
-                               const struct planned_stream *planned, uint8_t id, struct ticket *ticket,
-                               struct failure *failure)
+static void drop_batch(struct controller *c, struct batch *batch)
 {
-    struct task *task = task_new(c, OPERATION_ESTABLISH, &planned->ends, id, ticket);
-    struct stream *stream = task ? stream_add(&c->streams, &planned->ends, id) : NULL;
-    if (!stream) {
-        if (task)
-            task_free(task);
+    for (size_t i = 0; i < batch->count; i++)
+        controller_drop_stream(c, batch->task[i]);
+}
+
+enum ide_err controller_add_stream(struct controller *c, const struct planned_stream *planned, uint8_t id,
+                                   struct ticket *ticket, struct task **task, struct failure *failure)
+{
+    *task = task_new(c, OPERATION_ESTABLISH, &planned->ends, id, ticket);
+    struct stream *stream = *task ? stream_add(&c->streams, &planned->ends, id) : NULL;
+    if (!stream)
         return failure_set(failure, IDE_E_MEMORY, "request", NULL, "out of memory");
-    }
     stream->kind = planned->kind;
     stream->features = planned->features;
-    task->op.stream = stream;
-    batch->task[batch->count++] = task;
-    return controller_load_trust(c, task, failure);
+    (*task)->op.stream = stream;
+    return controller_load_trust(c, *task, failure);
 }
 
 static enum ide_err make_batch(struct controller *c, const struct request *request, struct ticket *ticket,
@@ -185,9 +184,14 @@ static enum ide_err make_batch(struct controller *c, const struct request *reque
         err = survey_wish(&c->survey, &request->bdf, &request->wish, &plan, failure);
     for (size_t i = 0; err == IDE_OK && i < plan.count; i++) {
         uint8_t id;
+        struct task *task = NULL;
         err = choose_number(c, &plan.stream[i], request, i == 0, &id, failure);
         if (err == IDE_OK)
-            err = add_stream(c, batch, &plan.stream[i], id, ticket, failure);
+            err = controller_add_stream(c, &plan.stream[i], id, ticket, &task, failure);
+        if (task)
+            batch->task[batch->count++] = task;
+        if (task)
+            task->has_number = i == 0 && request->has_stream;
     }
     return err;
 }
@@ -238,6 +242,15 @@ static bool is_asked_for(const struct request *request, const struct stream *str
            (!request->has_stream || stream->id == request->stream);
 }
 
+/* A stream that fell and was to come back: there is nothing to turn off. */
+static void answer_given_up(struct controller *c, const struct request *request, struct ticket *ticket)
+{
+    char bdf[PCIE_BDF_TEXT];
+    ticket_answer(ticket, &c->front,
+                  json_pack("{s:i, s:s, s:s}", "stream", (int)request->stream, "bdf",
+                            pcie_bdf_format(&request->bdf, bdf), "state", "off"));
+}
+
 /* One operation for each stream that the request is about. Counted first: a ticket is gone with its last
  * operation. */
 static void submit_for_streams(struct controller *c, const struct request *request, struct ticket *ticket,
@@ -256,7 +269,9 @@ static void submit_for_streams(struct controller *c, const struct request *reque
     }
     if (made > 0)
         return;
-    if (request->has_bdf)
+    if (kind == OPERATION_STOP && keeper_host_give_up(c, &request->bdf, request->stream))
+        answer_given_up(c, request, ticket);
+    else if (request->has_bdf)
         refuse_no_stream(c, request, ticket);
     else
         ticket_answer(ticket, &c->front, json_pack("{s:[]}", "streams"));

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The keeper's place in the controller: makes operations of what it asks for, tells it what came of them, and
+ * lets it run when it is due. Watching and recovery talk to the keeper through here.
+ */
+#ifndef IDE_KMD_KEEPER_HOST_H
+#define IDE_KMD_KEEPER_HOST_H
+
+#include "tools/ide-kmd/keeper.h"
+
+struct controller;
+struct stream;
+struct task;
+
+struct keeper_host {
+    struct keeper keeper;
+    struct keeper_ops ops;
+    bool plan_due, renew;   /* the configuration is to be held against the platform; it was read again */
+    bool loud;              /* and what cannot be had is to be said */
+    uint64_t plan_again_ms; /* something could not be planned */
+    int timer;              /* of the loop; 0: none */
+    uint64_t timer_at_ms;
+};
+
+void keeper_host_open(struct controller *c);
+void keeper_host_close(struct controller *c);
+
+/* The configuration is held against the platform at the next opportunity. renew: it was read again. */
+void keeper_host_plan(struct controller *c, bool renew);
+
+/* For the loop: does what is due, if the platform may be looked at now, and sets the timer for the rest. */
+void keeper_host_run(struct controller *c);
+
+/* An operation begins, or has ended and is about to be forgotten. */
+void keeper_take_started(struct controller *c, const struct task *task);
+void keeper_take_ended(struct controller *c, const struct task *task);
+
+/* For watching: the stream is no longer Secure at one of its ends, or its session is lost. cause: in words.
+ */
+void keeper_take_fall(struct controller *c, const struct stream *stream, const char *cause);
+/* For watching: functions have come or gone; what is there is looked at anew. */
+void keeper_take_platform(struct controller *c);
+
+/* Of the stream, and of the streams that the table does not have because they are off. */
+struct keeper_key keeper_key_of(const struct stream *stream);
+
+/* For `stop` of a stream that is off at the moment, because it fell: true if it was wanted, and is no longer.
+ */
+bool keeper_host_give_up(struct controller *c, const struct pcie_bdf *port, uint8_t stream);
+
+#endif
