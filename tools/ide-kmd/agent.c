@@ -90,8 +90,30 @@ static void close_port(struct agent *agent)
     pcie_access_close(&agent->access);
 }
 
-static enum ide_err need_open(struct agent *agent, struct ide_fault *fault)
+void agent_close(struct agent *agent)
 {
+    if (!agent->is_open)
+        return;
+    agent->provider.ops->close(agent->provider.context);
+    close_port(agent);
+    agent->is_open = false;
+}
+
+/*
+ * What was opened may be a device that has been taken out since: its file never reads as anything again,
+ * whatever is in its place now. Streams that live on its keys find that out themselves.
+ */
+static bool is_gone(const struct agent *agent, const struct job *job)
+{
+    bool first_contact = job->action == STEP_AUTHENTICATE || job->action == STEP_ATTEST;
+    return first_contact && !job->in_use &&
+           pcie_read16(&agent->function.config, PCIE_VENDOR_ID) == UINT16_MAX;
+}
+
+static enum ide_err need_open(struct agent *agent, const struct job *job, struct ide_fault *fault)
+{
+    if (agent->is_open && is_gone(agent, job))
+        agent_close(agent);
     if (agent->is_open)
         return IDE_OK;
     enum ide_err err = open_port(agent, fault);
@@ -103,15 +125,6 @@ static enum ide_err need_open(struct agent *agent, struct ide_fault *fault)
     }
     agent->is_open = true;
     return IDE_OK;
-}
-
-void agent_close(struct agent *agent)
-{
-    if (!agent->is_open)
-        return;
-    agent->provider.ops->close(agent->provider.context);
-    close_port(agent);
-    agent->is_open = false;
 }
 
 static enum ide_err look_closer(void *context, struct spdm_port *port, bool in_use, struct ide_fault *fault)
@@ -325,7 +338,7 @@ static enum ide_err run(struct agent *agent, struct job *job)
 {
     if (job->action == STEP_END_SESSION && !agent->is_open) /* there is none to end */
         return IDE_OK;
-    TRY(need_open(agent, &job->fault));
+    TRY(need_open(agent, job, &job->fault));
     switch (job->action) {
     case STEP_ATTEST:
         return run_attest(agent, job);
@@ -396,8 +409,8 @@ enum ide_err agent_keep_alive(struct agent *agent, struct ide_fault *fault)
 static bool is_to_be_forgotten(const struct agent *agent, const struct job *job)
 {
     struct key_provider_status status;
-    bool first_contact = job->action == STEP_AUTHENTICATE || job->action == STEP_ATTEST ||
-                         job->action == STEP_DOCTOR;
+    bool first_contact =
+        job->action == STEP_AUTHENTICATE || job->action == STEP_ATTEST || job->action == STEP_DOCTOR;
     if (!agent->is_open || !first_contact || job->err == IDE_OK || job->in_use)
         return false;
     agent->provider.ops->status(agent->provider.context, &status);

@@ -68,6 +68,11 @@ enum ide_err survey_port(const struct survey *survey, const struct pcie_bdf *bdf
     if (index == TOPOLOGY_NONE)
         return failure_device(failure, IDE_E_NO_DEVICE, STEP, bdf, "there is no such function");
     enum pcie_port_type type = survey->topology.nodes[index].type;
+    if (type == PCIE_TYPE_RC_ENDPOINT)
+        return failure_device(
+            failure, IDE_E_NOT_PORT, STEP, bdf,
+            "the endpoint is integrated in the root complex: no root port is above it, and there is "
+            "no link to encrypt");
     if (type != PCIE_TYPE_ROOT_PORT && !is_endpoint(type))
         return failure_device(failure, IDE_E_NOT_PORT, STEP, bdf,
                               "the function is neither a PCIe root port nor an endpoint, but: %s",

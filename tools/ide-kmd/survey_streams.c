@@ -109,20 +109,41 @@ static bool find_mailbox(const struct survey *survey, const struct topology_node
     return true;
 }
 
-static enum ide_err check_end(struct survey *survey, struct planned_stream *stream, enum stream_end end,
-                              struct failure *failure)
+/* That it has the capability at all was looked at when it was opened. */
+static enum ide_err check_capability(const struct ide_port *port, const void *context,
+                                     struct ide_fault *fault)
 {
-    const struct pcie_bdf *bdf = &stream->ends.bdf[end];
+    (void)port, (void)context, (void)fault;
+    return IDE_OK;
+}
+
+static enum ide_err check_keys(struct survey *survey, struct stream_ends *ends, enum stream_end end,
+                               bool *by_itself, struct failure *failure)
+{
+    const struct pcie_bdf *bdf = &ends->bdf[end];
     const struct topology_node *node = &survey->topology.nodes[topology_find(&survey->topology, bdf)];
     const char *provider = node->type == PCIE_TYPE_ROOT_PORT
                                ? providers_name(survey->providers, bdf, node->doe_count > 0)
                                : PROVIDER_OWN;
     if (!provider)
         return failure_device(failure, IDE_E_PROVIDER, STEP, bdf, "no key unit serves the root port");
-    bool by_itself = strcmp(provider, PROVIDER_OWN) == 0;
-    if (by_itself && node->doe_count == 0 && !find_mailbox(survey, node, &stream->ends, end))
+    *by_itself = strcmp(provider, PROVIDER_OWN) == 0;
+    if (*by_itself && node->doe_count == 0 && !find_mailbox(survey, node, ends, end))
         return failure_device(failure, IDE_E_NO_DOE, STEP, bdf, "the function has no DOE mailbox");
-    enum ide_err err = check_port(survey, bdf, check_abilities, stream, failure);
+    return IDE_OK;
+}
+
+/* First whether it has to do with IDE, since nobody would miss a mailbox otherwise. */
+static enum ide_err check_end(struct survey *survey, struct planned_stream *stream, enum stream_end end,
+                              struct failure *failure)
+{
+    const struct pcie_bdf *bdf = &stream->ends.bdf[end];
+    bool by_itself = false;
+    enum ide_err err = check_port(survey, bdf, check_capability, NULL, failure);
+    if (err == IDE_OK)
+        err = check_keys(survey, &stream->ends, end, &by_itself, failure);
+    if (err == IDE_OK)
+        err = check_port(survey, bdf, check_abilities, stream, failure);
     return err == IDE_OK && by_itself ? check_port(survey, bdf, check_ide_km, NULL, failure) : err;
 }
 
