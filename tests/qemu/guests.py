@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Guests with the programs of a build in them, and ide-emu on the host that answers for their devices.
+
+IDE_KM_BUILD names the build. tests/qemu/setup gets QEMU and a kernel; where they cannot be had, these tests are skipped.
+"""
+
+import contextlib
+import json
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+import initramfs
+from conftest import BUILD, Platform, Service, program
+from guest import environment
+
+QEMU, KERNEL, QEMU_IDE = environment()
+
+# What QEMU's NVMe drive says of itself, and so what its certificate has to name.
+NVME = {"vendor": "0x1b36", "device": "0x0010", "class": "0x010802", "revision": 2,
+        "subsystem_vendor": "0x1af4", "subsystem": "0x1100"}
+
+
+def have_qemu(path):
+    """QEMU 10.0 or later: the first whose drive has spdm_port."""
+    try:
+        said = subprocess.run([path, "--version"], capture_output=True, text=True).stdout
+    except OSError:
+        return False
+    version = re.search(r"version (\d+)\.", said)
+    return version is not None and int(version[1]) >= 10
+
+
+needs_qemu = pytest.mark.skipif(not (have_qemu(QEMU) and KERNEL.exists()),
+                                reason="there is no QEMU 10.0 or no kernel: run tests/qemu/setup")
+
+
+class Emulator(Service):
+    """An ide-emu whose functions a QEMU on this machine reaches through its sockets."""
+
+    def __init__(self, directory, platform, options):
+        self.directory = Path(directory)
+        self.identity = self.directory / "identity"
+        self.control = self.directory / "control"
+        file = self.directory / "platform.json"
+        file.write_text(json.dumps(platform))
+        super().__init__([program("ide-emu"), "--platform", str(file), "--identity", str(self.identity), "--control",
+                          str(self.control), *options], self.directory / "ide-emu.log")
+
+    @property
+    def root(self):
+        return self.identity / "trust" / "root.pem"
+
+    def port(self, bdf):
+        """The TCP port that it chose for the function."""
+        return int(re.findall(rf"{bdf}: SPDM on 127\.0\.0\.1:(\d+)", self.log.read_text())[-1])
+
+    def tell(self, line):
+        return Platform.tell(self, line)
+
+    def misbehave(self, bdf, fault, count=None):
+        self.tell(f"misbehave {bdf} {fault}" + (f" {count}" if count is not None else ""))
+
+    def behave(self, bdf):
+        self.tell(f"behave {bdf}")
+
+
+def guest_start(options=""):
+    """What the guest does before its shell serves: the controller runs, as on a machine of its own."""
+    # The clock of the guest was set in whole seconds, and would be behind that of a certificate which is made just now.
+    return ("#!/bin/sh\ndate -s @$(($(date +%s) + 2)) >/dev/null\n"
+            f"ide-kmd --trust /etc/ide-kmd/trust {options} >/run/ide-kmd.out 2>/run/ide-kmd.log &\n").encode()
+
+
+def make_initramfs(directory, root=None, start=None):
+    files = []
+    if root:
+        files.append(("/etc/ide-kmd/trust/root.pem", root))
+    if start:
+        script = Path(directory) / "guest-start"
+        script.write_bytes(start)
+        script.chmod(0o755)
+        files.append(("/etc/guest-start", script))
+    image = Path(directory) / "initramfs"
+    initramfs.make(BUILD, image, files)
+    return image
+
+
+def make_disk(directory, name, mib=16):
+    disk = Path(directory) / name
+    with open(disk, "wb") as f:
+        f.truncate(mib << 20)
+    return disk
+
+
+def drive(name, disk, **properties):
+    text = "".join(f",{key}={value}" for key, value in properties.items() if value is not None)
+    return ["-drive", f"file={disk},format=raw,if=none,id=disk-{name}",
+            "-device", f"nvme,id={name},serial={name},drive=disk-{name}{text}"]
+
+
+@contextlib.contextmanager
+def workspace():
+    """A folder with a short path: the name of a UNIX socket has 107 bytes."""
+    path = Path(tempfile.mkdtemp(prefix="ide-km.", dir="/tmp"))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def ctl(guest, arguments, seconds=60, expect=0):
+    """ide-ctl in the guest, its JSON."""
+    return guest.json(f"ide-ctl --json {arguments}", seconds, expect)

@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Debian's kernel on QEMU as it is: a drive with a DOE mailbox behind a root port, and one on the root bus.
+
+All tests have one guest, and leave it as they found it. QEMU has no IDE capability: a stream cannot be had here.
+"""
+
+import json
+import re
+import time
+
+import pytest
+
+from guest import Guest
+from guests import (KERNEL, NVME, QEMU, Emulator, ctl, drive, guest_start, make_disk, make_initramfs, needs_qemu,
+                    workspace)
+
+pytestmark = needs_qemu
+
+ROOT_PORT = "0000:00:04.0"
+BEHIND = "0000:01:00.0"     # below it
+BARE = "0000:00:03.0"       # on the root bus
+NAME = "Vendor=1B36:Device=0010:CC=010802:REV=02:SSVID=1AF4:SSID=1100"
+
+PLATFORM = {"functions": [
+    {"bdf": BARE, "type": "rc-endpoint", **NVME},
+    {"bdf": ROOT_PORT, "below": [{"bdf": BEHIND, **NVME}]},
+]}
+DOE_LOG = 'nvme_core.multipath=N dyndbg="file drivers/pci/doe.c +p"'
+
+
+class Bench:
+    """The guest, and the ide-emu on the host that answers for its drives."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.emulator = Emulator(directory, PLATFORM, ["--spdm", f"{BEHIND}=0", "--spdm", f"{BARE}=0"])
+        image = make_initramfs(directory, self.emulator.root, guest_start())
+        self.guest = Guest(directory, QEMU, KERNEL, image, [
+            "-device", "pcie-root-port,id=rp,bus=pcie.0,addr=4,chassis=1,slot=1",
+            *drive("behind", make_disk(directory, "behind.img"), bus="rp", spdm_port=self.emulator.port(BEHIND)),
+            *drive("bare", make_disk(directory, "bare.img"), bus="pcie.0", addr=3, spdm_port=self.emulator.port(BARE)),
+        ], append=DOE_LOG)
+
+    def close(self):
+        self.guest.kill()
+        self.emulator.stop()
+
+
+@pytest.fixture(scope="module")
+def bench():
+    with workspace() as directory:
+        bench = Bench(directory)
+        try:
+            bench.guest.until("grep -q ready /run/ide-kmd.out", 30)
+            yield bench
+        finally:
+            bench.close()
+
+
+@pytest.fixture
+def guest(bench):
+    yield bench.guest
+    # whatever a test did, the next one finds both drives, their driver and a device that answers
+    for bdf in (BEHIND, BARE):
+        bench.emulator.behave(bdf)
+        bench.guest.until(f"[ -d /sys/bus/pci/devices/{bdf}/driver ]", 30)
+
+
+def disk_of(guest, bdf):
+    """The block device of a drive."""
+    found = guest.until(f"ls -d /sys/bus/pci/devices/{bdf}/nvme/nvme*/nvme*n1").text
+    return "/dev/" + found.split("/")[-1].strip()
+
+
+def sha(guest, path, skip, mib):
+    """Read past the page cache."""
+    return guest.run(f"dd if={path} bs=1M skip={skip} count={mib} iflag=direct 2>/dev/null | sha256sum").text.split()[0]
+
+
+# --- What is there ---------------------------------------------------------------------------------------------------
+
+def test_the_kernel_has_looked_at_the_mailbox(guest):
+    """Linux asks each mailbox what it speaks when it finds the device; ours comes after it and shares the mailbox."""
+    log = guest.run("dmesg | grep DOE:", expect=None).text
+    for bdf in (BEHIND, BARE):
+        for kind in (1, 2): # CMA/SPDM, secured CMA/SPDM
+            assert re.search(rf"{bdf}: DOE: \[100\] Found \w+ \d+ vid: 1 prot: {kind}\b", log), guest.error(log)
+    assert not re.search(r"DOE: .*(failed|timed out|error)", log, re.I), log
+
+
+def test_list_shows_the_hierarchy(guest):
+    ports = {p["bdf"]: p for p in ctl(guest, "list")["ports"]}
+    assert ports[BEHIND]["parent"] == ROOT_PORT
+    assert ports[BEHIND]["doe"] == 1 and ports[BARE]["doe"] == 1 and ports[ROOT_PORT]["doe"] == 0
+    assert all(p["ide"] is None for p in ports.values())
+    assert f"{BEHIND[5:]} 0108: 1b36:0010" in guest.run("lspci -n").text
+
+
+# --- The drive's identity and its session ----------------------------------------------------------------------------
+
+@pytest.mark.parametrize("bdf", [BEHIND, BARE])
+def test_attest(guest, bdf):
+    """The CMA name is what QEMU's configuration space shows; measurements come in a session."""
+    result = ctl(guest, f"attest {bdf} --in-session")
+    assert result["state"] == "attested" and result["cma_name"] == NAME and result["has_cma_name"]
+    assert result["measurements"]["in_session"] and len(result["measurements"]["list"]) == 8
+    assert result["measurements"]["signed"]
+
+
+@pytest.mark.parametrize("fault, code", [("wrong-name", "name"), ("foreign-chain", "untrusted"),
+                                         ("bad-signature", "signature"), ("expired-chain", "expired")])
+def test_who_is_not_believed(bench, guest, fault, code):
+    bench.emulator.misbehave(BEHIND, fault)
+    error = ctl(guest, f"attest {BEHIND}", expect=1)["error"]
+    assert error["code"] == code and error["device"] == BEHIND
+    bench.emulator.behave(BEHIND)
+    assert ctl(guest, f"attest {BEHIND}")["state"] == "attested"
+
+
+@pytest.mark.parametrize("bdf, code, device", [(ROOT_PORT, "no_ide", ROOT_PORT), (BEHIND, "no_ide", ROOT_PORT),
+                                               (BARE, "not_port", BARE)])
+def test_establish_says_what_is_missing(guest, bdf, code, device):
+    """Before a word is said to any device, and so with nothing to take back."""
+    before = guest.run(f"lspci -xxxx -s {bdf}").text
+    error = ctl(guest, f"establish {bdf} --stream 0", expect=1)["error"]
+    assert (error["code"], error["device"], error["step"], error["outcome"]) == (code, device, "survey", None), error
+    assert ("no root port" if bdf == BARE else "no IDE extended capability") in error["message"], error
+    assert error["hint"]
+    assert guest.run(f"lspci -xxxx -s {bdf}").text == before
+    assert ctl(guest, "show")["streams"] == []
+
+
+# --- The block device meanwhile --------------------------------------------------------------------------------------
+
+def test_the_drives_work_while_sessions_run(guest):
+    """What is written while the mailbox is in use is what is read back, and no attest fails."""
+    for bdf in (BEHIND, BARE):
+        disk = disk_of(guest, bdf)
+        guest.run(f"dd if=/dev/urandom of=/tmp/pattern bs=1M count=4 2>/dev/null; "
+                  f"(for i in 1 2 3 4; do dd if=/tmp/pattern of={disk} bs=64k seek=$((64 * (i - 1))) conv=fsync "
+                  f"oflag=direct 2>/dev/null || echo failed; done; echo done) >/tmp/written 2>&1 &")
+        runs = 0
+        while runs < 2 or guest.run("grep -q done /tmp/written", expect=None).status != 0:
+            assert ctl(guest, f"attest {bdf} --in-session")["state"] == "attested"
+            runs += 1
+            assert runs < 50
+        assert "failed" not in guest.run("cat /tmp/written").text
+        want = guest.run("sha256sum </tmp/pattern").text.split()[0]
+        for i in range(4):
+            assert sha(guest, disk, 4 * i, 4) == want, f"{bdf}: block {i}"
+
+
+# --- The kernel's doings ---------------------------------------------------------------------------------------------
+
+def begin_attest(guest, bdf, times=1):
+    guest.run("rm -f /tmp/attest*; "
+              f"(for i in $(seq {times}); do ide-ctl --json attest {bdf} --in-session; echo $? >>/tmp/attest.status; "
+              "done >/tmp/attest.out 2>&1; echo end >>/tmp/attest.status) &")
+
+
+def end_attest(guest):
+    guest.until("grep -q end /tmp/attest.status", 90)
+    return [int(s) for s in guest.run("grep -v end /tmp/attest.status").text.split()], \
+        guest.run("cat /tmp/attest.out").text
+
+
+def errors_in(output):
+    """Of several answers of ide-ctl's, one after the other."""
+    decoder, errors, at = json.JSONDecoder(), [], 0
+    while at < len(output.rstrip()):
+        answer, at = decoder.raw_decode(output, at)
+        errors += [answer["error"]] if answer.get("error") else []
+        at += len(output[at:]) - len(output[at:].lstrip())
+    return errors
+
+
+def test_driver_unbound_and_bound_during_exchanges(guest):
+    """The mailbox is not the driver's: nothing fails."""
+    begin_attest(guest, BEHIND, 3)
+    for _ in range(3):
+        guest.run(f"echo {BEHIND} >/sys/bus/pci/drivers/nvme/unbind")
+        guest.run(f"echo {BEHIND} >/sys/bus/pci/drivers/nvme/bind")
+    statuses, output = end_attest(guest)
+    assert statuses == [0, 0, 0], guest.error(output)
+    disk = disk_of(guest, BEHIND)
+    guest.run(f"dd if={disk} of=/dev/null bs=1M count=1 iflag=direct 2>/dev/null")
+
+
+def test_function_level_reset_during_exchanges(guest):
+    """An exchange that is cut says what happened, and the next one begins anew."""
+    begin_attest(guest, BEHIND, 4)
+    for _ in range(3):
+        guest.run(f"echo 1 >/sys/bus/pci/devices/{BEHIND}/reset")
+    statuses, output = end_attest(guest)
+    assert len(statuses) == 4 and set(statuses) <= {0, 1}, guest.error(output)
+    for error in errors_in(output):
+        assert error["device"] == BEHIND and error["message"] and error["hint"], error
+    assert ctl(guest, f"attest {BEHIND} --in-session")["state"] == "attested"
+
+
+def test_hot_unplug_during_exchanges(bench, guest):
+    """The drive leaves in the middle: an error that says so, at once; and it is authenticated again when it is back."""
+    begin_attest(guest, BEHIND, 6)
+    time.sleep(0.3) # somewhere in the first ones
+    guest.qmp.command("device_del", id="behind")
+    guest.qmp.event("DEVICE_DELETED", 60)
+    statuses, output = end_attest(guest)
+    assert len(statuses) == 6 and statuses[-1] == 1, guest.error(output)
+    errors = errors_in(output)
+    assert errors and all(e["device"] == BEHIND and e["message"] for e in errors), output
+    assert errors[-1]["code"] == "no_device", errors[-1]
+    assert ctl(guest, f"attest {BEHIND}", expect=1)["error"]["code"] == "no_device"
+    guest.qmp.command("device_add", driver="nvme", id="behind", serial="behind", drive="disk-behind", bus="rp",
+                      spdm_port=bench.emulator.port(BEHIND))
+    guest.until(f"[ -d /sys/bus/pci/devices/{BEHIND}/driver ]", 60)
+    assert ctl(guest, f"attest {BEHIND} --in-session")["state"] == "attested"
+    disk_of(guest, BEHIND)
+
+
+def stop_controller(guest):
+    guest.run("kill $(pidof ide-kmd); while pidof ide-kmd; do sleep 0.1; done")
+    assert "Sanitizer" not in guest.run("cat /run/ide-kmd.log").text
+
+
+def start_controller(guest, how="/etc/guest-start"):
+    guest.run(f"rm -f /run/ide-kmd.out; {how}")
+    guest.until("grep -q ready /run/ide-kmd.out", 30)
+
+
+def test_a_device_of_the_kernels_tsm_is_left_alone(guest):
+    """Linux 6.19 has tsm/connect. With an older kernel the controller sees a tree that has it beside the real files."""
+    if guest.run(f"[ -e /sys/bus/pci/devices/{BEHIND}/tsm/connect ]", expect=None).status == 0:
+        pytest.skip("this kernel has tsm/connect of its own, and QEMU no TSM to connect to")
+    guest.run(f"""mkdir -p /tmp/devices/{BEHIND}/tsm
+        real=$(readlink -f /sys/bus/pci/devices/{BEHIND})
+        for d in /sys/bus/pci/devices/*; do [ $d = /sys/bus/pci/devices/{BEHIND} ] || ln -s $(readlink -f $d) /tmp/devices/; done
+        for f in $real/*; do ln -s $f /tmp/devices/{BEHIND}/; done
+        echo tsm0 >/tmp/devices/{BEHIND}/tsm/connect""")
+    stop_controller(guest)
+    start_controller(guest, "unshare -m sh -c 'mount --bind /tmp/devices /sys/bus/pci/devices && /etc/guest-start'")
+    error = ctl(guest, f"establish {BEHIND}", expect=1)["error"]
+    assert (error["code"], error["device"]) == ("foreign", BEHIND) and "tsm0" in error["message"], error
+    guest.run(f"echo >/tmp/devices/{BEHIND}/tsm/connect") # disconnected: it is ours to look at
+    assert ctl(guest, f"establish {BEHIND}", expect=1)["error"]["code"] == "no_ide"
+    assert ctl(guest, f"attest {BEHIND} --in-session")["state"] == "attested"
+    stop_controller(guest)
+    start_controller(guest)
+    guest.run("rm -r /tmp/devices")
+
+
+def test_the_controller_has_nothing_left_and_ends(guest):
+    """Last: after all of that it says that there are no streams, ends in order, and starts again."""
+    assert ctl(guest, "show")["streams"] == []
+    stop_controller(guest)
+    start_controller(guest)
+    assert ctl(guest, f"attest {BARE} --in-session")["state"] == "attested"
