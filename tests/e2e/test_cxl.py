@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The IDE of a CXL.cachemem link: CXL_IDE_KM to the endpoint, CXL's key unit for the root port."""
+"""The IDE of a CXL.cachemem link: CXL_IDE_KM to the endpoint; for the root port CXL's key unit or its own mailbox."""
 
 import json
+import time
 
 import pytest
 
@@ -52,14 +53,23 @@ def secure_streams(platform):
             if s["state"] == "secure"}
 
 
+PROVIDERS = pytest.mark.parametrize("provider", ["kcu", "doe"])
+
+
+def units(provider):
+    """A platform's key units: with none the root port's own mailbox is what is left."""
+    return None if provider == "kcu" else []
+
+
+@PROVIDERS
 @pytest.mark.parametrize("mode, generate", [("containment", {}), ("skid", {}),
                                             ("containment", {"key_generation": True, "iv_generation": True}),
                                             ("skid", {"key_generation": True}), ("skid", {"iv_generation": True})])
-def test_a_link_comes_up_gets_new_keys_and_goes(mode, generate, start_cxl):
-    platform, controller = start_cxl(**generate)
+def test_a_link_comes_up_gets_new_keys_and_goes(provider, mode, generate, start_cxl):
+    platform, controller = start_cxl(kcu=units(provider), root=generate, **generate)
     assert states(platform) == both("insecure")
     up = controller.json("establish", ENDPOINT, "--cxl", "--mode", mode, *(["--generate"] if generate else []))
-    assert (up["state"], up["mode"], up["provider"], up["rekeys"], up["notes"]) == ("secure", mode, "kcu", 0, [])
+    assert (up["state"], up["mode"], up["provider"], up["rekeys"], up["notes"]) == ("secure", mode, provider, 0, [])
     assert up["keys_from"] == ("endpoint" if generate else "controller")
     assert [(e["role"], e["bdf"], e["rx"], e["tx"], e["error"]) for e in up["ends"]] == [
         ("root_port", ROOT_PORT, mode, mode, 0), ("endpoint", ENDPOINT, mode, mode, 0)]
@@ -106,15 +116,26 @@ def test_messages_fit_the_schema(start_cxl):
     request = {"v": 1, "id": 1, "verb": "cxl_rekey", "bdf": ENDPOINT, "mode": "skid"}
     assert client.raw(json.dumps(request))["error"]["code"] == "argument"
     done = [e for e in subscriber.take() if e["event"] == "step" and e["state"] == "done"]
-    assert [(e["operation"], e["step"], e["stream"]) for e in done] == [
-        ("cxl_establish", "cxl_link", None), ("cxl_rekey", "cxl_link", None), ("cxl_stop", "cxl_link", None)]
+    assert {e["stream"] for e in done} == {None}
+    roles = {ROOT_PORT: "root_port", ENDPOINT: "endpoint"}
+    steps = {operation: [(e["step"], roles.get(e["device"], "root_port")) for e in done if e["operation"] == operation]
+             for operation in ("cxl_establish", "cxl_rekey", "cxl_stop")}
+    begin = [("cxl_look", "root_port"), ("authenticate", "endpoint"), ("session", "endpoint"), ("query", "endpoint"),
+             ("setup", "root_port")]
+    keys = [("program_keys", "endpoint"), ("go_receive", "endpoint"), ("program_keys", "root_port"),
+            ("go_transmit", "root_port"), ("go_transmit", "endpoint"), ("await_secure", "root_port")]
+    for operation, wanted in (("cxl_establish", begin + keys), ("cxl_rekey", keys)):
+        assert sorted(s[0] for s in steps[operation]) == sorted(s[0] for s in wanted)
+        assert [s[0] for s in steps[operation][-3:]] == ["go_transmit", "go_transmit", "await_secure"]
+    assert steps["cxl_stop"] == [("stop_keys", "endpoint"), ("stop_keys", "root_port"), ("end_session", "endpoint")]
     subscriber.close()
     client.close()
 
 
-def test_it_lives_beside_a_stream_on_the_same_session(start_cxl):
-    """The endpoint's one session keys both; neither may take it from the other."""
-    platform, controller = start_cxl()
+@PROVIDERS
+def test_it_lives_beside_a_stream_on_the_same_session(provider, start_cxl):
+    """A port's one session keys both; neither may take it from the other."""
+    platform, controller = start_cxl(kcu=units(provider))
     controller.json("establish", ENDPOINT, "--stream", "3")
     controller.json("establish", ENDPOINT, "--cxl")
     traffic = Traffic(platform, ENDPOINT)
@@ -134,56 +155,131 @@ def test_it_lives_beside_a_stream_on_the_same_session(start_cxl):
     assert states(platform) == both("insecure")
 
 
-# device, fault, then what establish says: code, device, exchange, field
+# device, fault, then what establish says: code, step, device, exchange, field
 FAULTS = [
-    (ENDPOINT, "foreign-chain", "untrusted", ENDPOINT, "CERTIFICATE", "RootHash"),
-    (ENDPOINT, "wrong-bdf", "km_mismatch", ENDPOINT, "QUERY_RESP", "BusNum"),
-    (ENDPOINT, "km-refuse", "km_refused", ENDPOINT, "KP_ACK", "Status"),
-    (ENDPOINT, "go-refuse", "peer_error", ENDPOINT, "K_SET_GO", None),
-    (ENDPOINT, "stays-insecure", "insecure", ENDPOINT, "CXL link active", "Rx IDE Status"),
-    (ROOT_PORT, "stays-insecure", "insecure", ROOT_PORT, "CXL link active", "Rx IDE Status"),
-    (ROOT_PORT, "kcu-dead", "io", ROOT_PORT, "CXL key unit setup", None),
-    (ROOT_PORT, "kcu-not-ready", "timeout", ROOT_PORT, "CXL key unit start", "Tx Key Valid"),
-    (ROOT_PORT, "kcu-slot-error", "insecure", ENDPOINT, "CXL link active", "Rx Error Status"),
+    (ENDPOINT, "foreign-chain", "untrusted", "authenticate", ENDPOINT, "CERTIFICATE", "RootHash"),
+    (ENDPOINT, "wrong-bdf", "km_mismatch", "query", ENDPOINT, "QUERY_RESP", "BusNum"),
+    (ENDPOINT, "km-refuse", "km_refused", "program_keys", ENDPOINT, "KP_ACK", "Status"),
+    (ENDPOINT, "go-refuse", "peer_error", "go_receive", ENDPOINT, "K_SET_GO", None),
+    (ENDPOINT, "stays-insecure", "insecure", "await_secure", ENDPOINT, "CXL link active", "Rx IDE Status"),
+    (ROOT_PORT, "stays-insecure", "insecure", "await_secure", ROOT_PORT, "CXL link active", "Rx IDE Status"),
 ]
+FAULTS_OF_A_ROOT_PORT = {
+    "kcu": [
+        (ROOT_PORT, "kcu-dead", "io", "cxl_look", ROOT_PORT, "CXL key unit setup", None),
+        (ROOT_PORT, "kcu-not-ready", "timeout", "go_transmit", ROOT_PORT, "CXL key unit start", "Tx Key Valid"),
+        (ROOT_PORT, "kcu-slot-error", "insecure", "go_transmit", ENDPOINT, "CXL link active", "Rx Error Status"),
+    ],
+    "doe": [
+        (ROOT_PORT, "foreign-chain", "untrusted", "authenticate", ROOT_PORT, "CERTIFICATE", "RootHash"),
+        (ROOT_PORT, "bad-hmac", "hmac", "session", ROOT_PORT, "KEY_EXCHANGE_RSP", "ResponderVerifyData"),
+        (ROOT_PORT, "wrong-bdf", "km_mismatch", "query", ROOT_PORT, "QUERY_RESP", "BusNum"),
+        (ROOT_PORT, "km-refuse", "km_refused", "program_keys", ROOT_PORT, "KP_ACK", "Status"),
+        (ROOT_PORT, "go-refuse", "peer_error", "go_receive", ROOT_PORT, "K_SET_GO", None),
+        (ROOT_PORT, "silent", "timeout", "authenticate", ROOT_PORT, "DOE receive", "Data Object Ready"),
+    ],
+}
 
 
-def test_establish_names_what_went_wrong_and_leaves_nothing(start_cxl):
-    platform, controller = start_cxl("--timeout", "300ms")
-    for bdf, fault, code, device, exchange, field in FAULTS:
+@PROVIDERS
+def test_establish_names_what_went_wrong_and_leaves_nothing(provider, start_cxl):
+    platform, controller = start_cxl("--timeout", "300ms", kcu=units(provider))
+    for bdf, fault, code, step, device, exchange, field in FAULTS + FAULTS_OF_A_ROOT_PORT[provider]:
         platform.misbehave(bdf, fault)
         error = controller.error("establish", ENDPOINT, "--cxl")
-        assert (error["code"], error["step"], error["device"]) == (code, "cxl_link", device), fault
-        assert (error["exchange"], error["field"]) == (exchange, field), fault
+        assert (error["code"], error["step"], error["device"]) == (code, step, device), (fault, error)
+        assert (error["exchange"], error["field"]) == (exchange, field), (fault, error)
         assert error["outcome"] == "the link is not encrypted", fault
         assert states(platform) == both("insecure"), fault
         platform.behave(bdf)
     assert controller.json("establish", ENDPOINT, "--cxl")["state"] == "secure"
 
 
-def test_a_rekey_that_is_refused_keeps_the_old_keys(start_cxl):
-    platform, controller = start_cxl()
+@PROVIDERS
+def test_a_rekey_that_is_refused_keeps_the_old_keys_and_the_next_one_works(provider, start_cxl):
+    platform, controller = start_cxl(kcu=units(provider))
     controller.json("establish", ENDPOINT, "--cxl", "--mode", "skid")
-    platform.misbehave(ENDPOINT, "km-refuse", 1)
-    error = controller.error("rekey", ENDPOINT, "--cxl")
-    assert error["code"] == "km_refused"
-    assert error["outcome"].startswith("the link goes on with its old keys")
-    assert states(platform) == both("skid")
-    assert controller.json("rekey", ENDPOINT, "--cxl")["rekeys"] == 1
-    platform.misbehave(ENDPOINT, "go-refuse", 1)
-    error = controller.error("rekey", ENDPOINT, "--cxl")
-    assert (error["code"], error["exchange"]) == ("peer_error", "K_SET_GO")
-    assert states(platform) == both("skid")
-    # a key waits in the endpoint now, and keeps others out until it is stopped
-    assert controller.error("rekey", ENDPOINT, "--cxl")["code"] == "km_refused"
+    ends = (ENDPOINT,) if provider == "kcu" else (ENDPOINT, ROOT_PORT)
+    rekeys = 0
+    for bdf in ends:
+        for fault, code, exchange in (("km-refuse", "km_refused", "KP_ACK"), ("go-refuse", "peer_error", "K_SET_GO")):
+            platform.misbehave(bdf, fault, 1)
+            error = controller.error("rekey", ENDPOINT, "--cxl")
+            assert (error["code"], error["device"], error["exchange"]) == (code, bdf, exchange)
+            assert error["outcome"].startswith("the link goes on")
+            assert states(platform) == both("skid")
+            rekeys += 1
+            done = controller.json("rekey", ENDPOINT, "--cxl")
+            assert (done["state"], done["rekeys"], done["notes"]) == ("secure", rekeys, [])
+            assert states(platform) == both("skid")
     assert controller.json("stop", ENDPOINT, "--cxl")["state"] == "off"
     assert controller.json("establish", ENDPOINT, "--cxl")["state"] == "secure"
 
 
-def test_a_session_that_is_gone_cannot_rekey(start_cxl):
-    platform, controller = start_cxl()
+def test_who_gives_the_root_port_its_keys_is_chosen_as_for_its_streams(start_platform, start_controller, directory):
+    platform = start_platform("--platform", platform_file(directory))
+    for choice, got in (("auto", "kcu"), ("kcu", "kcu"), ("doe", "doe"), (f"{ROOT_PORT}=doe", "doe")):
+        controller = start_controller(platform, "--provider", choice)
+        assert controller.json("establish", ENDPOINT, "--cxl")["provider"] == got
+        assert states(platform) == both("containment")
+        controller.stop()
+        assert states(platform) == both("insecure")
+
+
+def test_who_may_not_give_keys_does_not(start_platform, start_controller, directory):
+    """No unit for it alone, and: a mailbox is not there, is not to be used, or belongs to a root of trust."""
+    functions = [{"bdf": ROOT_PORT, "cxl": {}, "doe": False, "below": [{"bdf": ENDPOINT, "cxl": {}}]}]
+    platform = start_platform("--platform", platform_file(directory, functions, kcu=[]))
+    error = start_controller(platform).error("establish", ENDPOINT, "--cxl")
+    assert (error["code"], error["step"], error["device"]) == ("provider", "survey", ROOT_PORT)
+
+
+def test_a_root_of_trust_has_its_mailbox_for_itself(start_platform, start_controller, directory):
+    platform = start_platform("--platform", platform_file(directory, kcu=[]))
+    controller = start_controller(platform, "--rot", ROOT_PORT)
+    error = controller.error("establish", ENDPOINT, "--cxl")
+    assert (error["code"], error["step"], error["device"]) == ("provider", "survey", ROOT_PORT)
+    controller.stop()
+    controller = start_controller(platform, "--rot", "0000:00:05.0", "--provider", "rot")
+    error = controller.error("establish", ENDPOINT, "--cxl")
+    assert (error["code"], error["step"], error["device"]) == ("provider", "survey", ROOT_PORT)
+
+
+def test_a_root_port_that_cannot_stop_forgets_with_its_session(start_cxl):
+    platform, controller = start_cxl(kcu=[], root={"k_set_stop": False})
     controller.json("establish", ENDPOINT, "--cxl")
-    platform.tell(f"reset {ENDPOINT}")
+    off = controller.json("stop", ENDPOINT, "--cxl")
+    assert (off["state"], [(n["code"], n["device"]) for n in off["notes"]]) == ("off", [("capability", ROOT_PORT)])
+    assert states(platform) == both("insecure")
+    # with a stream on the same session it cannot be turned off, and says so
+    controller.json("establish", ENDPOINT, "--stream", "3")
+    controller.json("establish", ENDPOINT, "--cxl")
+    error = controller.error("stop", ENDPOINT, "--cxl")
+    assert (error["code"], error["device"]) == ("capability", ROOT_PORT)
+    assert error["outcome"] == "the link could not be turned off: try stop again"
+    assert controller.ctl("stop", ENDPOINT, "--stream", "3").returncode == 0
+    assert controller.json("stop", ENDPOINT, "--cxl")["state"] == "off"
+    assert states(platform) == both("insecure")
+
+
+def test_a_mailbox_session_is_kept_alive_beside_a_key_unit(start_platform, start_controller, directory):
+    """The root port's stream is keyed by a unit, its CXL link through its mailbox, whose session wants heartbeats."""
+    functions = [{"bdf": ROOT_PORT, "cxl": {}, "spdm": {"heartbeat": 1}, "below": [{"bdf": ENDPOINT, "cxl": {}}]}]
+    pcie = [{"base": hex(UNIT), "streams": 4, "tx_slots": 12, "rx_slots": 12, "root_ports": [ROOT_PORT]}]
+    platform = start_platform("--platform", platform_file(directory, functions, kcu=pcie))
+    controller = start_controller(platform)
+    assert controller.json("establish", ENDPOINT, "--stream", "3")["provider"] == "kcu"
+    assert controller.json("establish", ENDPOINT, "--cxl")["provider"] == "doe"
+    time.sleep(3)
+    assert states(platform) == both("containment")
+    assert controller.json("rekey", ENDPOINT, "--cxl")["state"] == "secure"
+
+
+@pytest.mark.parametrize("provider, bdf", [("kcu", ENDPOINT), ("doe", ENDPOINT), ("doe", ROOT_PORT)])
+def test_a_session_that_is_gone_cannot_rekey(provider, bdf, start_cxl):
+    platform, controller = start_cxl(kcu=units(provider))
+    controller.json("establish", ENDPOINT, "--cxl")
+    platform.tell(f"reset {bdf}")
     assert controller.json("show")["cxl_links"][0]["state"] == "insecure"
     error = controller.error("rekey", ENDPOINT, "--cxl")
     assert error["outcome"] == "the link is no longer encrypted: stop it and establish it again"
@@ -222,7 +318,7 @@ def test_what_a_port_lacks_is_said(start_cxl, start_controller):
     error = controller.error("establish", ENDPOINT, "--cxl")
     assert (error["code"], error["device"], error["field"]) == ("capability", ENDPOINT, "Containment Mode Capable")
     error = controller.error("establish", "0000:06:00.0", "--cxl")
-    assert (error["code"], error["device"]) == ("provider", "0000:00:05.0")
+    assert (error["code"], error["device"], error["field"]) == ("capability", "0000:00:05.0", "Register Locator DVSEC")
     error = controller.error("stop", "0000:06:00.0", "--cxl")
     assert (error["code"], error["device"]) == ("no_stream", "0000:06:00.0")
     controller.stop()
@@ -256,3 +352,18 @@ def test_keys_that_nobody_generates_and_a_unit_that_is_somebodys(start_cxl):
 def test_a_wrong_command_line(arguments, text):
     done = ctl(*arguments)
     assert (done.returncode, done.stderr.splitlines()[0]) == (2, f"ide-ctl: {text}")
+
+
+@PROVIDERS
+def test_what_a_kill_leaves_is_taken_back(provider, start_cxl, start_controller, directory):
+    options = ("--state", str(directory / "state.db"))
+    platform, controller = start_cxl(*options, kcu=units(provider))
+    controller.json("establish", ENDPOINT, "--cxl")
+    controller.kill()
+    assert states(platform) == both("containment")
+    controller = start_controller(platform, *options)
+    end = time.monotonic() + 20
+    while states(platform) != both("insecure") and time.monotonic() < end:
+        time.sleep(0.05)
+    assert states(platform) == both("insecure")
+    assert controller.json("establish", ENDPOINT, "--cxl")["state"] == "secure"

@@ -13,6 +13,7 @@
 #define LONG_SLEEP_US 20000u
 
 struct rig rig;
+void (*rig_alter)(struct platform *p);
 uint32_t rig_timeout_ms = 20000; /* the machine may be busy; mostly nothing is meant to take it */
 
 /* --- What replaces libpci and /dev/mem
@@ -446,6 +447,8 @@ static void make_platform(struct platform *p, unsigned streams, const enum provi
         add_root_of_trust(p);
     if (p->kcus[0].port_count > 0)
         add_key_unit(p, streams);
+    if (rig_alter)
+        rig_alter(p);
 }
 
 static bool read_anchor(void)

@@ -77,6 +77,9 @@ extern struct rig rig;
 /* For an answer, and to become Secure; as rig_open() finds it. */
 extern uint32_t rig_timeout_ms;
 
+/* Changes the platform before it is built; NULL: it is as rig_open() says. */
+extern void (*rig_alter)(struct platform *p);
+
 /* Root ports 0000:00:00.0 on with one endpoint each. choice: who gives each of them its keys, its own mailbox,
  * the one key unit or the one root of trust. False: error says why. */
 bool rig_open(unsigned streams, const enum provider_choice choice[], char *error, size_t size);

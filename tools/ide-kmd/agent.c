@@ -70,7 +70,6 @@ static enum ide_err open_port(struct agent *agent, struct ide_fault *fault)
 /* An endpoint's keys go to itself. */
 static enum ide_err open_provider(struct agent *agent, struct ide_fault *fault)
 {
-    agent->provider = key_provider_doe(&agent->spdm);
     if (pcie_read_port_type(&agent->function.config) != PCIE_TYPE_ROOT_PORT)
         return IDE_OK;
     agent->seat.spdm = &agent->spdm;
@@ -95,6 +94,7 @@ void agent_close(struct agent *agent)
     if (!agent->is_open)
         return;
     agent->provider.ops->close(agent->provider.context);
+    agent->mailbox.ops->close(agent->mailbox.context);
     close_port(agent);
     agent->is_open = false;
 }
@@ -117,14 +117,26 @@ static enum ide_err need_open(struct agent *agent, const struct job *job, struct
     if (agent->is_open)
         return IDE_OK;
     enum ide_err err = open_port(agent, fault);
-    if (err == IDE_OK)
-        err = open_provider(agent, fault);
     if (err != IDE_OK) {
         close_port(agent);
         return err;
     }
+    agent->provider = agent->mailbox = key_provider_doe(&agent->spdm);
+    agent->has_provider = false;
     agent->is_open = true;
     return IDE_OK;
+}
+
+/* A CXL.cachemem link does without the provider of stream keys, which the port may not have. */
+static enum ide_err need_provider(struct agent *agent, struct ide_fault *fault)
+{
+    if (agent->has_provider)
+        return IDE_OK;
+    enum ide_err err = open_provider(agent, fault);
+    if (err != IDE_OK)
+        agent->provider = agent->mailbox;
+    agent->has_provider = err == IDE_OK;
+    return err;
 }
 
 static enum ide_err look_closer(void *context, struct spdm_port *port, bool in_use, struct ide_fault *fault)
@@ -147,11 +159,11 @@ static enum ide_err run_attest(struct agent *agent, struct job *job)
     return look_closer(job, &agent->spdm, job->in_use, &job->fault);
 }
 
-static enum ide_err run_session(struct agent *agent, struct job *job)
+enum ide_err agent_open_session(struct agent *agent, const struct key_provider *provider, struct job *job)
 {
-    TRY(agent->provider.ops->open(agent->provider.context, &job->fault));
-    agent->provider.ops->status(agent->provider.context, &job->provider);
-    job->provider_name = agent->provider.ops->name;
+    TRY(provider->ops->open(provider->context, &job->fault));
+    provider->ops->status(provider->context, &job->provider);
+    job->provider_name = provider->ops->name;
     if (job->end == END_ENDPOINT && job->attestation && job->attestation->is_required)
         return attestation_require(job->attestation, &agent->spdm, &agent->bdf, &job->mismatch, &job->fault);
     return IDE_OK;
@@ -339,6 +351,9 @@ static enum ide_err run(struct agent *agent, struct job *job)
     if (job->action == STEP_END_SESSION && !agent->is_open) /* there is none to end */
         return IDE_OK;
     TRY(need_open(agent, job, &job->fault));
+    if (job->cxl)
+        return cxl_link_run(agent, job);
+    TRY(need_provider(agent, &job->fault));
     switch (job->action) {
     case STEP_ATTEST:
         return run_attest(agent, job);
@@ -346,7 +361,7 @@ static enum ide_err run(struct agent *agent, struct job *job)
         return agent->provider.ops->authenticate(agent->provider.context, job->trust, job->in_use,
                                                  &job->fault);
     case STEP_SESSION:
-        return run_session(agent, job);
+        return agent_open_session(agent, &agent->provider, job);
     case STEP_QUERY:
         return run_query(agent, job);
     case STEP_PROGRAM_KEYS:
@@ -359,8 +374,6 @@ static enum ide_err run(struct agent *agent, struct job *job)
         return run_stop_keys(agent, job);
     case STEP_DOCTOR:
         return probe_run(agent, job);
-    case STEP_CXL_LINK:
-        return cxl_link_run(agent, job);
     case STEP_END_SESSION:
         agent->provider.ops->close(agent->provider.context);
         return IDE_OK;
@@ -371,15 +384,27 @@ static enum ide_err run(struct agent *agent, struct job *job)
     case STEP_DISABLE:
     case STEP_RELEASE:
         return run_registers(agent, job);
+    case STEP_CXL_LOOK:
     case STEP_COUNT:
         break;
     }
     return ide_fail(&job->fault, IDE_E_INTERNAL, NULL, NULL);
 }
 
+/* Which of its sessions has to be seen to first, and when. */
+static const struct key_provider *first_due(const struct agent *agent, uint64_t *due_ms)
+{
+    const struct key_provider *a = &agent->provider, *b = &agent->mailbox;
+    uint64_t a_ms = a->ops->due_ms(a->context), b_ms = b->ops->due_ms(b->context);
+    *due_ms = a_ms < b_ms ? a_ms : b_ms;
+    return a_ms <= b_ms ? a : b;
+}
+
 int agent_idle_ms(const struct agent *agent)
 {
-    uint64_t due = agent->is_open ? agent->provider.ops->due_ms(agent->provider.context) : UINT64_MAX;
+    uint64_t due = UINT64_MAX;
+    if (agent->is_open)
+        first_due(agent, &due);
     if (due == UINT64_MAX)
         return -1;
     return due < INT_MAX ? (int)due : INT_MAX;
@@ -399,7 +424,9 @@ enum ide_err agent_keep_alive(struct agent *agent, struct ide_fault *fault)
         return IDE_OK;
     /* what was cancelled last is over */
     atomic_store(&agent->cancel, false);
-    enum ide_err err = agent->provider.ops->keep_alive(agent->provider.context, fault);
+    uint64_t due;
+    const struct key_provider *provider = first_due(agent, &due);
+    enum ide_err err = provider->ops->keep_alive(provider->context, fault);
     count_records(agent);
     return err;
 }

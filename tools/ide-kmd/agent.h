@@ -36,11 +36,13 @@ struct agent {
     atomic_bool cancel; /* set by other threads: waits end with IDE_E_CANCELLED */
     struct wait_ops wait;
     bool is_open;
+    bool has_provider; /* of stream keys; before that provider is the mailbox */
     struct pcie_access access;
     struct pcie_function function;
     struct spdm_port spdm;
     struct provider_seat seat;
     struct key_provider provider;
+    struct key_provider mailbox; /* the port's own, whoever gives it its stream's keys: for CXL.cachemem's */
 };
 
 void agent_init(struct agent *agent, const struct agent_settings *settings, const struct pcie_bdf *bdf);
@@ -52,6 +54,8 @@ void agent_run(struct agent *agent, struct job *job);
 /* For how long it has not looked at the clock, from any thread; agent_touch() counts as a look. */
 uint64_t agent_silent_ms(const struct agent *agent);
 void agent_touch(struct agent *agent);
+/* Opens a session of one of its providers for the job, and looks at the endpoint's measurements if that is required. */
+enum ide_err agent_open_session(struct agent *agent, const struct key_provider *provider, struct job *job);
 
 /* Whether an answer to QUERY is about the agent's function; allowed to be wrong, it is the job's note. */
 enum ide_err agent_check_bdf(const struct agent *agent, const struct ide_km_query_resp *resp, struct job *job);

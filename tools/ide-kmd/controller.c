@@ -128,6 +128,7 @@ static void end_task(struct controller *c, struct task *task)
     struct operation *op = &task->op;
     bool ok = op->failure.err == IDE_OK;
     correct_outcome(c, op);
+    cxl_correct_outcome(c, op);
     publish_operation(c, task, ok ? "done" : "failed");
     if (task->ticket)
         ticket_operation_ended(task->ticket, &c->front, ok ? result_json(c, task) : NULL,
@@ -207,8 +208,7 @@ static void on_finished(void *context, struct operation *op)
 static bool on_is_shared(void *context, const struct operation *op, enum stream_end end)
 {
     const struct controller *c = context;
-    const struct cxl_link *link = cxl_link_find(&c->cxl, &op->ends.bdf[end]);
-    bool keys_link = link && link->is_up && end == END_ENDPOINT && !operation_is_cxl(op->kind);
+    bool keys_link = !operation_is_cxl(op->kind) && cxl_link_needs_session(&c->cxl, &op->ends.bdf[end]);
     return keys_link || stream_uses_port(&c->streams, stream_mailbox(&op->ends, end), op->stream);
 }
 
@@ -596,6 +596,7 @@ void controller_close(struct controller *c)
     for (struct stream *s = c->streams.first; s; s = s->next)
         registers_discard(&s->registers);
     stream_table_clear(&c->streams);
+    cxl_link_table_clear(&c->cxl);
     front_close(&c->front);
     survey_close(&c->survey);
     providers_close(&c->providers);

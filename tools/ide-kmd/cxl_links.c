@@ -2,6 +2,7 @@
 #include "tools/ide-kmd/cxl_links.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "tools/ide-kmd/controller.h"
 
@@ -42,6 +43,7 @@ static void drop(struct cxl_link_table *table, struct cxl_link *link)
     while (*at != link)
         at = &(*at)->next;
     *at = link->next;
+    cxl_link_drop_keys(link);
     free(link);
 }
 
@@ -53,10 +55,24 @@ void cxl_link_table_clear(struct cxl_link_table *table)
 
 /* ---- verbs --------------------------------------------------------------- */
 
-/* CXL.cachemem has links only: the endpoint is right below the root port, and a unit of KEYP serves it. */
-static enum ide_err find_ends(struct controller *c, const struct pcie_bdf *bdf, struct stream_ends *ends,
+/* Who gives the root port its keys. */
+static enum ide_err find_provider(const struct controller *c, const struct topology_node *root,
+                                  struct cxl_link *link, struct failure *failure)
+{
+    const char *name = providers_cxl_name(&c->providers, &root->bdf, root->doe_count != 0);
+    if (!name)
+        return failure_device(failure, IDE_E_PROVIDER, STEP, &root->bdf,
+                              "no key unit of CXL.cachemem serves the root port alone, and its own mailbox, "
+                              "if it has one, may not be used for that");
+    link->by_unit = strcmp(name, PROVIDER_OWN) != 0;
+    return IDE_OK;
+}
+
+/* CXL.cachemem has links only: the endpoint is right below the root port. */
+static enum ide_err find_ends(struct controller *c, const struct pcie_bdf *bdf, struct cxl_link *link,
                               struct failure *failure)
 {
+    struct stream_ends *ends = &link->ends;
     struct ide_fault fault;
     struct topology_pair pair;
     enum ide_err err = survey_refresh(&c->survey, failure);
@@ -74,10 +90,7 @@ static enum ide_err find_ends(struct controller *c, const struct pcie_bdf *bdf, 
                               "CXL.cachemem has no streams through switches");
     if (endpoint->doe_count == 0)
         return failure_device(failure, IDE_E_NO_DOE, STEP, &endpoint->bdf, "the function has no DOE mailbox");
-    if (!providers_has_cxl_unit(&c->providers, &root->bdf))
-        return failure_device(failure, IDE_E_PROVIDER, STEP, &root->bdf,
-                              "no key unit of CXL.cachemem serves the root port alone");
-    return IDE_OK;
+    return find_provider(c, root, link, failure);
 }
 
 static enum operation_kind kind_of(enum cxl_action action)
@@ -109,7 +122,7 @@ static void run_establish(struct controller *c, const struct request *request, s
     struct failure failure = {0};
     struct cxl_link link = {.mode = request->cxl_mode, .generated = request->cxl_generate};
     struct task *task = NULL;
-    enum ide_err err = find_ends(c, &request->bdf, &link.ends, &failure);
+    enum ide_err err = find_ends(c, &request->bdf, &link, &failure);
     if (err == IDE_OK && cxl_link_find(&c->cxl, &request->bdf))
         err = failure_device(&failure, IDE_E_STREAM_USED, STEP, &request->bdf,
                              "the CXL link is already established");
@@ -117,6 +130,8 @@ static void run_establish(struct controller *c, const struct request *request, s
         err = failure_set(&failure, IDE_E_MEMORY, "request", NULL, "out of memory");
     if (err == IDE_OK)
         err = trust_store_load(&task->trust, c->settings->trust, c->settings->name_rule, &failure);
+    if (err == IDE_OK)
+        err = reference_store_load(&task->attestation.references, c->settings->reference, &failure);
     if (err == IDE_OK && !add(&c->cxl, &link))
         err = failure_set(&failure, IDE_E_MEMORY, "request", NULL, "out of memory");
     if (err == IDE_OK) {
@@ -184,8 +199,27 @@ void cxl_task_ended(struct controller *c, const struct task *task)
     struct cxl_link *next = link->next;
     *link = task->order.link;
     link->next = next;
-    if (!link->is_up && !link->half_off)
-        drop(&c->cxl, link);
+    if (link->is_up || link->half_off)
+        return;
+    store_let_cxl_link_go(c->store, &link->ends.bdf[END_ROOT_PORT]);
+    drop(&c->cxl, link);
+}
+
+bool cxl_link_needs_session(const struct cxl_link_table *table, const struct pcie_bdf *port)
+{
+    const struct cxl_link *link = cxl_link_find(table, port);
+    bool is_root = link && pcie_bdf_compare(&link->ends.bdf[END_ROOT_PORT], port) == 0;
+    return link && link->is_up && !(is_root && link->by_unit);
+}
+
+void cxl_correct_outcome(struct controller *c, struct operation *op)
+{
+    struct cxl_link_view view;
+    if (op->kind != OPERATION_CXL_REKEY || op->failure.err == IDE_OK || !op->cxl->started)
+        return;
+    cxl_link_look(&c->survey.access, &op->ends, &view);
+    if (!cxl_view_is_secure(&view, op->cxl->link.mode))
+        op->outcome = "the link is no longer encrypted: stop it and establish it again";
 }
 
 /* ---- JSON ---------------------------------------------------------------- */
@@ -206,19 +240,18 @@ json_t *cxl_link_json(struct pcie_access *access, const struct cxl_link *link)
 {
     struct cxl_link_view view;
     char root[PCIE_BDF_TEXT], endpoint[PCIE_BDF_TEXT];
-    const struct spdm_params *params = &link->provider.params;
-    bool secure = true;
+    const struct spdm_params *params = &link->provider[END_ENDPOINT].params;
     cxl_link_look(access, &link->ends, &view);
-    for (enum stream_end end = 0; end < END_COUNT; end++)
-        secure = secure && view.readable[end] && cxl_ide_is_active(&view.state[end], link->mode);
+    bool secure = cxl_view_is_secure(&view, link->mode);
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:o, s:o, s:[o, o]}", "root_port",
                      pcie_bdf_format(&link->ends.bdf[END_ROOT_PORT], root), "endpoint",
                      pcie_bdf_format(&link->ends.bdf[END_ENDPOINT], endpoint), "state",
                      secure ? "secure" : "insecure", "mode",
                      link->mode == CXL_IDE_CONTAINMENT ? "containment" : "skid", "keys_from",
                      link->generated ? "endpoint" : "controller", "rekeys", (int)link->rekeys, "provider",
-                     "kcu", "spdm_version", version_json(params), "algorithms", algorithms_json(params),
-                     "ends", end_json(link, &view, END_ROOT_PORT), end_json(link, &view, END_ENDPOINT));
+                     link->by_unit ? "kcu" : PROVIDER_OWN, "spdm_version", version_json(params), "algorithms",
+                     algorithms_json(params), "ends", end_json(link, &view, END_ROOT_PORT),
+                     end_json(link, &view, END_ENDPOINT));
 }
 
 json_t *cxl_links_json(struct pcie_access *access, const struct cxl_link_table *table,

@@ -14,7 +14,11 @@ struct cxl_link_table {
 struct cxl_link *cxl_link_find(const struct cxl_link_table *table, const struct pcie_bdf *port);
 void cxl_link_table_clear(struct cxl_link_table *table);
 
+/* Whether a link lives on the session of this port's mailbox. */
+bool cxl_link_needs_session(const struct cxl_link_table *table, const struct pcie_bdf *port);
+
 struct controller;
+struct operation;
 struct request;
 struct ticket;
 struct task;
@@ -24,6 +28,9 @@ void cxl_verb_run(struct controller *c, const struct request *request, struct ti
 
 /* Whether the task's link is still as its operation needs it; takes what is known of it into the order. */
 bool cxl_task_may_start(struct controller *c, struct task *task);
+/* What became of the keys is known to the operation; whether the link has lived through a rekey that failed,
+ * the registers say. */
+void cxl_correct_outcome(struct controller *c, struct operation *op);
 /* Puts what came of it into the table. */
 void cxl_task_ended(struct controller *c, const struct task *task);
 /* One stop for each link that is up: for the end of the program. */

@@ -141,19 +141,24 @@ static void find_cxl(struct checkup *up)
     struct doctor *d = doctor_of(up);
     bool direct = d->has_ends && d->up.path_count == 2 && !d->one_link;
     const struct pcie_bdf *root = &d->end[END_ROOT_PORT].bdf;
+    struct survey *survey = &d->controller->survey;
+    size_t index = topology_find(&survey->topology, root);
+    bool has_mailbox = index != TOPOLOGY_NONE && survey->topology.nodes[index].doe_count > 0;
+    const char *provider = providers_cxl_name(&d->controller->providers, root, has_mailbox);
     if (!direct || !has_cxl_registers(d, END_ENDPOINT))
         checkup_find(up, FINDING_SKIPPED, NULL, NULL, "it is no CXL link");
     else if (!has_cxl_registers(d, END_ROOT_PORT))
         checkup_find(up, FINDING_WARNING, root,
                      "the link's IDE needs a root port with CXL component registers",
                      "the endpoint speaks CXL, and its root port shows no CXL registers");
-    else if (!providers_has_cxl_unit(&d->controller->providers, root))
+    else if (!provider)
         checkup_find(up, FINDING_WARNING, root,
-                     "firmware names such a unit in the ACPI table KEYP: see --keyp",
-                     "no key unit of CXL.cachemem serves the root port alone: `establish --cxl` cannot work");
+                     "firmware names such a unit in the ACPI table KEYP: see --keyp, and --provider",
+                     "neither a key unit of CXL.cachemem nor the root port's own mailbox may give it keys: "
+                     "`establish --cxl` cannot work");
     else
-        checkup_find(up, FINDING_OK, root, NULL,
-                     "a CXL link, with a key unit: see `ide-ctl establish --cxl`");
+        checkup_find(up, FINDING_OK, root, NULL, "a CXL link, the root port's keys by %s: see `ide-ctl establish --cxl`",
+                     strcmp(provider, PROVIDER_OWN) == 0 ? "its own mailbox" : "a key unit");
 }
 
 /* ---- the table ------------------------------------------------------------------- */

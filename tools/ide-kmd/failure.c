@@ -141,6 +141,8 @@ static const struct hint {
     {IDE_E_IO, NULL, "the device may be gone: `ide-ctl list` shows whether it is there"},
     {IDE_E_ACCESS, "authenticate",
      "the key unit's registers are reached through physical memory, which the kernel may forbid; check --memory"},
+    {IDE_E_ACCESS, "cxl_look",
+     "the key unit's registers are reached through physical memory, which the kernel may forbid; check --memory"},
     {IDE_E_ACCESS, NULL, "configuration space beyond the header is for root only; check --sysfs"},
     {IDE_E_SHORT, NULL, "the device does not follow the specification: look for a firmware update"},
     {IDE_E_LONG, NULL, "the device does not follow the specification: look for a firmware update"},

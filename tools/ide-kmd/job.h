@@ -39,8 +39,8 @@ struct job {
     bool forgets;         /* of disable: the stream is not wanted any more */
     const char *asked_by; /* as in struct task */
     struct registers **registers;
-    struct cxl_order *cxl; /* of cxl_link */
     struct probe *probe;   /* of doctor */
+    struct cxl_order *cxl; /* of a CXL.cachemem link; NULL: a stream's */
     struct worker *quiet; /* of register steps: those that leave their ports alone meanwhile */
 
     /* what came of it */

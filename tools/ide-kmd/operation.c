@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tools/ide-kmd/operation.h"
 
-#include "tools/ide-kmd/cxl_link.h"
+#include "tools/ide-kmd/cxl_end.h"
 #include "tools/ide-kmd/probe.h"
 
 static void pump(struct operation *op);
@@ -142,7 +142,7 @@ static void fill_job(struct operation *op, const struct plan_step *step, struct 
 static void begin(struct operation *op, const struct plan_step *step)
 {
     struct job *job = &op->job[step->end];
-    enum ide_err err = step->action == STEP_PROGRAM_KEYS ? need_keys(op) : IDE_OK;
+    enum ide_err err = step->action == STEP_PROGRAM_KEYS && !op->cxl ? need_keys(op) : IDE_OK;
     fill_job(op, step, job);
     op->hooks->progress(op->hooks->context, op, job, PROGRESS_STARTED);
     if (err == IDE_OK) {
@@ -203,16 +203,18 @@ static bool was_not_started(const void *context, const struct plan_step *step)
     case STEP_AWAIT_SECURE:
     case STEP_DRAIN:
     case STEP_DOCTOR:
-    case STEP_CXL_LINK:
+    case STEP_CXL_LOOK:
     case STEP_COUNT:
         return true;
     }
     return true;
 }
 
-static bool is_needed_by_others(const void *context, const struct plan_step *step)
+static bool is_left_out(const void *context, const struct plan_step *step)
 {
     const struct operation *op = context;
+    if (op->cxl && cxl_step_is_idle(&op->cxl->link, step))
+        return true;
     return step->action == STEP_END_SESSION && op->hooks->is_shared(op->hooks->context, op, step->end);
 }
 
@@ -233,10 +235,11 @@ static const struct plan *undo_plan(const struct operation *op)
          * sends. Both sets stay, every receiver reads both, and the next re-key begins with completing this
          * one. */
         return transmitters_were_told(op) ? NULL : &plan_rekey_undo;
+    case OPERATION_CXL_ESTABLISH:
+        return &plan_cxl_stop;
     case OPERATION_ATTEST:
     case OPERATION_DOCTOR:
     case OPERATION_STOP:
-    case OPERATION_CXL_ESTABLISH: /* these undo by themselves */
     case OPERATION_CXL_REKEY:
     case OPERATION_CXL_STOP:
     case OPERATION_FORGET:
@@ -317,6 +320,7 @@ static void conclude(struct operation *op)
     case OPERATION_CXL_ESTABLISH:
     case OPERATION_CXL_REKEY:
     case OPERATION_CXL_STOP:
+        cxl_order_conclude(op->cxl, op->failure.err != IDE_OK, !op->run.failed);
         op->outcome = op->cxl->outcome;
         break;
     }
@@ -358,15 +362,19 @@ void operation_start(struct operation *op)
         plan = &plan_stop;
         break;
     case OPERATION_CXL_ESTABLISH:
+        plan = &plan_cxl_establish;
+        break;
     case OPERATION_CXL_REKEY:
+        plan = &plan_cxl_rekey;
+        break;
     case OPERATION_CXL_STOP:
-        plan = &plan_cxl;
+        plan = &plan_cxl_stop;
         break;
     case OPERATION_FORGET:
         plan = op->attested == END_ROOT_PORT ? &plan_forget_root_port : &plan_forget_endpoint;
         break;
     }
-    coordinator_start(&op->run, plan, is_needed_by_others, op);
+    coordinator_start(&op->run, plan, is_left_out, op);
     pump(op);
 }
 

@@ -20,7 +20,7 @@ static const struct {
     [STEP_RELEASE] = {"release", "free the registers"},
     [STEP_END_SESSION] = {"end_session", "end the session"},
     [STEP_DOCTOR] = {"doctor", "see what it carries and who it is"},
-    [STEP_CXL_LINK] = {"cxl_link", "see to the CXL link"},
+    [STEP_CXL_LOOK] = {"cxl_look", "look at its CXL registers"},
 };
 
 const char *step_name(enum step_action action)
@@ -53,7 +53,7 @@ bool step_is_for_both(enum step_action action)
     case STEP_STOP_KEYS:
     case STEP_END_SESSION:
     case STEP_DOCTOR:
-    case STEP_CXL_LINK:
+    case STEP_CXL_LOOK:
     case STEP_COUNT:
         return false;
     }
@@ -73,10 +73,8 @@ static const struct plan_step forget_root_port[] = {{STEP_AUTHENTICATE, END_ROOT
                                                     {STEP_END_SESSION, END_ROOT_PORT, 1}};
 const struct plan plan_forget_endpoint = PLAN("forget", forget_endpoint, true);
 const struct plan plan_forget_root_port = PLAN("forget", forget_root_port, true);
-static const struct plan_step cxl[] = {{STEP_CXL_LINK, END_ENDPOINT, 0}};
 static const struct plan_step doctor[] = {{STEP_DOCTOR, END_ENDPOINT, 0}, {STEP_DOCTOR, END_ROOT_PORT, 0}};
 const struct plan plan_doctor = PLAN("doctor", doctor, true);
-const struct plan plan_cxl = PLAN("CXL link", cxl, false);
 const struct plan plan_attest_endpoint = PLAN("attest", attest_endpoint, false);
 const struct plan plan_attest_root_port = PLAN("attest", attest_root_port, false);
 
@@ -144,6 +142,49 @@ static const struct plan_step stop[] = {
     {STEP_END_SESSION, END_ENDPOINT, 3}, {STEP_END_SESSION, END_ROOT_PORT, 3},
 };
 const struct plan plan_stop = PLAN("stop", stop, true);
+
+/*
+ * A CXL.cachemem link (docs/cxl.md). There are no key sets: a new key waits beside the one in use.
+ * 0  Whether both ports can do it, and whether it is nobody else's, before anything is said to them.
+ * 2  Modes, errors, delays.
+ * 3  The endpoint first: it may be the one who makes the keys.
+ * 4  Whoever receives is ready before ...
+ * 5  ... the root port sends IDE.Start, the first protected flit under the new key, ...
+ * 6  ... and the endpoint, which by then has shown that it took it.
+ */
+static const struct plan_step cxl_establish[] = {
+    {STEP_CXL_LOOK, END_ROOT_PORT, 0},
+    {STEP_AUTHENTICATE, END_ENDPOINT, 1},  {STEP_AUTHENTICATE, END_ROOT_PORT, 1},
+    {STEP_SESSION, END_ENDPOINT, 1},       {STEP_SESSION, END_ROOT_PORT, 1},
+    {STEP_QUERY, END_ENDPOINT, 1},         {STEP_QUERY, END_ROOT_PORT, 1},
+    {STEP_SETUP, END_ROOT_PORT, 2},
+    {STEP_PROGRAM_KEYS, END_ENDPOINT, 3},
+    {STEP_GO_RECEIVE, END_ENDPOINT, 4},    {STEP_PROGRAM_KEYS, END_ROOT_PORT, 4},
+                                           {STEP_GO_RECEIVE, END_ROOT_PORT, 4},
+                                           {STEP_GO_TRANSMIT, END_ROOT_PORT, 5},
+    {STEP_GO_TRANSMIT, END_ENDPOINT, 6},
+    {STEP_AWAIT_SECURE, END_ROOT_PORT, 7},
+};
+const struct plan plan_cxl_establish = PLAN("CXL establish", cxl_establish, false);
+
+/* The same from the keys on. One that fails has nothing to undo: until IDE.Start the old keys are in use, after it the
+ * new ones in that direction. The next goes on where it stopped. */
+static const struct plan_step cxl_rekey[] = {
+    {STEP_PROGRAM_KEYS, END_ENDPOINT, 0},
+    {STEP_GO_RECEIVE, END_ENDPOINT, 1},    {STEP_PROGRAM_KEYS, END_ROOT_PORT, 1},
+                                           {STEP_GO_RECEIVE, END_ROOT_PORT, 1},
+                                           {STEP_GO_TRANSMIT, END_ROOT_PORT, 2},
+    {STEP_GO_TRANSMIT, END_ENDPOINT, 3},
+    {STEP_AWAIT_SECURE, END_ROOT_PORT, 4},
+};
+const struct plan plan_cxl_rekey = PLAN("CXL rekey", cxl_rekey, false);
+
+static const struct plan_step cxl_stop[] = {
+    {STEP_STOP_KEYS, END_ENDPOINT, 0},
+    {STEP_STOP_KEYS, END_ROOT_PORT, 1},
+    {STEP_END_SESSION, END_ENDPOINT, 2},   {STEP_END_SESSION, END_ROOT_PORT, 2},
+};
+const struct plan plan_cxl_stop = PLAN("CXL stop", cxl_stop, true);
 
 /* clang-format on */
 

@@ -35,7 +35,7 @@ enum step_action {
     STEP_RELEASE,      /* registers of both ends: idle again */
     STEP_END_SESSION,
     STEP_DOCTOR,       /* what the mailbox carries, and what establish would find out first */
-    STEP_CXL_LINK,     /* all of an order about a CXL.cachemem link: cxl_link.h */
+    STEP_CXL_LOOK,     /* of a CXL.cachemem link (cxl_link.h): what both ends' registers offer */
     STEP_COUNT
 };
 
@@ -66,7 +66,8 @@ extern const struct plan plan_attest_endpoint, plan_attest_root_port;
 extern const struct plan plan_forget_endpoint, plan_forget_root_port;
 extern const struct plan plan_establish;
 extern const struct plan plan_doctor;
-extern const struct plan plan_cxl;
+/* Of a CXL.cachemem link. */
+extern const struct plan plan_cxl_establish, plan_cxl_rekey, plan_cxl_stop;
 extern const struct plan plan_rekey;
 /* A re-key that failed once the first transmitter was told: the new keys are at both ends, and this completes
  * it. */

@@ -310,9 +310,14 @@ static unsigned cxl_unit_of(const struct providers *p, const struct pcie_bdf *ro
     return ports == 1 ? index : KEYP_NO_UNIT;
 }
 
-bool providers_has_cxl_unit(const struct providers *p, const struct pcie_bdf *root_port)
+const char *providers_cxl_name(const struct providers *p, const struct pcie_bdf *root_port, bool has_mailbox)
 {
-    return cxl_unit_of(p, root_port) != KEYP_NO_UNIT;
+    enum provider_choice asked = asked_for(p->settings, root_port);
+    bool has_unit = cxl_unit_of(p, root_port) != KEYP_NO_UNIT;
+    if ((asked == PROVIDER_AUTO || asked == PROVIDER_KCU) && has_unit)
+        return "kcu";
+    bool may_be_own = asked == PROVIDER_AUTO || asked == PROVIDER_DOE;
+    return may_be_own && has_mailbox && !is_root_of_trust(p->settings, root_port) ? PROVIDER_OWN : NULL;
 }
 
 enum ide_err providers_cxl_unit(const struct providers *p, const struct pcie_bdf *root_port,

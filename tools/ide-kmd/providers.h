@@ -87,9 +87,12 @@ void providers_close(struct providers *p);
 #define PROVIDER_OWN "doe" /* the port itself, through its own mailbox */
 const char *providers_name(const struct providers *p, const struct pcie_bdf *root_port, bool has_mailbox);
 
-/* Whether a key unit of CXL.cachemem is there for the root port, and for it alone: such a unit has one link's
- * keys. */
-bool providers_has_cxl_unit(const struct providers *p, const struct pcie_bdf *root_port);
+/*
+ * "kcu" or "doe": who gives the root port the keys of its CXL.cachemem link, chosen as for its streams: a key unit of
+ * CXL.cachemem that is there for it alone, for such a unit has one link's keys; else its own mailbox. NULL: nobody may.
+ * A root of trust has IDE_KM only, and a root port that is one has its mailbox for that.
+ */
+const char *providers_cxl_name(const struct providers *p, const struct pcie_bdf *root_port, bool has_mailbox);
 /* Opens its registers; close also after a failure. IDE_E_PROVIDER; errors of kcu_memory_open_size(). */
 enum ide_err providers_cxl_unit(const struct providers *p, const struct pcie_bdf *root_port,
                                 struct kcu_memory *memory, struct ide_fault *fault) MUST_USE;

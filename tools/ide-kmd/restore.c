@@ -12,10 +12,10 @@
 /* ---- sessions ---------------------------------------------------------------------------------------------------- */
 
 /* That it cannot be asked is no harm: a session of which nobody has the secrets keys nothing that is on. */
-static void forget_sessions(struct controller *c, const struct held_end *held, enum stream_end end)
+static void forget_sessions(struct controller *c, const struct pcie_bdf *mailbox, enum stream_end end)
 {
     struct failure failure;
-    const struct stream_ends ends = {.bdf = {held->mailbox, held->mailbox}};
+    const struct stream_ends ends = {.bdf = {*mailbox, *mailbox}};
     struct task *task = task_new(c, OPERATION_FORGET, &ends, 0, NULL);
     if (!task)
         return;
@@ -32,8 +32,27 @@ static void forget_stream(struct controller *c, const struct held_stream *held)
 {
     if (held->wanted)
         return;
-    forget_sessions(c, &held->end[END_ENDPOINT], END_ENDPOINT);
-    forget_sessions(c, &held->end[END_ROOT_PORT], END_ROOT_PORT);
+    forget_sessions(c, &held->end[END_ENDPOINT].mailbox, END_ENDPOINT);
+    forget_sessions(c, &held->end[END_ROOT_PORT].mailbox, END_ROOT_PORT);
+}
+
+/* The keys of its ends go with the sessions of their mailboxes. */
+static void forget_cxl_link(struct controller *c, const struct held_cxl_link *held)
+{
+    size_t root = topology_find(&c->survey.topology, &held->bdf[END_ROOT_PORT]);
+    forget_sessions(c, &held->bdf[END_ENDPOINT], END_ENDPOINT);
+    if (root != TOPOLOGY_NONE && c->survey.topology.nodes[root].doe_count > 0)
+        forget_sessions(c, &held->bdf[END_ROOT_PORT], END_ROOT_PORT);
+}
+
+static void forget_cxl_links(struct controller *c)
+{
+    struct failure failure;
+    if (c->recovery.held.cxl_links == 0 || survey_refresh(&c->survey, &failure) != IDE_OK)
+        return;
+    for (size_t i = 0; i < c->recovery.held.cxl_links; i++)
+        forget_cxl_link(c, &c->recovery.held.cxl_link[i]);
+    c->survey.is_fresh = false;
 }
 
 static int on_again(zloop_t *loop, int timer, void *argument)
@@ -49,6 +68,7 @@ void restore_begin(struct controller *c)
 {
     for (size_t i = 0; i < c->recovery.held.streams; i++)
         forget_stream(c, &c->recovery.held.stream[i]);
+    forget_cxl_links(c);
     if (!c->recovery.is_done)
         zloop_timer(c->loop, AGAIN_MS, 0, on_again, c);
 }
