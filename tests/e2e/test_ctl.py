@@ -3,7 +3,6 @@
 
 import json
 import os
-import pty
 import re
 import select
 import signal
@@ -123,7 +122,7 @@ def test_a_reply_that_does_not_come_in_time_is_1(platform, controller):
 def test_the_list_is_a_tree(controller):
     controller.json("establish", ENDPOINT)
     lines = controller.ctl("list").stdout.splitlines()
-    assert lines[0].split() == ["PORT", "TYPE", "ID", "DOE", "IDE", "STREAMS", "IN", "USE"]
+    assert lines[0].split() == ["PORT", "TYPE", "ID", "DOE", "IDE", "STREAMS"]
     text = "\n".join(line.rstrip() for line in lines[1:])
     # C locale or UTF-8: only the shape counts
     shape = [re.sub(r"[^0-9a-f:. ]", "#", line.split(".")[0])[:16].rstrip("#") for line in text.splitlines()]
@@ -140,8 +139,8 @@ def test_what_a_person_reads(platform, controller):
         "  SPDM 1.4, ECDSA P-384, SHA-384, secp384r1, AES-256-GCM\n")
     assert done.stderr == ""   # no terminal, no steps
     shown = controller.ctl("show").stdout.splitlines()
-    assert shown[0].split() == ("STREAM STATE ROOT PORT ITS STATE ENDPOINT ITS STATE KEY SET REKEYS REKEY IN OWNER "
-                                "KIND DOES").split()
+    assert shown[0].split() == ("STREAM STATE ROOT-PORT ROOT-STATE ENDPOINT END-STATE KEY-SET REKEYS REKEY-IN OWNER KIND "
+                                "DOES").split()
     assert shown[1].split() == ["0", "Secure", ROOT_PORT, "Secure", ENDPOINT, "Secure", "0", "0", "39", "h", "controller",
                                 "selective", "TC", "0"]
     port = controller.ctl("show", ENDPOINT).stdout
@@ -179,42 +178,86 @@ def test_options_may_stand_anywhere(controller):
     assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (1, "no_stream")
 
 
-def on_a_terminal(argv):
-    """What the program writes to a terminal, and its exit status."""
-    pid, fd = pty.fork()
-    if pid == 0:
-        os.execv(argv[0], argv)
-    text = b""
-    while True:
-        try:
-            part = os.read(fd, 65536)
-        except OSError:   # how Linux says that the other side has closed
-            break
-        if not part:
-            break
-        text += part
-    os.close(fd)
-    return text.decode().replace("\r\n", "\n"), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+def test_columns_are_chosen_as_lsblk_has_it(controller):
+    controller.json("establish", ENDPOINT, "--stream", "0")
+    assert controller.ctl("show", "--output", "state,STREAM,endpoint", "--noheadings").stdout.split() == [
+        "Secure", "0", ENDPOINT]
+    lines = controller.ctl("list", "--output", "+KEYS,CLASS").stdout.splitlines()
+    assert lines[0].split() == ["PORT", "TYPE", "ID", "DOE", "IDE", "STREAMS", "KEYS", "CLASS"]
+    assert lines[1].split()[-2:] == ["doe", "060400"]
+    for command, names in (("list", "PORT, TYPE, ID"), ("show", "STREAM, STATE, ROOT-PORT")):
+        done = controller.ctl(command, "--output", "state,COLOUR")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "no such column: " in done.stderr and names in done.stderr
+        for line in controller.ctl(command, "--help").stdout.split("Columns, for --output")[1].splitlines()[2:]:
+            name = line[2:].split()[0]
+            assert controller.ctl(command, "--output", name).stdout.splitlines()[0].split() == [name]
+    done = controller.ctl("--json", "list", "--output", "PORT")
+    assert (done.returncode, done.stdout) == (2, "")
 
 
-def test_steps_are_shown_on_a_terminal(controller):
-    text, status = on_a_terminal([program("ide-ctl"), "--connect", controller.endpoint, "establish", ROOT_PORT])
-    assert status == 0
+def test_colour_is_for_terminals_unless_it_is_asked_for(controller):
+    controller.json("establish", ENDPOINT, "--stream", "0")
+    plain = controller.ctl("show").stdout
+    assert "\033" not in plain
+    colored = controller.ctl("show", "--color=always").stdout
+    assert "\033[32mSecure" in colored
+    assert re.sub(r"\033\[[0-9;]*m", "", colored) == plain
+    assert controller.ctl("show", "--color", "never").stdout == plain
+    for command in (["list"], ["doctor", ENDPOINT]):
+        assert "\033[32m" in controller.ctl(*command, "--color", "always").stdout
+        assert "\033" not in controller.ctl(*command).stdout
+
+
+def test_steps_are_shown_where_they_are_asked_for(controller):
+    done = controller.ctl("establish", ROOT_PORT, "--progress")
+    assert done.returncode == 0
     for line in (f"  {ENDPOINT}  check its identity", f"  {ROOT_PORT}  check its identity",
                  f"  {ENDPOINT}  open a secure session", "  both ports    set the registers up",
                  f"  {ENDPOINT}  give it the keys", "  both ports    enable the stream",
                  "  both ports    wait until both ends are Secure"):
-        assert line in text.splitlines()
-    assert "Stream 0 is Secure" in text.splitlines()[-2]
+        assert line in done.stderr.splitlines()
+    assert done.stdout.startswith("Stream 0 is Secure")
 
 
-def test_a_step_that_fails_is_shown_on_a_terminal(platform, controller):
+def test_a_step_that_fails_is_shown(platform, controller):
     platform.misbehave(ENDPOINT, "km-refuse")
-    text, status = on_a_terminal([program("ide-ctl"), "--connect", controller.endpoint, "establish", ROOT_PORT])
-    assert status == 1
-    lines = text.splitlines()
+    done = controller.ctl("establish", ROOT_PORT, "--progress")
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
     failed = lines.index(f"  {ENDPOINT}  failed: KP_ACK: Status: the device refused the key (0x4, expected 0x0)")
     assert "  both ports    undo: free the registers" in lines[failed:]
+
+
+def test_an_interrupt_undoes_what_was_begun(platform, controller):
+    """The device answers late, so that there is time to change one's mind."""
+    platform.misbehave(ENDPOINT, "late=300")
+    process = subprocess.Popen([program("ide-ctl"), "--connect", controller.endpoint, "establish", ROOT_PORT, "--progress"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stderr.readline().endswith("check its identity\n")
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=60)
+    assert (process.returncode, out) == (1, "")
+    assert "Cancelling: what was begun is undone." in error
+    assert "cancelled on request" in error
+    platform.behave(ENDPOINT)
+    assert controller.json("show")["streams"] == []
+    assert controller.json("establish", ROOT_PORT)["state"] == "secure"
+
+
+def test_a_second_interrupt_leaves(platform, controller):
+    platform.misbehave(ENDPOINT, "late=900")
+    process = subprocess.Popen([program("ide-ctl"), "--connect", controller.endpoint, "establish", ROOT_PORT, "--progress"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stderr.readline().endswith("check its identity\n")
+    process.send_signal(signal.SIGINT)
+    while "Cancelling" not in process.stderr.readline():
+        pass
+    process.send_signal(signal.SIGTERM)
+    out, error = process.communicate(timeout=60)
+    assert (process.returncode, out) == (1, "")
+    assert "left while the controller undoes what was begun" in error or "cancelled on request" in error
+    platform.behave(ENDPOINT)
 
 
 class Monitor:
@@ -258,15 +301,24 @@ def start_monitor(controller):
         monitor.process.stdout.close()
 
 
-def test_monitor_tells_a_person(controller, start_monitor):
+def test_monitor_tells_a_person(platform, controller, start_monitor):
     monitor = start_monitor()
-    assert monitor.hello.endswith("connected\n")
+    assert re.fullmatch(r"\d\d:\d\d:\d\d  connected\n", monitor.hello)
+    pair = f"stream 0  {ROOT_PORT} - {ENDPOINT}  "
     controller.json("establish", ENDPOINT, "--stream", "0")
-    lines = monitor.until(lambda line: line.endswith("establish done\n"))
-    pair = f"stream 0  {ROOT_PORT} - {ENDPOINT}  establish"
-    assert lines[0].endswith(f"{pair} started\n")
-    assert any(line.endswith(f"{pair}: {ENDPOINT} authenticate: done\n") for line in lines)
-    assert lines[-2].endswith(f"{pair}: the stream is Secure, key set 0\n")
+    begun, done = monitor.line(), monitor.line()   # however many steps
+    assert begun[10:].startswith(f"{pair}establish begins")
+    assert re.fullmatch(rf"{pair}is Secure, key set 0: establish, \d+ steps in [0-9.e+]+ s\n", done[10:])
+    platform.misbehave(ENDPOINT, "km-refuse")
+    controller.error("rekey")
+    lines = monitor.until(lambda line: "rekey failed" in line)
+    assert f"{pair}rekey at {ENDPOINT}: failed to give it the keys: KP_ACK: Status: " in lines[1]
+    assert f"{pair}rekey failed: {ENDPOINT}: KP_ACK: Status: " in lines[-1]
+    platform.behave(ENDPOINT)
+    controller.json("stop", ENDPOINT, "--stream", "0")
+    assert any("is off: stop, " in line for line in monitor.until(lambda line: "is off" in line))
+    controller.json("attest", ENDPOINT)
+    assert monitor.until(lambda line: "attest done" in line)
     monitor.stop()
 
 

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* One request and what is said about it. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "tools/ide-ctl/ctl.h"
+#include "tools/ide-ctl/feed.h"
 #include "tools/ide-ctl/print.h"
+#include "tools/ide-ctl/progress.h"
+#include "tools/ide-ctl/signals.h"
 
 static json_t *measurements_of(const struct ctl_measurements *m)
 {
@@ -118,13 +121,6 @@ static enum ctl_status print_reply(const struct ctl *ctl, json_t *reply, void (*
     return failed ? CTL_FAILED : CTL_DONE;
 }
 
-static bool show_step(void *context, const json_t *event)
-{
-    (void)context;
-    print_step(event);
-    return true;
-}
-
 enum ide_client_status ctl_connect(const struct ctl *ctl, struct ide_client **client)
 {
     const struct ide_client_options options = {.endpoint = ctl->endpoint};
@@ -142,20 +138,103 @@ enum ide_client_status ctl_ask(const struct ctl *ctl, json_t *request, json_t **
     return status;
 }
 
-enum ctl_status ctl_call(const struct ctl *ctl, enum api_verb verb, bool show_steps,
+/* ---- an operation, which can be interrupted ------------------------------------------ */
+
+#define CANCEL_MS 5000u  /* to be told that the cancelling has begun */
+#define UNDO_MS   60000u /* to be told that it is done */
+
+struct call {
+    const struct ctl *ctl;
+    struct ide_client *client;
+    char id[IDE_CLIENT_ID_SIZE];
+    struct progress progress;
+    struct signals signals;
+    bool cancelled, left;
+};
+
+static bool on_event(void *context, const json_t *event)
+{
+    struct call *call = context;
+    progress_take(&call->progress, event);
+    return true;
+}
+
+/* The first interrupt has the controller undo what it began, and that is waited for; with the second the user
+ * leaves. */
+static enum ide_client_status interrupt(struct call *call)
+{
+    json_t *answer = NULL;
+    int number = signals_take(&call->signals);
+    if (number != SIGINT && number != SIGTERM)
+        return IDE_CLIENT_OK;
+    call->left = call->cancelled;
+    if (call->left)
+        return IDE_CLIENT_INTERRUPTED;
+    call->cancelled = true;
+    progress_say(&call->progress,
+                 "Cancelling: what was begun is undone. Once more to leave it to the controller.");
+    enum ide_client_status status = ide_client_cancel(call->client, call->id, CANCEL_MS, &answer);
+    json_decref(answer); /* an error means that it is over already, and the reply is on its way */
+    return status == IDE_CLIENT_INPUT ? IDE_CLIENT_OK : status;
+}
+
+static enum ide_client_status await(struct call *call, json_t **reply)
+{
+    enum ide_client_status status = IDE_CLIENT_INPUT;
+    uint64_t deadline = feed_now_ms() + call->ctl->timeout_ms;
+    ide_client_watch_fd(call->client, call->signals.fd);
+    while (status == IDE_CLIENT_INPUT || status == IDE_CLIENT_INTERRUPTED) {
+        uint64_t now = feed_now_ms();
+        uint32_t left = deadline > now ? (uint32_t)(deadline - now) : 0;
+        status = ide_client_wait(call->client, call->id, call->cancelled ? UNDO_MS : left,
+                                 call->progress.form == PROGRESS_NONE ? NULL : on_event, call, reply);
+        if (status == IDE_CLIENT_INPUT) {
+            enum ide_client_status answer = interrupt(call);
+            if (answer != IDE_CLIENT_OK)
+                return answer;
+        }
+    }
+    return status;
+}
+
+static enum ctl_status leave(const struct ctl *ctl)
+{
+    ctl_print_error(ctl,
+                    ctl_own_error("cancelled", json_string("left while the controller undoes what was begun"),
+                                  "`ide-ctl show` tells how far it came"));
+    return CTL_FAILED;
+}
+
+static enum ide_client_status run_call(struct call *call, enum api_verb verb, json_t **reply)
+{
+    json_t *request = request_of(call->ctl, verb);
+    enum ide_client_status status = ctl_connect(call->ctl, &call->client);
+    if (status == IDE_CLIENT_OK &&
+        call->progress.form != PROGRESS_NONE) /* first, so that no step is missed */
+        status = ide_client_resume(call->client, call->ctl->timeout_ms, NULL, 0);
+    if (status == IDE_CLIENT_OK)
+        status = ide_client_send(call->client, request, call->id);
+    json_decref(request);
+    return status == IDE_CLIENT_OK ? await(call, reply) : status;
+}
+
+enum ctl_status ctl_call(const struct ctl *ctl, enum api_verb verb, bool is_operation,
                          void (*print)(const json_t *result))
 {
-    struct ide_client *client;
-    json_t *reply = NULL, *request = request_of(ctl, verb);
-    bool steps = show_steps && isatty(STDERR_FILENO);
-    enum ide_client_status status = ctl_connect(ctl, &client);
+    struct call call = {.ctl = ctl};
+    json_t *reply = NULL;
+    progress_open(&call.progress, ctl, is_operation);
+    if (!signals_open(&call.signals, is_operation))
+        return ctl_client_failed(ctl, IDE_CLIENT_MEMORY);
+    enum ide_client_status status = run_call(&call, verb, &reply);
+    ide_client_close(call.client);
+    signals_close(&call.signals);
+    progress_close(&call.progress);
+    enum ctl_status end = CTL_FAILED;
     if (status == IDE_CLIENT_OK)
-        status = ide_client_call(client, request, ctl->timeout_ms, steps ? show_step : NULL, NULL, &reply);
-    ide_client_close(client);
-    json_decref(request);
-    if (status != IDE_CLIENT_OK)
-        return ctl_client_failed(ctl, status);
-    enum ctl_status end = print_reply(ctl, reply, print);
+        end = print_reply(ctl, reply, print);
+    else
+        end = call.left ? leave(ctl) : ctl_client_failed(ctl, status);
     json_decref(reply);
     return end;
 }

@@ -5,6 +5,8 @@
 
 #include "tools/ide-ctl/ctl.h"
 #include "tools/ide-ctl/print.h"
+#include "tools/ide-ctl/table.h"
+#include "tools/ide-ctl/terminal.h"
 
 #define DATE_TEXT 32u
 
@@ -31,32 +33,61 @@ static void print_chain(const json_t *result)
     }
 }
 
-/* The value in full is for --json: digests are long, and one differs from another in its first bytes. */
-static void add_line(struct libscols_table *table, const json_t *block)
+static const char *block_index(const json_t *block, char *text)
 {
-    char number[16];
-    struct libscols_line *line = scols_table_new_line(table, NULL);
-    if (!line)
-        return;
-    snprintf(number, sizeof number, "%lld", number_of(block, "index"));
-    scols_line_set_data(line, 0, number);
-    scols_line_set_data(line, 1, text_of(block, "type"));
-    scols_line_set_data(line, 2, json_is_true(json_object_get(block, "raw")) ? "raw" : "digest");
-    scols_line_set_data(line, 3, json_is_true(json_object_get(block, "as_expected")) ? "as expected" : "-");
-    scols_line_set_data(line, 4, text_of(block, "value"));
+    snprintf(text, TABLE_TEXT_MAX, "%lld", number_of(block, "index"));
+    return text;
+}
+
+static const char *block_type(const json_t *block, char *text)
+{
+    (void)text;
+    return text_of(block, "type");
+}
+
+static const char *block_form(const json_t *block, char *text)
+{
+    (void)text;
+    return json_is_true(json_object_get(block, "raw")) ? "raw" : "digest";
+}
+
+static const char *block_reference(const json_t *block, char *text)
+{
+    (void)text;
+    return json_is_true(json_object_get(block, "as_expected")) ? "as expected" : "-";
+}
+
+static const char *block_value(const json_t *block, char *text)
+{
+    (void)text;
+    return text_of(block, "value");
+}
+
+static const struct table_column columns[] = {
+    {"INDEX", true, 0, SCOLS_FL_RIGHT, block_index, NULL, "the number of the measurement"},
+    {"TYPE", true, 0, 0, block_type, NULL, "what is measured"},
+    {"FORM", true, 0, 0, block_form, NULL, "digest or raw"},
+    {"REFERENCE", true, 0, 0, block_reference, NULL, "whether it was held against a reference value"},
+    {"VALUE", true, 0.1, SCOLS_FL_TRUNC, block_value, NULL, "what came"},
+};
+static const struct table_kind blocks_table = {columns, sizeof columns / sizeof *columns};
+static struct table_view view;
+
+void command_attest_columns(void)
+{
+    table_help(&blocks_table);
 }
 
 static void print_blocks(const json_t *list)
 {
-    static const char *const columns[] = {"INDEX", "TYPE", "FORM", "REFERENCE", "VALUE", NULL};
     size_t i;
     json_t *block;
-    struct libscols_table *table = table_new(columns);
+    struct libscols_table *table = table_new(&view);
     if (!table)
         return;
     json_array_foreach(list, i, block)
     {
-        add_line(table, block);
+        table_add(table, &view, NULL, block);
     }
     table_print(table);
 }
@@ -99,5 +130,9 @@ static void print(const json_t *result)
 
 enum ctl_status command_attest(const struct ctl *ctl)
 {
+    enum ctl_status status = table_choose(ctl, &blocks_table, &view);
+    if (status != CTL_DONE)
+        return status;
+    terminal_use_color(ctl);
     return ctl_call(ctl, API_ATTEST, true, print);
 }

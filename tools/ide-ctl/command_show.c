@@ -4,17 +4,22 @@
 
 #include "tools/ide-ctl/ctl.h"
 #include "tools/ide-ctl/print.h"
+#include "tools/ide-ctl/streams_table.h"
+#include "tools/ide-ctl/terminal.h"
 
-static void print_abilities(const json_t *ide)
+static struct table_view view;
+
+static void print_ide(const json_t *ide)
 {
-    static const char *const abilities[] = {"ide_km", "flow_through",    "partial_header", "aggregation",
-                                            "pcrc",   "config_requests", "tee_limited",    NULL};
-    printf("  IDE: %lld selective and %lld link streams, %s", number_of(ide, "selective_streams"),
-           number_of(ide, "link_streams"), text_of(ide, "algorithm"));
-    for (size_t i = 0; abilities[i]; i++)
-        if (json_is_true(json_object_get(ide, abilities[i])))
-            printf(", %s", abilities[i]);
-    putchar('\n');
+    char text[160];
+    const char *abilities = abilities_text(ide, text, sizeof text);
+    printf("  IDE: %lld selective and %lld link streams, %s%s%s\n", number_of(ide, "selective_streams"),
+           number_of(ide, "link_streams"), text_of(ide, "algorithm"), *abilities ? ", " : "", abilities);
+}
+
+static void print_streams(const json_t *streams)
+{
+    streams_table_print(&view, streams);
 }
 
 static void print_port(const json_t *port)
@@ -26,7 +31,7 @@ static void print_port(const json_t *port)
         printf("  Below: %s\n", text_of(port, "parent"));
     printf("  DOE mailboxes: %lld\n", number_of(port, "doe"));
     if (json_is_object(ide))
-        print_abilities(ide);
+        print_ide(ide);
     else
         printf("  IDE: none\n");
     if (json_is_string(json_object_get(port, "provider")))
@@ -50,5 +55,9 @@ static void print_all(const json_t *result)
 
 enum ctl_status command_show(const struct ctl *ctl)
 {
+    enum ctl_status status = table_choose(ctl, &streams_table, &view);
+    if (status != CTL_DONE)
+        return status;
+    terminal_use_color(ctl);
     return ctl_call(ctl, API_SHOW, false, ctl->has_bdf ? print_port : print_all);
 }

@@ -4,21 +4,24 @@
 #include <string.h>
 
 #include "tools/ide-ctl/ctl.h"
+#include "tools/ide-ctl/ports_table.h"
+#include "tools/ide-ctl/streams_table.h"
 
 static const struct ctl_command commands[] = {
     {"list", command_list, ON_LIST, CTL_NOTHING, CTL_NOTHING, "",
      "the ports, what they can do, their streams",
      "Shows the ports as a tree: which have a DOE mailbox, how many IDE streams they can carry,\n"
-     "and which they do.\n",
-     NULL},
+     "and which they do. With --watch the tree fills the terminal and is drawn anew whenever something\n"
+     "happens, until q is pressed.\n",
+     ports_table_help},
     {"show", command_show, ON_SHOW, CTL_MAY, CTL_NOTHING, "[BDF]", "one port, or all streams",
      "Shows one port with its abilities and streams, or all streams. The state of each end is\n"
      "read from its registers.\n",
-     NULL},
+     streams_table_help},
     {"attest", command_attest, ON_ATTEST, CTL_MUST, CTL_NOTHING, "BDF", "have a device prove who it is",
      "Asks a device for its certificates, has it prove that it holds the key, and shows what it\n"
      "measures, held against ide-kmd's reference values if there are any.\n",
-     NULL},
+     command_attest_columns},
     {"doctor", command_doctor, ON_DOCTOR, CTL_MUST, CTL_NOTHING, "BDF", "why IDE can or cannot come up here",
      "Looks at all that a stream needs, in order: the path, the capabilities of each port on it, the\n"
      "mailboxes, who gives the keys, whether the devices are trusted, the settings. 0 if a stream can\n"

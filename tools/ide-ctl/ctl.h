@@ -83,6 +83,7 @@ struct ctl_option {
 enum ctl_status command_list(const struct ctl *ctl);
 enum ctl_status command_show(const struct ctl *ctl);
 enum ctl_status command_attest(const struct ctl *ctl);
+void command_attest_columns(void); /* for its --help */
 enum ctl_status command_doctor(const struct ctl *ctl);
 enum ctl_status command_establish(const struct ctl *ctl);
 enum ctl_status command_rekey(const struct ctl *ctl);
@@ -125,11 +126,11 @@ bool ctl_take_algorithm(struct ctl *ctl, const struct ctl_option *option, const 
 /* ---- call.c ---- */
 
 /*
- * Sends the verb with what the command line gave and waits for its result, showing the steps meanwhile if
- * show_steps is set and somebody sits at stderr. On success prints the result with --json, else calls print
- * with it. A failure is printed too.
+ * Sends the verb with what the command line gave and waits for its result. Of an operation the progress is
+ * shown meanwhile (progress.h), and an interrupt cancels it. On success prints the result with --json, else
+ * calls print with it. A failure is printed too.
  */
-enum ctl_status ctl_call(const struct ctl *ctl, enum api_verb verb, bool show_steps,
+enum ctl_status ctl_call(const struct ctl *ctl, enum api_verb verb, bool is_operation,
                          void (*print)(const json_t *result));
 
 /* The way to the controller; NULL in *client unless OK is returned. */

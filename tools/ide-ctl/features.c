@@ -44,7 +44,8 @@ bool ctl_take_aggregation(struct ctl *ctl, const struct ctl_option *option, cons
         return false;
     json_object_set_new(wish_of(ctl), "aggregation",
                         json_pack("{s:i, s:i, s:i}", "pr", (int)feature_aggregation_count(f.pr), "npr",
-                                  (int)feature_aggregation_count(f.npr), "cpl", (int)feature_aggregation_count(f.cpl)));
+                                  (int)feature_aggregation_count(f.npr), "cpl",
+                                  (int)feature_aggregation_count(f.cpl)));
     return true;
 }
 

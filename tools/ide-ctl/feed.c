@@ -2,9 +2,7 @@
 #include "tools/ide-ctl/feed.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,16 +13,6 @@ uint64_t feed_now_ms(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-static sigset_t wanted_signals(void)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGWINCH);
-    return set;
 }
 
 static bool add_input(struct feed *feed, int fd)
@@ -40,28 +28,23 @@ static enum ide_client_status open_events(struct feed *feed)
     return status == IDE_CLIENT_OK ? ide_client_resume(feed->events, ASK_MS, NULL, 0) : status;
 }
 
-/* Blocked before libzmq starts its threads, so that no signal gets lost in one of them. */
 enum ide_client_status feed_open(struct feed *feed, const struct ctl *ctl)
 {
-    sigset_t set = wanted_signals();
-    *feed = (struct feed){.ctl = ctl, .signals = -1, .input = -1};
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    feed->signals = signalfd(-1, &set, SFD_CLOEXEC);
+    *feed = (struct feed){.ctl = ctl, .wait = -1, .input = -1};
+    if (!signals_open(&feed->signals, true))
+        return IDE_CLIENT_MEMORY;
     feed->wait = epoll_create1(EPOLL_CLOEXEC);
-    if (feed->signals < 0 || feed->wait < 0 || !add_input(feed, feed->signals))
+    if (feed->wait < 0 || !add_input(feed, feed->signals.fd))
         return IDE_CLIENT_MEMORY;
     return open_events(feed);
 }
 
 void feed_close(struct feed *feed)
 {
-    sigset_t set = wanted_signals();
     ide_client_close(feed->events);
-    if (feed->signals >= 0)
-        close(feed->signals);
     if (feed->wait >= 0)
         close(feed->wait);
-    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    signals_close(&feed->signals);
 }
 
 /* A connection each, because only a new one tells whether there still is a controller. */
@@ -74,11 +57,8 @@ enum ide_client_status feed_ask(struct feed *feed, json_t *request, json_t **rep
 
 static enum feed_what take_signal(struct feed *feed)
 {
-    struct signalfd_siginfo info = {0};
-    if (read(feed->signals, &info, sizeof info) != sizeof info)
-        return FEED_BROKEN;
-    feed->signal = (int)info.ssi_signo;
-    return FEED_SIGNAL;
+    feed->signal = signals_take(&feed->signals);
+    return feed->signal ? FEED_SIGNAL : FEED_BROKEN;
 }
 
 /* The signal comes first: it may be that the user has had enough. */
@@ -87,7 +67,7 @@ static enum feed_what take_input(struct feed *feed)
     struct epoll_event event[2];
     int n = epoll_wait(feed->wait, event, 2, 0);
     for (int i = 0; i < n; i++)
-        if (event[i].data.fd == feed->signals)
+        if (event[i].data.fd == feed->signals.fd)
             return take_signal(feed);
     return n > 0 ? FEED_INPUT : FEED_BROKEN;
 }

@@ -8,14 +8,15 @@
 #define IDE_CTL_FEED_H
 
 #include "tools/ide-ctl/ctl.h"
+#include "tools/ide-ctl/signals.h"
 
 struct feed {
     const struct ctl *ctl;
     struct ide_client *events;
-    int wait;    /* an epoll of what is waited for besides: the signals, and the keyboard of feed_next() */
-    int input;   /* in it; -1: none yet */
-    int signals; /* a signalfd of SIGINT, SIGTERM and SIGWINCH, which are blocked while the feed is open */
-    int signal;  /* the one that came */
+    int wait;  /* an epoll of what is waited for besides: the signals, and the keyboard of feed_next() */
+    int input; /* in it; -1: none yet */
+    struct signals signals;
+    int signal; /* the one that came */
 };
 
 enum feed_what { FEED_EVENT, FEED_TIME, FEED_INPUT, FEED_SIGNAL, FEED_BROKEN };

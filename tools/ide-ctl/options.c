@@ -95,6 +95,23 @@ static bool take_measurement(struct ctl *ctl, const struct ctl_option *option, c
     return !option->argument || (parse_number(argument, &m->index) && m->index > 0);
 }
 
+static bool take_output(struct ctl *ctl, const struct ctl_option *option, const char *argument)
+{
+    (void)option;
+    ctl->columns = argument;
+    return true;
+}
+
+/* Of options that are a yes. */
+static bool take_yes(struct ctl *ctl, const struct ctl_option *option, const char *argument)
+{
+    (void)argument;
+    ctl->no_headings |= strcmp(option->name, "noheadings") == 0;
+    ctl->watch |= strcmp(option->name, "watch") == 0;
+    ctl->progress |= strcmp(option->name, "progress") == 0;
+    return true;
+}
+
 static bool take_sysfs(struct ctl *ctl, const struct ctl_option *option, const char *argument)
 {
     (void)option;
@@ -121,11 +138,18 @@ static bool take_help(struct ctl *ctl, const struct ctl_option *option, const ch
     return true;
 }
 
+#define ON_TABLE  (ON_LIST | ON_SHOW | ON_ATTEST)
 #define ON_CHANGE (ON_ESTABLISH | ON_REKEY | ON_STOP)
 
 static const struct ctl_option options[] = {
     {"stream", "N", ON_CHANGE | ON_WAIT, take_stream, "is no number", NULL,
      "the stream's number, 0 to 254; establish takes the first free one"},
+    {"output", "COLUMNS", ON_TABLE, take_output, NULL, NULL,
+     "these columns: A,B,C; or +D,E besides the usual ones"},
+    {"noheadings", NULL, ON_TABLE, take_yes, NULL, NULL, "no line of headings"},
+    {"watch", NULL, ON_LIST, take_yes, NULL, NULL, "fill the terminal and follow what happens; q ends it"},
+    {"progress", NULL, ON_CHANGE | ON_ATTEST, take_yes, NULL, NULL,
+     "the steps on standard error, one a line, if that is no terminal"},
     {"state", "STATE", ON_WAIT, take_state,
      "is none of secure, insecure, off, starting, wanted and quarantined", NULL,
      "secure (the default), insecure, off, starting, wanted, quarantined"},

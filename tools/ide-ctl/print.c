@@ -90,49 +90,14 @@ void print_notes(FILE *out, const json_t *result)
     }
 }
 
-void print_step(const json_t *event)
-{
-    const char *device = text_of(event, "device"), *state = text_of(event, "state");
-    bool undo = json_is_true(json_object_get(event, "undo"));
-    if (strcmp(text_of(event, "event"), "step") != 0 || strcmp(state, "done") == 0)
-        return;
-    if (strcmp(device, "-") == 0)
-        device = "both ports  "; /* as long as a BDF */
-    if (strcmp(state, "started") == 0)
-        fprintf(stderr, "  %s  %s%s\n", device, undo ? "undo: " : "", text_of(event, "text"));
-    else
-        fprintf(stderr, "  %s  failed: %s\n", device, text_of(event, "message"));
-}
-
 void print_json(const json_t *value)
 {
     json_dumpf(value, stdout, JSON_INDENT(2));
     putchar('\n');
 }
 
-struct libscols_table *table_new(const char *const *columns)
-{
-    struct libscols_table *table = scols_new_table();
-    if (!table)
-        return NULL;
-    for (; *columns; columns++) {
-        bool tree = **columns == '+';
-        if (!scols_table_new_column(table, *columns + tree, 0, tree ? SCOLS_FL_TREE : 0)) {
-            scols_unref_table(table);
-            return NULL;
-        }
-    }
-    return table;
-}
-
-void table_print(struct libscols_table *table)
-{
-    scols_print_table(table);
-    scols_unref_table(table);
-}
-
 /* What it does, as the register of its lower end says: that of the upper one lacks "default". */
-static const json_t *features_of(const json_t *stream)
+const json_t *stream_features(const json_t *stream)
 {
     const json_t *ends = json_object_get(stream, "ends");
     size_t count = json_array_size(ends);
@@ -149,66 +114,19 @@ void print_stream_up(const json_t *stream)
            text_of(stream, "endpoint"), number_of(stream, "key_set"));
     print_algorithms(stdout, stream);
     putchar('\n');
-    if (strcmp(features_text(features_of(stream), text, sizeof text), "TC 0") != 0)
+    if (strcmp(features_text(stream_features(stream), text, sizeof text), "TC 0") != 0)
         printf("  %s\n", text);
     print_notes(stdout, stream);
 }
 
-/* "39 h": how long the keys may stay at the most. */
-static const char *due_text(const json_t *stream, char *text, size_t size)
+const char *abilities_text(const json_t *ide, char *out, size_t size)
 {
-    const json_t *due = json_object_get(json_object_get(stream, "refresh"), "due_in_s");
-    long long s = json_integer_value(due);
-    if (!json_is_integer(due))
-        return "-";
-    if (s == 0)
-        return "now";
-    if (s >= 2LL * 86400)
-        snprintf(text, size, "%lld d", s / 86400);
-    else if (s >= 2LL * 3600)
-        snprintf(text, size, "%lld h", s / 3600);
-    else
-        snprintf(text, size, "%lld min", s / 60);
-    return text;
-}
-
-static void add_stream(struct libscols_table *table, const json_t *stream)
-{
-    char text[64], features[160];
-    struct libscols_line *line = scols_table_new_line(table, NULL);
-    if (!line)
-        return;
-    snprintf(text, sizeof text, "%lld", number_of(stream, "stream"));
-    scols_line_set_data(line, 0, text);
-    scols_line_set_data(line, 1, state_text(text_of(stream, "state")));
-    scols_line_set_data(line, 2, text_of(stream, "root_port"));
-    scols_line_set_data(line, 3, end_text(stream, "root_port", text, sizeof text));
-    scols_line_set_data(line, 4, text_of(stream, "endpoint"));
-    scols_line_set_data(line, 5, end_text(stream, "endpoint", text, sizeof text));
-    snprintf(text, sizeof text, "%lld", number_of(stream, "key_set"));
-    scols_line_set_data(line, 6, json_is_integer(json_object_get(stream, "key_set")) ? text : "-");
-    snprintf(text, sizeof text, "%lld", number_of(stream, "rekeys"));
-    scols_line_set_data(line, 7, text);
-    scols_line_set_data(line, 8, due_text(stream, text, sizeof text));
-    scols_line_set_data(line, 9, text_of(stream, "owner"));
-    scols_line_set_data(line, 10, text_of(stream, "kind"));
-    if (json_is_object(features_of(stream)))
-        scols_line_set_data(line, 11, features_text(features_of(stream), features, sizeof features));
-}
-
-void print_streams(const json_t *streams)
-{
-    static const char *const columns[] = {"STREAM",    "STATE",   "ROOT PORT", "ITS STATE", "ENDPOINT",
-                                          "ITS STATE", "KEY SET", "REKEYS",    "REKEY IN",  "OWNER",
-                                          "KIND",      "DOES",    NULL};
-    size_t i;
-    json_t *stream;
-    struct libscols_table *table = table_new(columns);
-    if (!table)
-        return;
-    json_array_foreach(streams, i, stream)
-    {
-        add_stream(table, stream);
-    }
-    table_print(table);
+    static const char *const abilities[] = {"ide_km", "flow_through",    "partial_header", "aggregation",
+                                            "pcrc",   "config_requests", "tee_limited",    NULL};
+    size_t used = 0;
+    out[0] = '\0';
+    for (size_t i = 0; abilities[i] && used < size; i++)
+        if (json_is_true(json_object_get(ide, abilities[i])))
+            used += (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "", abilities[i]);
+    return out;
 }

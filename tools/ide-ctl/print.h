@@ -4,7 +4,6 @@
 #define IDE_CTL_PRINT_H
 
 #include <jansson.h>
-#include <libsmartcols/libsmartcols.h>
 #include <stdio.h>
 
 /* The member's string, or "-" for null, what is missing and what is no string. Borrowed. */
@@ -20,27 +19,22 @@ const char *end_text(const json_t *stream, const char *role, char *out, size_t s
 /* "SPDM 1.2, ECDSA P-384, SHA-384, secp384r1, AES-256-GCM" */
 void print_algorithms(FILE *out, const json_t *object);
 
+/* What its lower end's register says that it does; NULL if it does not say. */
+const json_t *stream_features(const json_t *stream);
+
+/* What an IDE capability can do besides: "ide_km, pcrc" into out. */
+const char *abilities_text(const json_t *ide, char *out, size_t size);
+
 /* What a stream does, a "features" object: "TC 0, pcrc, aggregation pr=4,cpl=2" into out. */
 const char *features_text(const json_t *features, char *out, size_t size);
 
 void print_error(FILE *out, const json_t *error);
 void print_notes(FILE *out, const json_t *result);
 
-/* One line for an event of type "step". */
-void print_step(const json_t *event);
-
 void print_json(const json_t *value);
-
-/* A table that prints to stdout, with these column names; NULL ends them. A name that begins with '+' is the
- * tree's. */
-struct libscols_table *table_new(const char *const *columns);
-void table_print(struct libscols_table *table);
 
 /* "Stream 0 is Secure: root port ..., endpoint ..., key set 0." with whatever it does besides. */
 void print_stream_up(const json_t *stream);
-
-/* The lines of a table of streams. */
-void print_streams(const json_t *streams);
 
 /* "cxl_links" of a result. */
 void print_cxl_links(const json_t *links);

@@ -43,3 +43,24 @@ bool terminal_size(unsigned *columns, unsigned *lines)
     *lines = size.ws_row;
     return true;
 }
+
+void terminal_take(struct terminal_saved *saved)
+{
+    saved->has_modes = tcgetattr(STDIN_FILENO, &saved->modes) == 0;
+    if (saved->has_modes) {
+        struct termios modes = saved->modes;
+        modes.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+        modes.c_cc[VSUSP] = _POSIX_VDISABLE; /* who suspends would be left with the other screen */
+        tcsetattr(STDIN_FILENO, TCSANOW, &modes);
+    }
+    fputs("\033[?1049h\033[?25l\033[?7l\033[H\033[2J", stdout);
+    fflush(stdout);
+}
+
+void terminal_give_back(const struct terminal_saved *saved)
+{
+    fputs("\033[?7h\033[?25h\033[?1049l", stdout);
+    fflush(stdout);
+    if (saved->has_modes)
+        tcsetattr(STDIN_FILENO, TCSANOW, &saved->modes);
+}

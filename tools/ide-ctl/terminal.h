@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <termios.h>
 
 #include "tools/ide-ctl/ctl.h"
 
@@ -28,5 +29,16 @@ const char *terminal_plain(void);
 
 /* Of the terminal at standard output; false if there is none. */
 bool terminal_size(unsigned *columns, unsigned *lines);
+
+/*
+ * The whole terminal, with keys as they are pressed and long lines cut off; what was on it comes back with
+ * terminal_give_back().
+ */
+struct terminal_saved {
+    struct termios modes;
+    bool has_modes;
+};
+void terminal_take(struct terminal_saved *saved);
+void terminal_give_back(const struct terminal_saved *saved);
 
 #endif
