@@ -88,3 +88,112 @@ def test_a_device_that_fails_some_times_is_tried_again(kept):
     controller = kept.start(f"[policy]\nretry-first = 200ms\n[device {ENDPOINT}]\nstreams = default\n")
     wait_for(lambda: ENDPOINT in streams(controller))
     assert controller.log.read_text().count("establish") >= 3
+
+
+def test_reload_adds_and_removes_one_stream_and_touches_no_other(kept):
+    one = f"[device {ENDPOINT}]\nstreams = default\n"
+    two = one + f"[device {SWITCH_ENDPOINTS[0]}]\nstreams = default\n"
+    controller = kept.start(one)
+    before = wait_for(lambda: streams(controller))[ENDPOINT]
+    keyed = controller.json("show", ENDPOINT)["streams"][0]["refresh"]["records"]
+    kept.reload(two)
+    assert wait_for(lambda: len(s := streams(controller)) == 2 and s).keys() == {ENDPOINT, SWITCH_ENDPOINTS[0]}
+    kept.reload(one)
+    after = wait_for(lambda: len(s := streams(controller)) == 1 and s)[ENDPOINT]
+    assert (after["key_set"], after["rekeys"], after["stream"]) == (before["key_set"], before["rekeys"], before["stream"])
+    assert after["refresh"]["records"] == keyed, "something was said to the device in the stream's session"
+    falls = [s.get("falls", 0) for f in kept.platform.state()["functions"] for s in f["streams"]
+             if f["bdf"] in (ENDPOINT, ROOT_PORT) and s["stream_id"] == before["stream"]]
+    assert falls == [0, 0]
+
+
+def test_a_wrong_configuration_changes_nothing_and_says_what_is_wrong(kept):
+    controller = kept.start(f"[device {ENDPOINT}]\nstreams = default\n")
+    wait_for(lambda: streams(controller))
+    kept.reload(f"[device {ENDPOINT}]\nstreams = none\nrefesh-every = 1h\n",
+                says="the configuration is wrong; the one before goes on")
+    assert kept.says(f"{kept.path}:3: there is no key refesh-every in [device]")
+    assert streams(controller).keys() == {ENDPOINT}
+    assert controller.json("rekey", ENDPOINT)["streams"][0]["rekeys"] == 1
+
+
+def test_reload_takes_new_settings_for_what_begins_and_says_what_waits(kept):
+    controller = kept.start("[spdm]\nspdm-versions = 1.2\n")
+    assert controller.json("establish", ENDPOINT)["spdm_version"] == "1.2"
+    kept.reload("[spdm]\nspdm-versions = 1.3\n[keys]\nprovider = doe\n")
+    assert kept.says("provider is another one in the configuration now, and counts from the next start")
+    assert controller.json("rekey", ENDPOINT)["streams"][0]["spdm_version"] == "1.2"
+    assert controller.json("establish", SWITCH_ENDPOINTS[0])["spdm_version"] == "1.3"
+    controller.json("stop", ENDPOINT, "--stream", "0")
+    assert controller.json("establish", ENDPOINT)["spdm_version"] == "1.3"
+
+
+def test_trust_anchors_are_read_anew(kept, directory):
+    (directory / "trust").mkdir()
+    text = f"[policy]\nretry-first = 1h\nretry-most = 1h\n[device {ENDPOINT}]\nstreams = default\n"
+    kept.write(text)
+    controller = kept.controller = kept.start_controller(kept.platform, "--config", str(kept.path),
+                                                         trust=directory / "trust")
+    wait_for(lambda: kept.says("its stream cannot be established"))
+    for certificate in kept.platform.trust.iterdir():
+        (directory / "trust" / certificate.name).write_bytes(certificate.read_bytes())
+    kept.reload(text)
+    assert wait_for(lambda: streams(controller)).keys() == {ENDPOINT}
+
+
+def test_a_device_that_cannot_be_trusted_is_quarantined_until_somebody_establishes(kept):
+    kept.platform.misbehave(ENDPOINT, "bad-signature-key-exchange")
+    controller = kept.start(f"[device {ENDPOINT}]\nstreams = default\non-failure = quarantine\n")
+    wait_for(lambda: kept.says("quarantined"))
+    time.sleep(1)
+    assert streams(controller) == {}
+    failed = controller.error("establish", ENDPOINT)
+    assert failed["code"] != "stream_used"
+    kept.platform.behave(ENDPOINT)
+    controller.json("establish", ENDPOINT)
+    assert streams(controller).keys() == {ENDPOINT}
+
+
+def test_what_gives_up_after_its_attempts_stays_off(kept):
+    kept.platform.misbehave(ENDPOINT, "spdm-error")
+    controller = kept.start(f"""[policy]
+retry-first = 100ms
+retry-attempts = 2
+[device {ENDPOINT}]
+streams = default
+""")
+    wait_for(lambda: kept.says("left_off") or kept.says("left off"))
+    kept.platform.behave(ENDPOINT)
+    time.sleep(1)
+    assert streams(controller) == {}
+
+
+def test_keys_are_refreshed_by_time(kept):
+    controller = kept.start(f"[policy]\nrefresh-every = 2s\n[device {ENDPOINT}]\nstreams = default\n")
+    wait_for(lambda: streams(controller))
+    assert wait_for(lambda: streams(controller)[ENDPOINT]["rekeys"] >= 2)
+
+
+def test_a_refresh_whose_session_is_lost_ends_in_a_new_session(kept):
+    controller = kept.start(f"""[policy]
+refresh-every = 2s
+retry-first = 200ms
+[device {ENDPOINT}]
+streams = default
+""")
+    wait_for(lambda: streams(controller).get(ENDPOINT, {}).get("rekeys", 0) >= 1)
+    kept.platform.misbehave(ENDPOINT, "forget-sessions", 1)
+    wait_for(lambda: kept.says("stop of stream 0 between"))
+    kept.platform.behave(ENDPOINT)
+    wait_for(lambda: ENDPOINT in streams(controller))
+
+
+def test_a_stop_counts_more_than_the_configuration_until_it_is_read_again(kept):
+    text = f"[device {ENDPOINT}]\nstreams = default\n"
+    controller = kept.start(text)
+    wait_for(lambda: streams(controller))
+    controller.json("stop", ENDPOINT, "--stream", "0")
+    time.sleep(2)
+    assert streams(controller) == {}
+    kept.reload(text)
+    assert wait_for(lambda: streams(controller)).keys() == {ENDPOINT}

@@ -444,8 +444,19 @@ static bool is_to_be_forgotten(const struct agent *agent, const struct job *job)
     return !status.ready;
 }
 
+/* A port that others' streams live on, or that is amid something, goes on as it was opened. */
+static void take_settings(struct agent *agent, const struct job *job)
+{
+    bool begins = job->action == STEP_AUTHENTICATE || job->action == STEP_ATTEST;
+    if (!job->settings || job->settings == agent->settings || (agent->is_open && (job->in_use || !begins)))
+        return;
+    agent_close(agent);
+    agent->settings = job->settings;
+}
+
 void agent_run(struct agent *agent, struct job *job)
 {
+    take_settings(agent, job);
     agent->spdm.km_index = job->port_index;
     kill_point(step_name(job->action));
     job->err = run(agent, job);
@@ -454,5 +465,6 @@ void agent_run(struct agent *agent, struct job *job)
         agent_close(agent);
     count_records(agent);
     job->records = atomic_load(&agent->records);
+    job->settings = agent->settings;
     job->done_ms = agent->wait.now_us(agent->wait.context) / 1000;
 }

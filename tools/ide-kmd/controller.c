@@ -172,6 +172,7 @@ static void on_dispatch(void *context, struct operation *op, struct job *job)
     struct controller *c = context;
     if (step_is_for_both(job->action))
         job->quiet = quiet_for(c, task);
+    job->settings = c->reload.agent;
     worker_send(task->worker[job->end], job);
 }
 
@@ -497,11 +498,18 @@ static int on_subscription(zloop_t *loop, zsock_t *socket, void *argument)
     return 0;
 }
 
-static int on_stop(zloop_t *loop, zmq_pollitem_t *item, void *argument)
+static int on_signal(zloop_t *loop, zmq_pollitem_t *item, void *argument)
 {
     struct controller *c = argument;
     struct signalfd_siginfo info = {0};
-    if (read(item->fd, &info, sizeof info) == sizeof info)
+    bool known = read(item->fd, &info, sizeof info) == sizeof info;
+    if (known && info.ssi_signo == SIGHUP) {
+        notify_reloading();
+        reload_run(c);
+        notify_ready(c);
+        return controller_settle(c);
+    }
+    if (known)
         log_say(LOG_NOTICE, LOG_ENDING, "ending: %s from process %u", strsignal((int)info.ssi_signo),
                 info.ssi_pid);
     zloop_poller_end(loop, item);
@@ -529,7 +537,7 @@ static enum ide_err open_store(struct controller *c, struct failure *failure)
 enum ide_err controller_open(struct controller *c, const struct controller_settings *settings,
                              struct failure *failure)
 {
-    *c = (struct controller){.settings = settings, .front.lock = -1};
+    *c = (struct controller){.settings = settings, .start = settings, .front.lock = -1};
     c->agent = (struct agent_settings){.sysfs = settings->sysfs,
                                        .allow_wrong_bdf = settings->allow_wrong_bdf,
                                        .timeout_ms = settings->timeout_ms,
@@ -544,6 +552,7 @@ enum ide_err controller_open(struct controller *c, const struct controller_setti
     c->agent.store = c->flow.store = c->store;
     store_close_sessions(c->store);
     c->workers.settings = &c->agent;
+    reload_open(c);
     c->hooks = (struct operation_hooks){.dispatch = on_dispatch,
                                         .progress = on_progress,
                                         .finished = on_finished,
@@ -580,7 +589,7 @@ void controller_run(struct controller *c, int stop_fd)
     zloop_set_nonstop(c->loop, true); /* signals come through stop_fd */
     zloop_reader(c->loop, c->front.requests, on_request, c);
     zloop_reader(c->loop, c->front.events, on_subscription, c);
-    zloop_poller(c->loop, &stop, on_stop, c);
+    zloop_poller(c->loop, &stop, on_signal, c);
     notify_start(c);
     restore_begin(c);
     (void)controller_settle(c);
@@ -593,6 +602,7 @@ void controller_close(struct controller *c)
     zloop_destroy(&c->loop);
     worker_pool_clear(&c->workers);
     keeper_host_close(c);
+    reload_close(c);
     for (struct stream *s = c->streams.first; s; s = s->next)
         registers_discard(&s->registers);
     stream_table_clear(&c->streams);

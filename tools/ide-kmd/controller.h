@@ -15,6 +15,7 @@
 #include "tools/ide-kmd/keeper_host.h"
 #include "tools/ide-kmd/notify.h"
 #include "tools/ide-kmd/operation.h"
+#include "tools/ide-kmd/reload.h"
 #include "tools/ide-kmd/rules.h"
 #include "tools/ide-kmd/store_hold.h"
 #include "tools/ide-kmd/store_log.h"
@@ -67,7 +68,9 @@ struct deferred {
 };
 
 struct controller {
-    const struct controller_settings *settings;
+    const struct controller_settings *settings; /* as they count now */
+    const struct controller_settings *start;    /* as they were at the start */
+    struct reload reload;
     struct agent_settings agent;
     struct drbg drbg;
     struct rng rng;

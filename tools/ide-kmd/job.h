@@ -18,6 +18,7 @@
 struct cxl_order; /* cxl_link.h */
 struct probe;     /* probe.h */
 struct worker; /* worker.h */
+struct agent_settings;
 
 struct job {
     /* what to do */
@@ -38,6 +39,8 @@ struct job {
     bool establishes;     /* part of an establish that goes well so far: not of its undoing */
     bool forgets;         /* of disable: the stream is not wanted any more */
     const char *asked_by; /* as in struct task */
+    const struct agent_settings *settings; /* the newest, to be used from when that harms nobody; then: those in use.
+                                              NULL: the agent keeps what it has */
     struct registers **registers;
     struct probe *probe;   /* of doctor */
     struct cxl_order *cxl; /* of a CXL.cachemem link; NULL: a stream's */

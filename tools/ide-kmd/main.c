@@ -58,6 +58,7 @@ static int take_signals(void)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
     signal(SIGPIPE, SIG_IGN);
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
         return -1;
@@ -79,7 +80,18 @@ static bool trust_folder_exists(const char *folder)
     return dir != NULL;
 }
 
-static int serve(const struct controller_settings *settings, int stop_fd)
+struct command_line {
+    int argc;
+    char **argv;
+};
+
+static bool read_again(void *context, struct controller_settings *settings)
+{
+    const struct command_line *line = context;
+    return options_read_again(line->argc, line->argv, settings);
+}
+
+static int serve(const struct controller_settings *settings, struct command_line *line, int stop_fd)
 {
     static struct controller controller;
     struct failure failure;
@@ -94,6 +106,8 @@ static int serve(const struct controller_settings *settings, int stop_fd)
     notify_ready(&controller);
     puts("ready");
     fflush(stdout);
+    controller.reload.read = read_again;
+    controller.reload.context = line;
     controller_run(&controller, stop_fd);
     controller_close(&controller);
     return EXIT_SUCCESS;
@@ -124,7 +138,8 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     /* Before anyone is told that we are ready: without trust nothing could be done. */
-    int status = trust_folder_exists(settings.trust) ? serve(&settings, stop_fd) : EXIT_FAILURE;
+    struct command_line line = {argc, argv};
+    int status = trust_folder_exists(settings.trust) ? serve(&settings, &line, stop_fd) : EXIT_FAILURE;
     settings_release(&settings);
     close(stop_fd);
     return status;

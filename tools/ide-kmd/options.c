@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "tools/ide-kmd/config_file.h"
+#include "tools/ide-kmd/log.h"
 
 static const char help_head[] =
     "usage: ide-kmd [OPTION...]\n"
@@ -178,10 +179,16 @@ enum options_result options_parse(int argc, char **argv, struct controller_setti
     return config_check_files(settings, &problems) && result == OPTIONS_RUN ? OPTIONS_EXIT : OPTIONS_WRONG;
 }
 
+static void say_again(void *context, const char *text)
+{
+    (void)context;
+    log_say(LOG_ERR, LOG_PLAIN, "%s", text);
+}
+
 bool options_read_again(int argc, char **argv, struct controller_settings *settings)
 {
     struct command_line line = {0};
-    struct problems problems = {.say = say};
+    struct problems problems = {.say = say_again};
     settings_init(settings);
     if (take_all(argc, argv, &line, settings) != OPTIONS_RUN)
         return false;

@@ -270,6 +270,32 @@ void settings_release(struct controller_settings *settings)
     rules_release(&settings->rules);
 }
 
+static size_t size_of(enum setting_type type)
+{
+    switch (type) {
+    case SETTING_TEXT:
+        return sizeof(const char *);
+    case SETTING_SWITCH:
+        return sizeof(bool);
+    case SETTING_TIME:
+        return sizeof(uint32_t);
+    case SETTING_OTHER:
+        break;
+    }
+    return 0;
+}
+
+void settings_take_live(struct controller_settings *now, const struct controller_settings *read)
+{
+    for (const struct setting *row = settings_table; row->name; row++)
+        if (!row->at_start)
+            memcpy((char *)now + row->offset, (const char *)read + row->offset, size_of(row->type));
+    now->name_rule = read->name_rule;
+    now->log_level = read->log_level;
+    now->spdm = read->spdm;
+    now->rules = read->rules;
+}
+
 /* One that makes sense only with another. */
 static const struct setting *needs(const struct controller_settings *s, const char *name, const char *value,
                                    const char *other, char *error)

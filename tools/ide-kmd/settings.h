@@ -68,6 +68,12 @@ const struct setting_value *setting_given(const struct controller_settings *sett
 const struct setting *settings_contradiction(const struct controller_settings *settings,
                                              char error[static SETTING_ERROR]);
 
+/*
+ * What SIGHUP changes, from what was read into what counts: all rows that are not at_start. Text stays read's, which
+ * must outlive now. A row with a set() of its own needs a line there.
+ */
+void settings_take_live(struct controller_settings *now, const struct controller_settings *read);
+
 /* How messages call it: "--timeout", or "timeout" as it stands in the file at the line. */
 const char *setting_title(const struct setting *row, unsigned line, char title[static 64]);
 

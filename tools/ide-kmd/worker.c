@@ -101,6 +101,7 @@ static struct worker *start(struct worker_pool *pool, const struct pcie_bdf *bdf
     if (!worker)
         return NULL;
     worker->bdf = *bdf;
+    worker->settings = worker->offered = pool->settings;
     agent_init(&worker->agent, pool->settings, bdf);
     pthread_mutex_init(&worker->quiet, NULL);
     worker->actor = zactor_new(serve, worker);
@@ -152,7 +153,10 @@ void worker_send(struct worker *worker, struct job *job)
 struct job *worker_receive(struct worker *worker)
 {
     bool end;
-    return receive_pointer(zactor_sock(worker->actor), &end);
+    struct job *job = receive_pointer(zactor_sock(worker->actor), &end);
+    if (job)
+        worker->settings = worker->offered = job->settings;
+    return job;
 }
 
 void worker_cancel(struct worker *worker)
