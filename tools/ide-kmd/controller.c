@@ -372,6 +372,7 @@ static void handle(struct controller *c, struct client *client, zframe_t *payloa
 {
     struct request request;
     struct failure failure;
+    double began = metrics_clock();
     enum ide_err err = request_decode(zframe_data(payload), zframe_size(payload), &request, &failure);
     if (err == IDE_OK && c->closing)
         err = failure_set(&failure, IDE_E_CANCELLED, "request", NULL, "the controller is ending");
@@ -380,6 +381,7 @@ static void handle(struct controller *c, struct client *client, zframe_t *payloa
         verb_run(c, &request, ticket);
     else if (ticket)
         ticket_refuse(ticket, &c->front, &failure);
+    metrics_take_request(c->metrics, err == IDE_OK ? request.verb->name : NULL, metrics_clock() - began);
     request_release(&request);
     zframe_destroy(&payload);
 }
@@ -578,6 +580,8 @@ enum ide_err controller_open(struct controller *c, const struct controller_setti
     c->survey.providers = &c->providers;
     if (err == IDE_OK)
         err = front_open(&c->front, settings->listen, failure);
+    if (err == IDE_OK)
+        err = metrics_open(&c->metrics, settings->metrics, failure);
     if (err == IDE_OK && !(c->loop = zloop_new()))
         err = failure_set(failure, IDE_E_MEMORY, "start", NULL, "out of memory");
     return err;
@@ -593,6 +597,8 @@ void controller_run(struct controller *c, int stop_fd)
     notify_start(c);
     restore_begin(c);
     (void)controller_settle(c);
+    settle(c);
+    metrics_start(c);
     while (zloop_start(c->loop) == 0)
         ; /* 0: a system call was interrupted; only a handler that says so ends the loop */
 }
@@ -600,6 +606,8 @@ void controller_run(struct controller *c, int stop_fd)
 void controller_close(struct controller *c)
 {
     zloop_destroy(&c->loop);
+    metrics_close(c->metrics);
+    c->metrics = NULL;
     worker_pool_clear(&c->workers);
     keeper_host_close(c);
     reload_close(c);

@@ -13,6 +13,7 @@
 #include "tools/ide-kmd/cxl_links.h"
 #include "tools/ide-kmd/front.h"
 #include "tools/ide-kmd/keeper_host.h"
+#include "tools/ide-kmd/metrics.h"
 #include "tools/ide-kmd/notify.h"
 #include "tools/ide-kmd/operation.h"
 #include "tools/ide-kmd/reload.h"
@@ -28,6 +29,7 @@
 
 struct controller_settings {
     bool no_sandbox; /* for debugging: privileges are kept */
+    const char *metrics; /* where Prometheus reads; NULL: nowhere */
     int log_level;   /* of log.h: what is less important is left out */
     const char *sysfs; /* NULL: the machine's */
     const char *listen;
@@ -91,6 +93,7 @@ struct controller {
     unsigned running;
     struct notify notify;
     struct keeper_host kept; /* what is wanted, and kept so */
+    struct metrics *metrics; /* NULL: none are wanted */
     bool closing, stops_queued; /* ending: no new requests; every stream's stop is on its way */
 };
 

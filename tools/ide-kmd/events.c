@@ -16,6 +16,7 @@ static void announce(struct controller *c, json_t *event)
     journal_take_event(event);
     notify_take_event(c, event);
     store_take_event(c->store, event);
+    metrics_take_event(c, event);
     front_publish(&c->front, event);
 }
 
@@ -61,6 +62,8 @@ void publish_step(struct controller *c, const struct task *task, const struct jo
     char text[FAILURE_MESSAGE_MAX];
     if (progress == PROGRESS_DONE)
         store_take_session(c->store, job);
+    if (progress == PROGRESS_DONE && job->action == STEP_SESSION)
+        metrics_take_session(c->metrics, job);
     bool both = step_is_for_both(job->action) && progress != PROGRESS_FAILED;
     json_t *event = event_of(task, "step");
     json_object_set_new(event, "step", json_string(step_name(job->action)));

@@ -158,6 +158,8 @@ static zframe_t *frame_of(json_t *message)
 
 void front_reply(struct front *front, const struct client *client, json_t *message)
 {
+    front->replies++;
+    front->errors += json_object_get(message, "error") != NULL;
     zframe_t *identity = zframe_dup(client->identity), *frame = frame_of(message);
     if (frame && zframe_send(&identity, front->requests, ZFRAME_MORE | ZFRAME_DONTWAIT) == 0) {
         if (client->has_delimiter) {

@@ -15,6 +15,7 @@ struct front {
     char events_endpoint[API_ENDPOINT_MAX];
     char path[API_ENDPOINT_MAX]; /* of the ipc socket, once the lock is held */
     int lock;                    /* keeps a second controller away from the socket; -1 if none */
+    unsigned long long replies, errors; /* sent; how many of them say what is wrong */
     struct history history;      /* the last events */
 };
 

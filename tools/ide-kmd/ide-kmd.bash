@@ -31,11 +31,11 @@ _ide_kmd() {
         mapfile -t COMPREPLY < <(compgen -W "error warning notice info debug" -- "$cur")
         return
         ;;
-    --listen | --timeout | --rot | --algorithms) return ;;
+    --listen | --metrics | --timeout | --rot | --algorithms) return ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "--config --check --sysfs --listen --trust --allow-unnamed --allow-wrong-bdf --timeout
         --provider --rot --keyp --memory --reference --require-reference --spdm-versions --secured-versions --algorithms --strength --identity
         --identity-is-provisioned --psk --public-keys --handshake-in-the-clear
-        --log-level --no-sandbox --help --version" -- "$cur")
+        --metrics --log-level --no-sandbox --help --version" -- "$cur")
 }
 complete -F _ide_kmd ide-kmd

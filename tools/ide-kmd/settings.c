@@ -152,6 +152,9 @@ const struct setting settings_table[] = {
      .help = "devices' public keys, BDF.pem, for those without certificates"},
     {"handshake-in-the-clear", "spdm", NULL, SETTING_OTHER, .set = set_spdm,
      .help = "for devices that want it so"},
+    {"metrics", "controller", "WHERE", SETTING_TEXT, AT(metrics), .at_start = true,
+     .help = "where Prometheus finds /metrics: 127.0.0.1:PORT, [::1]:PORT, or a\n"
+             "socket's path (default: nowhere)"},
     {"log-level", "controller", "LEVEL", SETTING_OTHER, .set = set_log_level,
      .help = "what is said, at least as important as error, warning, notice,\n"
              "info or debug (default: info)"},
