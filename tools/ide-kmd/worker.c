@@ -83,6 +83,10 @@ static void serve(zsock_t *pipe, void *argument)
 {
     struct worker *worker = argument;
     bool end = false;
+    char bdf[PCIE_BDF_TEXT];
+    pcie_bdf_format(&worker->bdf, bdf);
+    bdf[15] = '\0'; /* the kernel keeps so much of a name */
+    pthread_setname_np(pthread_self(), bdf);
     zsock_signal(pipe, 0);
     for (;;) {
         await_job(worker, pipe);
