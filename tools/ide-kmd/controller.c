@@ -595,10 +595,9 @@ void controller_run(struct controller *c, int stop_fd)
     zloop_reader(c->loop, c->front.events, on_subscription, c);
     zloop_poller(c->loop, &stop, on_signal, c);
     notify_start(c);
+    metrics_start(c);
     restore_begin(c);
     (void)controller_settle(c);
-    settle(c);
-    metrics_start(c);
     while (zloop_start(c->loop) == 0)
         ; /* 0: a system call was interrupted; only a handler that says so ends the loop */
 }
