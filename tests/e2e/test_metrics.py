@@ -156,6 +156,8 @@ def test_other_places_are_refused(platform, directory, where):
 def test_who_says_nothing_or_little_keeps_nobody_out(measured, door):
     """More connections than there is room for, some silent, some with a byte now and then; the page is read in the
     end, the controller goes on, and nothing of them is left."""
+    few = 6  # what else may be open for a moment: a client's connection, a file that is looked at
+    assert measured.json("list")["ports"] and read(UnixConnection(door))
     files = len(os.listdir(f"/proc/{measured.process.pid}/fd"))
     crowd = []
     for i in range(40):
@@ -168,7 +170,7 @@ def test_who_says_nothing_or_little_keeps_nobody_out(measured, door):
             continue
         crowd.append(guest)
     assert len(crowd) >= 16
-    assert len(os.listdir(f"/proc/{measured.process.pid}/fd")) <= files + 16
+    assert len(os.listdir(f"/proc/{measured.process.pid}/fd")) <= files + 16 + few
     assert measured.json("list")["ports"]
     end = time.monotonic() + 90
     while True:
@@ -185,7 +187,7 @@ def test_who_says_nothing_or_little_keeps_nobody_out(measured, door):
     assert samples
     for guest in crowd:
         guest.close()
-    while len(os.listdir(f"/proc/{measured.process.pid}/fd")) > files:
+    while len(os.listdir(f"/proc/{measured.process.pid}/fd")) > files + few:
         assert time.monotonic() < end
         time.sleep(0.1)
 
