@@ -6,21 +6,22 @@
 #include <string.h>
 
 static const struct api_verb_row verbs[] = {
-    {API_PING, "ping", 0, 0},
-    {API_LIST, "list", 0, 0},
-    {API_SHOW, "show", 0, API_BDF},
-    {API_ATTEST, "attest", API_BDF, API_BDF | API_MEASUREMENTS},
-    {API_ESTABLISH, "establish", API_BDF, API_BDF | API_STREAM | API_FEATURES},
-    {API_REKEY, "rekey", 0, API_BDF | API_STREAM},
-    {API_STOP, "stop", API_BDF | API_STREAM, API_BDF | API_STREAM},
-    {API_CXL_ESTABLISH, "cxl_establish", API_BDF, API_BDF | API_CXL},
-    {API_CXL_REKEY, "cxl_rekey", API_BDF, API_BDF},
-    {API_CXL_STOP, "cxl_stop", API_BDF, API_BDF},
-    {API_CANCEL, "cancel", API_OTHER, API_OTHER},
-    {API_SNAPSHOT, "snapshot", 0, 0},
-    {API_EVENTS, "events", API_POSITION, API_POSITION},
-    {API_DOCTOR, "doctor", API_BDF, API_BDF},
-    {API_LOG, "log", 0, API_BDF | API_STREAM | API_LOG_FILTER},
+    {API_PING, "ping", 0, 0, true},
+    {API_LIST, "list", 0, 0, true},
+    {API_SHOW, "show", 0, API_BDF, true},
+    {API_ATTEST, "attest", API_BDF, API_BDF | API_MEASUREMENTS, false},
+    {API_ESTABLISH, "establish", API_BDF, API_BDF | API_STREAM | API_FEATURES, false},
+    {API_REKEY, "rekey", 0, API_BDF | API_STREAM, false},
+    {API_STOP, "stop", API_BDF | API_STREAM, API_BDF | API_STREAM, false},
+    {API_CXL_ESTABLISH, "cxl_establish", API_BDF, API_BDF | API_CXL, false},
+    {API_CXL_REKEY, "cxl_rekey", API_BDF, API_BDF, false},
+    {API_CXL_STOP, "cxl_stop", API_BDF, API_BDF, false},
+    /* one's own requests: run_cancel() */
+    {API_CANCEL, "cancel", API_OTHER, API_OTHER, true},
+    {API_SNAPSHOT, "snapshot", 0, 0, true},
+    {API_EVENTS, "events", API_POSITION, API_POSITION, true},
+    {API_DOCTOR, "doctor", API_BDF, API_BDF, true},
+    {API_LOG, "log", 0, API_BDF | API_STREAM | API_LOG_FILTER, true},
 };
 
 const struct api_verb_row *api_verb_by_name(const char *name)

@@ -41,9 +41,9 @@ enum api_verb {
 #define API_BDF          1u
 #define API_STREAM       2u
 #define API_MEASUREMENTS 4u
-#define API_FEATURES     8u /* link, selective, and what a stream does: features.h */
-#define API_OTHER        0x10u /* "request" */
-#define API_POSITION     0x20u /* "instance" and "after" */
+#define API_FEATURES     8u     /* link, selective, and what a stream does: features.h */
+#define API_OTHER        0x10u  /* "request" */
+#define API_POSITION     0x20u  /* "instance" and "after" */
 #define API_CXL          0x100u /* "mode" and "generate" */
 #define API_LOG_FILTER   0x200u /* since_ms, until_ms, what, state, cursor, limit */
 
@@ -51,6 +51,7 @@ struct api_verb_row {
     enum api_verb verb;
     const char *name;
     unsigned required, allowed; /* of the bits above */
+    bool looks;                 /* changes nothing, so that those may who may only look */
 };
 
 /* The row of the verb with this name; NULL if there is none. */

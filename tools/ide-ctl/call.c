@@ -55,6 +55,18 @@ static json_t *own_error(const char *code, const char *format, const char *argum
     return ctl_own_error(code, json_sprintf(format, argument), hint);
 }
 
+static json_t *denied(const struct ctl *ctl)
+{
+    if (strncmp(ctl->endpoint, "tcp://", 6) != 0)
+        return own_error("no_controller", "the socket %s is not for you", ctl->endpoint,
+                         "be root, or have yourself added to the group ide-admin or ide-view");
+    if (!ctl->key_file)
+        return own_error("no_controller", "the controller at %s wants to know who we are", ctl->endpoint,
+                         "give it a key: --key and --server-key");
+    return own_error("no_controller", "the controller at %s does not take our key", ctl->endpoint,
+                     "have it listed, `ide-ctl authorize` at its machine; and --server-key must be its key");
+}
+
 json_t *ctl_client_error(const struct ctl *ctl, enum ide_client_status status)
 {
     switch (status) {
@@ -62,8 +74,7 @@ json_t *ctl_client_error(const struct ctl *ctl, enum ide_client_status status)
         return own_error("no_controller", "no controller answers at %s", ctl->endpoint,
                          "start it, `sudo ide-kmd`, or say where it is with --connect");
     case IDE_CLIENT_DENIED:
-        return own_error("no_controller", "the socket %s is not for you", ctl->endpoint,
-                         "be root: the socket is for root alone");
+        return denied(ctl);
     case IDE_CLIENT_TIMEOUT:
         return own_error("timeout", "the controller at %s does not reply in time", ctl->endpoint,
                          "`ide-ctl show` tells how far it came; give it longer with --timeout");
@@ -121,9 +132,25 @@ static enum ctl_status print_reply(const struct ctl *ctl, json_t *reply, void (*
     return failed ? CTL_FAILED : CTL_DONE;
 }
 
+enum ctl_status ctl_take_keys(struct ctl *ctl)
+{
+    char error[256];
+    if (!ctl->key_file && !ctl->server_key)
+        return CTL_DONE;
+    if (!ctl->key_file || !ctl->server_key)
+        return ctl_usage(ctl->command, "--key and --server-key go together");
+    if (!ctl_public_key(ctl->server_key, ctl->keys.server))
+        return ctl_usage(ctl->command, "--server-key is neither a CURVE key nor a file with one: %s",
+                         ctl->server_key);
+    if (ide_client_keys_read(&ctl->keys, ctl->key_file, error, sizeof error) != IDE_CLIENT_OK)
+        return ctl_usage(ctl->command, "--key: %s", error);
+    return CTL_DONE;
+}
+
 enum ide_client_status ctl_connect(const struct ctl *ctl, struct ide_client **client)
 {
-    const struct ide_client_options options = {.endpoint = ctl->endpoint};
+    const struct ide_client_options options = {.endpoint = ctl->endpoint,
+                                               .keys = ctl->key_file ? &ctl->keys : NULL};
     return ide_client_open(client, &options);
 }
 

@@ -45,6 +45,17 @@ static const struct ctl_command commands[] = {
      NULL},
     {"monitor", command_monitor, ON_MONITOR, CTL_NOTHING, CTL_NOTHING, "", "what happens, as it happens",
      "Prints what happens until it is interrupted.\n", NULL},
+    {"keygen", command_keygen, ON_KEYGEN, CTL_WORD, CTL_NOTHING, "FILE", "make a CURVE key pair, for tcp",
+     "Makes a key pair in FILE, for its owner alone, and writes the public key to FILE.pub too.\n"
+     "ide-kmd needs one to listen on tcp, and each of its clients there.\n",
+     NULL},
+    {"authorize", command_authorize, ON_AUTHORIZE, CTL_WORD, CTL_NOTHING, "KEY|FILE ...",
+     "let a key in over tcp", "Puts a public key on the list of those that ide-kmd lets in over tcp.\n",
+     NULL},
+    {"revoke", command_revoke, ON_REVOKE, CTL_WORD, CTL_NOTHING, "KEY|FILE|NAME ...", "let a key in no more",
+     "Takes a key from the list. ide-kmd refuses it from that moment on, and closes its\n"
+     "connections.\n",
+     NULL},
 };
 
 #define COMMANDS (sizeof commands / sizeof *commands)

@@ -40,11 +40,15 @@ struct ctl {
     const char *cxl_mode;   /* "containment" or "skid"; NULL: not told */
     const char *columns;    /* of a table, as --output has them; NULL: the usual ones */
     bool no_headings, watch, progress;
-    const char *sysfs; /* where doctor looks by itself; NULL: the machine's */
+    const char *sysfs;                 /* where doctor looks by itself; NULL: the machine's */
+    const char *key_file, *server_key; /* for tcp; NULL: none */
+    struct ide_client_keys keys;       /* what is in them, once they are read: ctl_take_keys() */
+    const char *word, *name, *list;    /* of keygen, authorize and revoke */
+    bool read_only;
     const char *state; /* to wait for; NULL: not told */
 };
 
-enum ctl_takes { CTL_NOTHING, CTL_MAY, CTL_MUST };
+enum ctl_takes { CTL_NOTHING, CTL_MAY, CTL_MUST, CTL_WORD }; /* the last, of bdf: another word instead */
 
 /* The commands, for the options that are theirs alone. */
 enum ctl_on {
@@ -57,6 +61,9 @@ enum ctl_on {
     ON_WAIT = 1u << 6,
     ON_MONITOR = 1u << 7,
     ON_DOCTOR = 1u << 8,
+    ON_KEYGEN = 1u << 20,
+    ON_AUTHORIZE = 1u << 21,
+    ON_REVOKE = 1u << 22,
     ON_ALL = ~0u
 };
 
@@ -90,6 +97,9 @@ enum ctl_status command_rekey(const struct ctl *ctl);
 enum ctl_status command_stop(const struct ctl *ctl);
 enum ctl_status command_wait(const struct ctl *ctl);
 enum ctl_status command_monitor(const struct ctl *ctl);
+enum ctl_status command_keygen(const struct ctl *ctl);
+enum ctl_status command_authorize(const struct ctl *ctl);
+enum ctl_status command_revoke(const struct ctl *ctl);
 enum ctl_status command_cxl(const struct ctl *ctl, const char *command);
 
 /* ---- commands.c ---- */
@@ -123,7 +133,16 @@ bool ctl_take_header(struct ctl *ctl, const struct ctl_option *option, const cha
 bool ctl_take_aggregation(struct ctl *ctl, const struct ctl_option *option, const char *argument);
 bool ctl_take_algorithm(struct ctl *ctl, const struct ctl_option *option, const char *argument);
 
+/* ---- command_keys.c ---- */
+
+/* A CURVE key, from the argument itself or the file that it names: one with a public key, or with a key pair.
+ */
+bool ctl_public_key(const char *argument, char key[static IDE_CLIENT_KEY_SIZE]);
+
 /* ---- call.c ---- */
+
+/* Reads the keys that --key and --server-key name; says what is wrong with them. */
+enum ctl_status ctl_take_keys(struct ctl *ctl);
 
 /*
  * Sends the verb with what the command line gave and waits for its result. Of an operation the progress is

@@ -49,7 +49,11 @@ static enum ctl_status check_arguments(const struct ctl *ctl)
 static enum ctl_status take_words(int argc, char **argv, struct ctl *ctl)
 {
     const struct ctl_command *command = ctl->command;
-    if (argc > 0 && !parse_bdf(argv[0], ctl))
+    if (command->bdf == CTL_WORD) {
+        ctl->word = argc > 0 ? argv[0] : NULL;
+        if (!ctl->word)
+            return ctl_usage(command, "which one? usage: ide-ctl %s %s", command->name, command->arguments);
+    } else if (argc > 0 && !parse_bdf(argv[0], ctl))
         return ctl_usage(command, "no address of a PCI function, such as 0000:00:03.0: %s", argv[0]);
     if (argc > 1)
         return ctl_usage(command, "an argument too many: %s", argv[1]);
@@ -81,6 +85,9 @@ static enum ctl_status run(int argc, char **argv, struct ctl *ctl)
     enum ctl_status status = take_words(argc - 1, argv + 1, ctl);
     if (status != CTL_DONE)
         return status;
+    status = ctl_take_keys(ctl);
+    if (status != CTL_DONE)
+        return status;
     return ctl->cxl ? command_cxl(ctl, ctl->command->name) : ctl->command->run(ctl);
 }
 
@@ -92,5 +99,6 @@ int main(int argc, char **argv)
     if (status == CTL_DONE)
         status = run(argc - optind, argv + optind, &ctl);
     json_decref(ctl.wish);
+    ide_client_keys_wipe(&ctl.keys);
     return (int)status;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/common/authorized.h"
 #include "tools/common/duration.h"
 #include "tools/ide-ctl/ctl.h"
 
@@ -130,6 +131,22 @@ static bool take_state(struct ctl *ctl, const struct ctl_option *option, const c
     return false;
 }
 
+static bool take_key_option(struct ctl *ctl, const struct ctl_option *option, const char *argument)
+{
+    const struct {
+        const char *name;
+        const char **place;
+    } texts[] = {{"name", &ctl->name},
+                 {"list", &ctl->list},
+                 {"key", &ctl->key_file},
+                 {"server-key", &ctl->server_key}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (strcmp(texts[i].name, option->name) == 0)
+            *texts[i].place = argument;
+    ctl->read_only |= strcmp(option->name, "read-only") == 0;
+    return true;
+}
+
 static bool take_help(struct ctl *ctl, const struct ctl_option *option, const char *argument)
 {
     (void)argument;
@@ -185,6 +202,13 @@ static const struct ctl_option options[] = {
      "of --cxl: the endpoint generates keys and IVs for what it sends"},
     {"sysfs", "DIR", ON_DOCTOR, take_sysfs, NULL, NULL,
      "where to look if no controller answers (default: /sys/bus/pci)"},
+    {"read-only", NULL, ON_AUTHORIZE, take_key_option, NULL, NULL, "the key may look, and change nothing"},
+    {"name", "NAME", ON_AUTHORIZE, take_key_option, NULL, NULL,
+     "whose key it is, for the log and for revoke"},
+    {"list", "FILE", ON_AUTHORIZE | ON_REVOKE, take_key_option, NULL, NULL,
+     "the list (default: " AUTHORIZED_DEFAULT ")"},
+    {"key", "FILE", ON_ALL, take_key_option, NULL, NULL, "our CURVE key pair, for tcp: `ide-ctl keygen`"},
+    {"server-key", "KEY|FILE", ON_ALL, take_key_option, NULL, NULL, "the controller's public key, for tcp"},
     {"connect", "ENDPOINT", ON_ALL, take_connect, NULL, NULL,
      "where ide-kmd listens (default: " API_ENDPOINT_DEFAULT ")"},
     {"json", NULL, ON_ALL, take_json, NULL, NULL, "JSON on stdout, results and errors alike"},

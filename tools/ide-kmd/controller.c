@@ -14,6 +14,7 @@
 #include "tools/ide-kmd/restore.h"
 
 #define REQUESTS_AT_ONCE 64u
+#define KEYS_MS          500u
 
 static struct task *task_of(struct operation *op)
 {
@@ -35,9 +36,10 @@ struct task *task_new(struct controller *c, enum operation_kind kind, const stru
     task->attestation.is_required = c->settings->require_reference;
     task->stream_id = stream_id;
     task->ticket = ticket;
-    snprintf(task->asked_by, sizeof task->asked_by, "%s", ticket ? "request" : "");
-    if (ticket)
+    if (ticket) {
         ticket->pending++;
+        snprintf(task->asked_by, sizeof task->asked_by, "%s", ticket->asked_by);
+    }
     return task;
 }
 
@@ -331,11 +333,33 @@ void controller_each_task(struct controller *c, void (*visit)(void *context, str
 {
     for (struct worker *w = c->workers.first; w; w = w->next) {
         struct task *task = w->busy ? task_of(w->busy) : NULL;
-        if (task && w == (task->worker[END_ROOT_PORT] ? task->worker[END_ROOT_PORT] : task->worker[END_ENDPOINT]))
+        if (task &&
+            w == (task->worker[END_ROOT_PORT] ? task->worker[END_ROOT_PORT] : task->worker[END_ENDPOINT]))
             visit(context, task, true);
     }
     for (struct task *task = c->queue; task; task = task->next)
         visit(context, task, false);
+}
+
+/*
+ * Whether what the worker waits for may be given up midway. A session does not outlive that, so that it must
+ * be one of this operation's own; else the step is let come to its end.
+ */
+static bool may_interrupt(struct controller *c, const struct worker *w)
+{
+    const struct task *task = task_of(w->busy);
+    enum stream_end end = task->worker[END_ENDPOINT] == w ? END_ENDPOINT : END_ROOT_PORT;
+    return task->op.kind != OPERATION_REKEY && !on_is_shared(c, &task->op, end);
+}
+
+/* An order for a CXL link is one step, which undoes itself if it fails. */
+static bool cancel_running(struct controller *c, struct worker *w, const char *why)
+{
+    if (operation_is_cxl(w->busy->kind) || !operation_cancel(w->busy, why))
+        return false;
+    if (may_interrupt(c, w))
+        worker_cancel(w);
+    return true;
 }
 
 bool controller_cancel(struct controller *c, struct ticket *ticket, const char *why)
@@ -353,10 +377,8 @@ bool controller_cancel(struct controller *c, struct ticket *ticket, const char *
         waiting = task;
     }
     for (struct worker *w = c->workers.first; w; w = w->next)
-        if (w->busy && task_of(w->busy)->ticket == ticket && operation_cancel(w->busy, why)) {
-            worker_cancel(w);
+        if (w->busy && task_of(w->busy)->ticket == ticket && cancel_running(c, w, why))
             cancelled = true;
-        }
     while (waiting) { /* the last of them may end the ticket */
         struct task *task = waiting;
         waiting = task->next;
@@ -368,6 +390,14 @@ bool controller_cancel(struct controller *c, struct ticket *ticket, const char *
 
 /* ---- requests ------------------------------------------------------------ */
 
+static enum ide_err may_ask(struct controller *c, const struct client *client, const struct request *request,
+                            struct failure *failure)
+{
+    if (client->peer.kind == PEER_KEY)
+        front_refresh_keys(&c->front);
+    return access_check(&c->front.access, &client->peer, request->verb, failure);
+}
+
 static void handle(struct controller *c, struct client *client, zframe_t *payload)
 {
     struct request request;
@@ -376,7 +406,11 @@ static void handle(struct controller *c, struct client *client, zframe_t *payloa
     enum ide_err err = request_decode(zframe_data(payload), zframe_size(payload), &request, &failure);
     if (err == IDE_OK && c->closing)
         err = failure_set(&failure, IDE_E_CANCELLED, "request", NULL, "the controller is ending");
+    if (err == IDE_OK)
+        err = may_ask(c, client, &request, &failure);
     struct ticket *ticket = ticket_new(client, &request);
+    if (ticket)
+        access_text(&c->front.access, &ticket->client.peer, ticket->asked_by);
     if (ticket && err == IDE_OK)
         verb_run(c, &request, ticket);
     else if (ticket)
@@ -477,8 +511,8 @@ static void take_request(struct controller *c)
         handle(c, &client, payload);
 }
 
-/* Requests that are there at once share one look at the topology: it takes longer than all else that this thread does
- * for them. */
+/* Requests that are there at once share one look at the topology: it takes longer than all else that this
+ * thread does for them. */
 static int on_request(zloop_t *loop, zsock_t *socket, void *argument)
 {
     struct controller *c = argument;
@@ -497,6 +531,26 @@ static int on_subscription(zloop_t *loop, zsock_t *socket, void *argument)
     (void)loop;
     (void)socket;
     front_drain_subscriptions(&c->front);
+    return 0;
+}
+
+static int on_key_question(zloop_t *loop, zsock_t *socket, void *argument)
+{
+    struct controller *c = argument;
+    (void)loop;
+    (void)socket;
+    front_refresh_keys(&c->front);
+    curve_guard_answer(&c->front.guard, &c->front.access);
+    return 0;
+}
+
+/* Where nothing else happens that would have the list looked at. */
+static int on_keys_timer(zloop_t *loop, int timer, void *argument)
+{
+    struct controller *c = argument;
+    (void)loop;
+    (void)timer;
+    front_refresh_keys(&c->front);
     return 0;
 }
 
@@ -534,6 +588,18 @@ static enum ide_err open_store(struct controller *c, struct failure *failure)
     if (settings.path && strcmp(settings.path, "none") == 0)
         settings.path = NULL;
     return store_open(&c->store, &settings, failure);
+}
+
+static enum ide_err open_front(struct controller *c, struct failure *failure)
+{
+    const struct controller_settings *s = c->settings;
+    const struct front_settings front = {.listen = s->listen,
+                                         .listen_tcp = s->listen_tcp,
+                                         .server_key = s->server_key,
+                                         .authorized = s->authorized,
+                                         .admin_group = s->admin_group,
+                                         .view_group = s->view_group};
+    return front_open(&c->front, &front, failure);
 }
 
 enum ide_err controller_open(struct controller *c, const struct controller_settings *settings,
@@ -579,7 +645,7 @@ enum ide_err controller_open(struct controller *c, const struct controller_setti
         err = survey_open(&c->survey, settings->sysfs, &c->streams, failure);
     c->survey.providers = &c->providers;
     if (err == IDE_OK)
-        err = front_open(&c->front, settings->listen, failure);
+        err = open_front(c, failure);
     if (err == IDE_OK)
         err = metrics_open(&c->metrics, settings->metrics, failure);
     if (err == IDE_OK && !(c->loop = zloop_new()))
@@ -593,6 +659,10 @@ void controller_run(struct controller *c, int stop_fd)
     zloop_set_nonstop(c->loop, true); /* signals come through stop_fd */
     zloop_reader(c->loop, c->front.requests, on_request, c);
     zloop_reader(c->loop, c->front.events, on_subscription, c);
+    if (c->front.guard.zap) {
+        zloop_reader(c->loop, c->front.guard.zap, on_key_question, c);
+        zloop_timer(c->loop, KEYS_MS, 0, on_keys_timer, c);
+    }
     zloop_poller(c->loop, &stop, on_signal, c);
     notify_start(c);
     metrics_start(c);

@@ -32,7 +32,9 @@ struct controller_settings {
     const char *metrics; /* where Prometheus reads; NULL: nowhere */
     int log_level;   /* of log.h: what is less important is left out */
     const char *sysfs; /* NULL: the machine's */
-    const char *listen;
+    const char *listen, *listen_tcp;     /* the second NULL: none */
+    const char *server_key, *authorized; /* CURVE: key file, list of the keys that are let in */
+    const char *admin_group, *view_group;
     const char *trust;
     enum cma_name_rule name_rule;
     struct provider_settings provider;

@@ -7,31 +7,45 @@
 #include <jansson.h>
 
 #include "tools/common/api.h"
+#include "tools/ide-kmd/access.h"
+#include "tools/ide-kmd/curve_guard.h"
 #include "tools/ide-kmd/failure.h"
 #include "tools/ide-kmd/history.h"
 
+/* Where it listens, and whom it lets in. */
+struct front_settings {
+    const char *listen, *listen_tcp; /* the second NULL: none */
+    const char *server_key, *authorized;
+    const char *admin_group, *view_group;
+};
+
 struct front {
     zsock_t *requests, *events;
-    char events_endpoint[API_ENDPOINT_MAX];
-    char path[API_ENDPOINT_MAX]; /* of the ipc socket, once the lock is held */
-    int lock;                    /* keeps a second controller away from the socket; -1 if none */
-    unsigned long long replies, errors; /* sent; how many of them say what is wrong */
-    struct history history;      /* the last events */
+    struct access access;
+    struct curve_guard guard;
+    uint16_t tcp_events_port[2];
+    size_t tcp_count;
+    char events_endpoint[API_ENDPOINT_MAX]; /* of the first endpoint */
+    char path[API_ENDPOINT_MAX];            /* of the ipc socket, once the lock is held */
+    int lock;                               /* keeps a second controller away from the socket; -1 if none */
+    unsigned long long replies, errors;     /* sent; how many of them say what is wrong */
+    struct history history;                 /* the last events */
 };
 
 /* Where a reply goes. */
 struct client {
     zframe_t *identity; /* owned */
+    struct peer peer;   /* who it is */
     bool has_delimiter; /* a REQ socket, which puts an empty frame before its message */
 };
 
 /*
- * Binds both sockets. An ipc socket gets its directory made if it lacks, for root alone, and is for root
- * alone itself. tcp is allowed to this machine's own addresses only, because nobody asks who is there. On
- * failure all is closed again. Errors: IDE_E_ARGUMENT for the endpoint, IDE_E_BUSY if another controller has
- * it, IDE_E_IO.
+ * Binds the sockets. An ipc socket gets its directory made if it lacks, and is for root and the two groups.
+ * For tcp, keys are needed: curve_guard.h. On failure all is closed again. Errors: IDE_E_ARGUMENT for an
+ * endpoint, IDE_E_KEY without keys, IDE_E_BUSY if another controller has it, IDE_E_IO.
  */
-enum ide_err front_open(struct front *front, const char *endpoint, struct failure *failure) MUST_USE;
+enum ide_err front_open(struct front *front, const struct front_settings *settings,
+                        struct failure *failure) MUST_USE;
 void front_close(struct front *front);
 
 /* Takes one message. False if it has no payload that a reply could be made to. *payload is the caller's. */
@@ -44,6 +58,11 @@ void front_publish(struct front *front, json_t *event);
 
 /* Subscriptions are counted by libzmq itself; this takes them from the socket's queue. */
 void front_drain_subscriptions(struct front *front);
+
+/* Looks at the list of keys; if one may do less than before, its connections for events are closed at once,
+ * as are all others over tcp, which come back and miss nothing. Each request is held against the list anyway.
+ */
+void front_refresh_keys(struct front *front);
 
 void client_release(struct client *client);
 

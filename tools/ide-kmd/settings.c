@@ -86,8 +86,20 @@ const struct setting settings_table[] = {
     {"sysfs", "controller", "DIR", SETTING_TEXT, AT(sysfs), .at_start = true,
      .help = "the tree that libpci reads (default: /sys/bus/pci)"},
     {"listen", "controller", "ENDPOINT", SETTING_TEXT, AT(listen), .at_start = true,
-     .help = "where ide-ctl connects: ipc://PATH, or tcp://127.0.0.1:PORT\n"
+     .help = "where ide-ctl connects: ipc://PATH, or tcp://ADDRESS:PORT\n"
              "(default: " API_ENDPOINT_DEFAULT ")"},
+    {"listen-tcp", "controller", "ENDPOINT", SETTING_TEXT, AT(listen_tcp), .at_start = true,
+     .help = "tcp://ADDRESS:PORT, besides; tcp is for CURVE keys only"},
+    {"server-key", "access", "FILE", SETTING_TEXT, AT(server_key), .at_start = true,
+     .help = "the controller's CURVE key pair, for tcp: `ide-ctl keygen`\n"
+             "(default: " CURVE_KEY_DEFAULT ")"},
+    {"authorized", "access", "FILE", SETTING_TEXT, AT(authorized), .at_start = true,
+     .help = "the keys that are let in over tcp: `ide-ctl authorize`\n"
+             "(default: " AUTHORIZED_DEFAULT ")"},
+    {"admin-group", "access", "GROUP", SETTING_TEXT, AT(admin_group), .at_start = true,
+     .help = "who may do all, besides root (default: " ACCESS_ADMIN_GROUP ")"},
+    {"view-group", "access", "GROUP", SETTING_TEXT, AT(view_group), .at_start = true,
+     .help = "who may look (default: " ACCESS_VIEW_GROUP ")"},
     {"trust", "trust", "DIR", SETTING_TEXT, AT(trust),
      .help = "folder of the root certificates that are trusted, *.pem, *.crt,\n"
              "*.cer or *.der (default: " TRUST_DEFAULT ")"},
@@ -254,6 +266,10 @@ void settings_init(struct controller_settings *settings)
 {
     *settings = (struct controller_settings){
         .listen = API_ENDPOINT_DEFAULT,
+        .server_key = CURVE_KEY_DEFAULT,
+        .authorized = AUTHORIZED_DEFAULT,
+        .admin_group = ACCESS_ADMIN_GROUP,
+        .view_group = ACCESS_VIEW_GROUP,
         .trust = TRUST_DEFAULT,
         .name_rule = CMA_NAME_REQUIRED,
         .timeout_ms = DOE_TIMEOUT_MS,

@@ -9,6 +9,7 @@
 
 struct ticket {
     struct client client;   /* owned */
+    char asked_by[PEER_TEXT_MAX];
     json_t *id;             /* owned; NULL if the request had none that could be read */
     unsigned pending;       /* operations that have to end before the reply */
     bool is_list;           /* the reply is {"streams": [...]}, however many there are */

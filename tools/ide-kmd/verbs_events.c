@@ -97,15 +97,28 @@ static enum ide_err find_request(struct controller *c, const struct request *req
     return IDE_OK;
 }
 
+/* One's own requests anyone may cancel; others' whoever may do all. */
+static enum ide_err may_cancel(struct controller *c, const struct ticket *ticket, const struct ticket *found,
+                               struct failure *failure)
+{
+    const struct peer *peer = &ticket->client.peer;
+    if (peer_is_same(peer, &found->client.peer) || access_level(&c->front.access, peer) == ACCESS_ADMIN)
+        return IDE_OK;
+    return failure_set(failure, IDE_E_PERMISSION, "request", "request",
+                       "%s may only look, and the request is %s's", ticket->asked_by, found->asked_by);
+}
+
 void run_cancel(struct controller *c, const struct request *request, struct ticket *ticket)
 {
     struct failure failure;
     struct ticket *found;
     enum ide_err err = find_request(c, request, &ticket->client, &found, &failure);
+    if (err == IDE_OK)
+        err = may_cancel(c, ticket, found, &failure);
     if (err == IDE_OK && !controller_cancel(c, found, "cancelled on request"))
-        err = failure_set(
-            &failure, IDE_E_STATE, "request", "request",
-            "the request cannot be cancelled: it turns something off, or is being undone already");
+        err = failure_set(&failure, IDE_E_STATE, "request", "request",
+                          "the request cannot be cancelled: it turns something off, keys a CXL link, or is "
+                          "being undone already");
     if (err == IDE_OK)
         ticket_answer(ticket, &c->front, json_pack("{s:O}", "request", request->other));
     else

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A client and a subscriber as pyzmq makes them, which hold every message against docs/api.schema.json."""
+
+import json
+
+import jsonschema
+import zmq
+
+from conftest import ROOT
+
+# One for all: that of a test that fails with its sockets open would wait for them for ever.
+CONTEXT = zmq.Context()
+SCHEMA = json.loads((ROOT / "docs" / "api.schema.json").read_text())
+
+
+def check(kind, message):
+    jsonschema.Draft202012Validator({"$ref": f"#/$defs/{kind}", "$defs": SCHEMA["$defs"]}).validate(message)
+    return message
+
+
+class Client:
+    def __init__(self, controller, kind=zmq.DEALER, endpoint=None, keys=None):
+        self.socket = CONTEXT.socket(kind)
+        self.socket.linger = 0
+        self.socket.rcvtimeo = 30000
+        if keys:
+            keys.give(self.socket)
+        self.socket.connect(endpoint or controller.endpoint)
+
+    def send(self, *frames):
+        self.socket.send_multipart(frames)
+
+    def receive(self):
+        return check("reply", json.loads(self.socket.recv_multipart()[-1]))
+
+    def raw(self, text):
+        self.send(text if isinstance(text, bytes) else text.encode())
+        return self.receive()
+
+    def ask(self, verb, identifier=1, **members):
+        request = check("request", {"v": 1, "id": identifier, "verb": verb, **members})
+        reply = self.raw(json.dumps(request))
+        assert reply["id"] == identifier
+        return reply
+
+    def begin(self, verb, identifier, **members):
+        """Sends a request whose reply is to be received later."""
+        self.raw_send({"v": 1, "id": identifier, "verb": verb, **members})
+
+    def raw_send(self, request):
+        self.send(json.dumps(check("request", request)).encode())
+
+    def close(self):
+        self.socket.close()
+
+
+class Subscriber:
+    """Keeps all events, each held against the schema."""
+
+    def __init__(self, controller, endpoint=None, keys=None):
+        self.socket = CONTEXT.socket(zmq.SUB)
+        self.socket.linger = 0
+        self.socket.subscribe("")
+        if keys:
+            keys.give(self.socket)
+        self.socket.connect(endpoint or controller.endpoint + ".events")
+        assert self.socket.poll(10000)
+        hello = check("event", json.loads(self.socket.recv()))
+        assert hello["event"] == "hello"
+        self.instance = hello["instance"]
+
+    def take(self, wait=200):
+        events = []
+        while self.socket.poll(wait):
+            events.append(check("event", json.loads(self.socket.recv())))
+        return events
+
+    def close(self):
+        self.socket.close()

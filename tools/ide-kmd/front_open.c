@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Where the sockets are, and who gets as far as to them. */
+#include <acl/libacl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/acl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "tools/ide-kmd/front.h"
+#include "tools/ide-kmd/log.h"
+
+#define STEP         "listen"
+#define LINGER_MS    1000  /* the last replies still go out */
+#define HANDSHAKE_MS 5000  /* who does not come further in that time is cut off */
+#define HEARTBEAT_MS 10000 /* who does not answer is taken for dead after three times that */
+#define EVENTS_HWM   512   /* events that wait for one subscriber; further ones it has to ask for */
+#define WELCOME      "{\"v\": 1, \"event\": \"hello\", \"instance\": \"%s\"}"
+
+static bool is_ipc(const char *endpoint)
+{
+    return strncmp(endpoint, "ipc://", 6) == 0;
+}
+
+static enum ide_err check_endpoint(const char *endpoint, char events[static API_ENDPOINT_MAX],
+                                   struct failure *failure)
+{
+    if (!api_events_endpoint(endpoint, events))
+        return failure_set(failure, IDE_E_ARGUMENT, STEP, "listen",
+                           "\"%.120s\" is neither ipc://PATH nor tcp://ADDRESS:PORT", endpoint);
+    if (is_ipc(endpoint) && strlen(events) - 6 >= sizeof((struct sockaddr_un *)0)->sun_path)
+        return failure_set(failure, IDE_E_ARGUMENT, STEP, "listen",
+                           "the path of the socket is too long: %.120s", endpoint + 6);
+    return IDE_OK;
+}
+
+/* ---- ipc ----------------------------------------------------------------- */
+
+static enum ide_err io_error(struct failure *failure, const char *path)
+{
+    return failure_set(failure, IDE_E_IO, STEP, "listen", "%.120s: %s", path, strerror(errno));
+}
+
+/* The last directory of the path; those above it are the operator's. Anyone may pass through: the sockets
+ * have their own permissions. */
+static enum ide_err make_directory(const char *path, struct failure *failure)
+{
+    char directory[API_ENDPOINT_MAX];
+    snprintf(directory, sizeof directory, "%s", path);
+    char *slash = strrchr(directory, '/');
+    if (!slash || slash == directory)
+        return IDE_OK;
+    *slash = '\0';
+    if (mkdir(directory, 0711) != 0)
+        return errno == EEXIST ? IDE_OK : io_error(failure, directory);
+    return chmod(directory, 0711) == 0 ? IDE_OK : io_error(failure, directory); /* whatever the umask says */
+}
+
+/* libzmq takes a socket's path from whoever had it without a word; so who holds the lock beside it is the
+ * controller. */
+static enum ide_err take_lock(struct front *front, const char *path, struct failure *failure)
+{
+    char name[API_ENDPOINT_MAX + 8];
+    snprintf(name, sizeof name, "%s.lock", path);
+    front->lock = open(name, O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (front->lock < 0)
+        return io_error(failure, name);
+    if (flock(front->lock, LOCK_EX | LOCK_NB) != 0) {
+        close(front->lock);
+        front->lock = -1;
+        return failure_set(failure, IDE_E_BUSY, STEP, "listen", "another ide-kmd listens at %.120s", path);
+    }
+    snprintf(front->path, sizeof front->path, "%s", path);
+    return IDE_OK;
+}
+
+static bool give_to_both(const char *path, const struct access *access)
+{
+    char text[128];
+    snprintf(text, sizeof text, "u::rw,g::-,g:%lu:rw,g:%lu:rw,m::rw,o::-", (unsigned long)access->admin,
+             (unsigned long)access->view);
+    acl_t acl = acl_from_text(text);
+    bool given = acl && acl_set_file(path, ACL_TYPE_ACCESS, acl) == 0;
+    if (acl)
+        acl_free(acl);
+    return given;
+}
+
+static bool give_to_one(const char *path, gid_t group)
+{
+    return chown(path, (uid_t)-1, group) == 0 && chmod(path, 0660) == 0;
+}
+
+/*
+ * A socket is its owner's when it is made. To connect takes the permission to write; a socket has one group,
+ * so that for two of them there has to be an access control list. What is not given only keeps people out: it
+ * is said, and no reason not to serve.
+ */
+static void give_to_groups(const char *path, const struct access *access)
+{
+    bool given = true;
+    if (access->has_admin && access->has_view && access->admin != access->view)
+        given = give_to_both(path, access);
+    else if (access->has_admin || access->has_view)
+        given = give_to_one(path, access->has_admin ? access->admin : access->view);
+    if (!given)
+        log_say(LOG_WARNING, LOG_PLAIN, "%s is for root alone: its groups could not be set: %s", path,
+                strerror(errno));
+}
+
+/* ---- sockets ------------------------------------------------------------- */
+
+static enum ide_err bind_socket(zsock_t *socket, const char *endpoint, struct failure *failure)
+{
+    if (zsock_bind(socket, "%s", endpoint) >= 0)
+        return IDE_OK;
+    return failure_set(failure, IDE_E_IO, STEP, "listen", "%.120s: %s", endpoint, zmq_strerror(zmq_errno()));
+}
+
+static enum ide_err bind_both(struct front *front, const char *endpoint, struct failure *failure)
+{
+    char events[API_ENDPOINT_MAX];
+    enum ide_err err = check_endpoint(endpoint, events, failure);
+    if (err == IDE_OK && *front->events_endpoint == '\0')
+        snprintf(front->events_endpoint, sizeof front->events_endpoint, "%s", events);
+    if (err == IDE_OK && is_ipc(endpoint))
+        err = make_directory(endpoint + 6, failure);
+    if (err == IDE_OK && is_ipc(endpoint))
+        err = take_lock(front, endpoint + 6, failure);
+    if (err == IDE_OK)
+        err = bind_socket(front->events, events, failure);
+    if (err == IDE_OK)
+        err = bind_socket(front->requests, endpoint, failure);
+    if (err != IDE_OK || !is_ipc(endpoint))
+        return err;
+    give_to_groups(events + 6, &front->access);
+    give_to_groups(endpoint + 6, &front->access);
+    return IDE_OK;
+}
+
+/* Options hold for what is bound after them, so the ipc sockets come first. */
+static enum ide_err bind_tcp(struct front *front, const char *endpoint, struct failure *failure)
+{
+    char events[API_ENDPOINT_MAX];
+    enum ide_err err = check_endpoint(endpoint, events, failure);
+    if (err != IDE_OK)
+        return err;
+    zsock_set_heartbeat_ivl(front->requests, HEARTBEAT_MS);
+    zsock_set_heartbeat_timeout(front->requests, 3 * HEARTBEAT_MS);
+    curve_guard_socket(&front->guard, front->requests);
+    curve_guard_socket(&front->guard, front->events);
+    front->tcp_events_port[front->tcp_count++] = (uint16_t)strtoul(strrchr(events, ':') + 1, NULL, 10);
+    return bind_both(front, endpoint, failure);
+}
+
+static void set_options(struct front *front)
+{
+    char welcome[sizeof WELCOME + HISTORY_INSTANCE];
+    zsock_t *const both[] = {front->requests, front->events};
+    for (size_t i = 0; i < 2; i++) {
+        zsock_set_linger(both[i], LINGER_MS);
+        zsock_set_maxmsgsize(both[i], (int)API_FRAME_MAX);
+        zsock_set_handshake_ivl(both[i], HANDSHAKE_MS);
+    }
+    /* A subscriber that has this knows that it misses nothing from now on. */
+    snprintf(welcome, sizeof welcome, WELCOME, front->history.instance);
+    zsock_set_xpub_welcome_msg(front->events, welcome);
+    /* What a subscriber does not take is dropped, for it alone (no ZMQ_XPUB_NODROP): events wait for nobody.
+     */
+    zsock_set_sndhwm(front->events, EVENTS_HWM);
+    zsock_set_heartbeat_ivl(front->events, HEARTBEAT_MS);
+    zsock_set_heartbeat_timeout(front->events, 3 * HEARTBEAT_MS);
+}
+
+static enum ide_err open_sockets(struct front *front, struct failure *failure)
+{
+    if (history_open(&front->history) != IDE_OK)
+        return failure_set(failure, IDE_E_MEMORY, STEP, NULL, "no memory or random number for events");
+    front->requests = zsock_new(ZMQ_ROUTER);
+    front->events = zsock_new(ZMQ_XPUB);
+    if (!front->requests || !front->events)
+        return failure_set(failure, IDE_E_MEMORY, STEP, NULL, "no socket could be made");
+    set_options(front);
+    return IDE_OK;
+}
+
+static enum ide_err open_all(struct front *front, const struct front_settings *settings,
+                             struct failure *failure)
+{
+    bool first_is_tcp = !is_ipc(settings->listen), tcp = first_is_tcp || settings->listen_tcp;
+    char events[API_ENDPOINT_MAX];
+    /* An endpoint that is none is to be told of before keys are. */
+    enum ide_err err = check_endpoint(settings->listen, events, failure);
+    if (err == IDE_OK && settings->listen_tcp && is_ipc(settings->listen_tcp))
+        err = failure_set(failure, IDE_E_ARGUMENT, STEP, "listen-tcp", "\"%.120s\" is no tcp://ADDRESS:PORT",
+                          settings->listen_tcp);
+    if (err == IDE_OK && tcp)
+        err = curve_guard_open(&front->guard, settings->server_key, failure);
+    access_open(&front->access, settings->admin_group, settings->view_group,
+                tcp ? settings->authorized : NULL);
+    if (err == IDE_OK)
+        err = open_sockets(front, failure);
+    if (err == IDE_OK)
+        err = (first_is_tcp ? bind_tcp : bind_both)(front, settings->listen, failure);
+    if (err == IDE_OK && settings->listen_tcp)
+        err = bind_tcp(front, settings->listen_tcp, failure);
+    curve_guard_forget(&front->guard);
+    return err;
+}
+
+enum ide_err front_open(struct front *front, const struct front_settings *settings, struct failure *failure)
+{
+    *front = (struct front){.lock = -1};
+    enum ide_err err = open_all(front, settings, failure);
+    if (err != IDE_OK)
+        front_close(front);
+    return err;
+}
+
+void front_close(struct front *front)
+{
+    zsock_destroy(&front->requests);
+    zsock_destroy(&front->events);
+    curve_guard_close(&front->guard);
+    history_close(&front->history);
+    access_close(&front->access);
+    if (front->lock < 0)
+        return;
+    /* Nobody connects to a controller that is gone. While the lock is held these are ours. */
+    unlink(front->path);
+    unlink(front->events_endpoint + 6);
+    close(front->lock);
+    front->lock = -1;
+}
