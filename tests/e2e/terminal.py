@@ -56,7 +56,7 @@ class Terminal:
             self.wait(end)
 
     def type(self, text):
-        self.tmux("send-keys", "-l", text)
+        self.tmux("send-keys", "-l", "--", text)
 
     def press(self, *keys):
         self.tmux("send-keys", *keys)

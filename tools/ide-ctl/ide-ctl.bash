@@ -1,65 +1,115 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Knows the ports and streams that the controller knows, if one answers.
+# Completion of ide-ctl. Commands, options and columns are what its --help says; ports and streams what the controller
+# says if one answers at once, else the functions that the kernel shows.
 
-# A member's values in the output of a command: the text or number behind its name.
-_ide_ctl_values() { # MEMBER COMMAND...
-    local member=$1
-    shift
-    ide-ctl "${_ide_ctl_connect[@]}" --json --timeout 2 "$@" 2>/dev/null |
-        sed -nE "s/^ *\"$member\": \"?([^\",]+)\"?,?\$/\1/p" | sort -u
+# What --help says of a command, or of ide-ctl without one.
+_ide_ctl_help() {
+    "$_ide_ctl_program" ${1:+"$1"} --help 2>/dev/null
+}
+
+# The output of a command, unless it takes long.
+_ide_ctl_ask() {
+    timeout 2 "$_ide_ctl_program" "${_ide_ctl_connect[@]}" --timeout 500ms --color never "$@" 2>/dev/null
+}
+
+_ide_ctl_ports() {
+    local port ports
+    ports=$(_ide_ctl_ask list --noheadings --output PORT | grep -oE '[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]')
+    if [ -z "$ports" ]; then
+        for port in "${IDE_CTL_SYSFS:-/sys/bus/pci}"/devices/*:*; do
+            ports+=" ${port##*/}"
+        done
+    fi
+    printf '%s' "$ports"
+}
+
+# The words of the line up to the cursor, as blanks separate them: bash's own are split at colons, too.
+_ide_ctl_split() {
+    local line=${COMP_LINE:0:COMP_POINT}
+    read -ra _ide_ctl_words <<<"$line"
+    case $line in
+    *[[:blank:]]) _ide_ctl_words+=("") ;;
+    esac
+}
+
+_ide_ctl_commands() {
+    _ide_ctl_help | sed -nE 's/^  ([a-z]+) .*/\1/p'
+}
+
+# The command and the port among the words, and where the controller is. No value of an option looks like one of them.
+_ide_ctl_parse() {
+    local i word commands
+    commands=" $(_ide_ctl_commands | tr '\n' ' ')"
+    for ((i = 1; i < ${#_ide_ctl_words[@]} - 1; i++)); do
+        word=${_ide_ctl_words[i]}
+        case $word in
+        --connect) _ide_ctl_connect=(--connect "${_ide_ctl_words[++i]}") ;;
+        --connect=*) _ide_ctl_connect=("$word") ;;
+        *[0-9a-f]:[0-9a-f]*.[0-7]) _ide_ctl_bdf=$word ;;
+        *) [ -n "$_ide_ctl_command" ] || [[ $commands != *" $word "* ]] || _ide_ctl_command=$word ;;
+        esac
+    done
+}
+
+# The values of an option; false if it takes none, or any.
+_ide_ctl_values() {
+    case $1 in
+    --stream) _ide_ctl_ask show ${_ide_ctl_bdf:+"$_ide_ctl_bdf"} --noheadings --output STREAM |
+        grep -E '^ *[0-9]+ *$' ;;
+    --state) echo secure insecure off starting wanted quarantined ;;
+    --color) echo auto always never ;;
+    --mode) echo containment skid ;;
+    --tc) echo 0 1 2 3 4 5 6 7 ;;
+    --partial-header) echo 17:2 25:2 33:2 41:2 ;;
+    --aggregation) echo none 2 4 8 ;;
+    --algorithm) echo AES-GCM-256 ;;
+    --output) _ide_ctl_help "$_ide_ctl_command" | sed -nE 's/^[* ] ([A-Z-]+)  .*/\1/p' ;;
+    *) return 1 ;;
+    esac
+}
+
+# Bash has split the word at colons and equals signs, and replaces only what is behind the last.
+_ide_ctl_reply() { # WORDS CURRENT
+    local before=${2%"${2##*[:=]}"} i
+    mapfile -t COMPREPLY < <(compgen -W "$1" -- "$2")
+    if [[ $COMP_WORDBREAKS == *[:=]* ]]; then
+        for i in "${!COMPREPLY[@]}"; do
+            COMPREPLY[i]=${COMPREPLY[i]#"$before"}
+        done
+    fi
+}
+
+_ide_ctl_complete() {
+    local cur=${_ide_ctl_words[-1]} prev=${_ide_ctl_words[-2]} values
+    case $cur in
+    --*=*)
+        prev=${cur%%=*}
+        cur=${cur#*=}
+        ;;
+    esac
+    if [ "$prev" = --output ] && [[ $cur == *,* ]]; then # the names before the last comma stay
+        values=$(_ide_ctl_values --output)
+        _ide_ctl_reply "$(for value in $values; do printf '%s ' "${cur%,*},$value"; done)" "$cur"
+    elif values=$(_ide_ctl_values "$prev"); then
+        _ide_ctl_reply "$values" "$cur"
+    elif [[ $prev == --connect || $prev == --timeout || $prev == --measurement || $prev == --sysfs ]]; then
+        [ "$prev" != --sysfs ] || mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+    elif [[ $cur == -* ]]; then
+        _ide_ctl_reply "$(_ide_ctl_help "$_ide_ctl_command" | grep -oE '^  --[a-z-]+')" "$cur"
+    elif [ -z "$_ide_ctl_command" ]; then
+        _ide_ctl_reply "$(_ide_ctl_commands)" "$cur"
+    elif [ -z "$_ide_ctl_bdf" ] && _ide_ctl_help "$_ide_ctl_command" | head -n 1 | grep -q BDF; then
+        _ide_ctl_reply "$(_ide_ctl_ports)" "$cur"
+    fi
 }
 
 _ide_ctl() {
-    local commands="list show attest establish rekey stop wait monitor"
-    local options="--connect --json --stream --cxl --mode --generate --timeout --help --version"
-    local wishes="--selective --link --tc --pcrc --partial-header --aggregation --default --tee-limited
-        --config-requests --algorithm"
-    local attest="--measurement --raw --unsigned --in-session --mel"
-    local word command="" bdf="" cur prev i
-    local -a _ide_ctl_connect=() words
-    # Without bash-completion's splitting a BDF would be several words, because of its colons.
-    if declare -F _get_comp_words_by_ref >/dev/null; then
-        _get_comp_words_by_ref -n : cur prev words
-    else
-        words=("${COMP_WORDS[@]}") cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-    fi
-    for ((i = 1; i < ${#words[@]} - 1; i++)); do
-        word=${words[i]}
-        case $word in
-        --connect) _ide_ctl_connect=(--connect "${words[++i]}") ;;
-        --stream | --mode | --timeout | --measurement | --tc | --partial-header | --aggregation | --algorithm) ((i++)) ;;
-        -*) ;;
-        *) if [ -z "$command" ]; then command=$word; else bdf=$word; fi ;;
-        esac
-    done
-    case $prev in
-    --connect | --timeout | --measurement) return ;;
-    --tc) mapfile -t COMPREPLY < <(compgen -W "0 1 2 3 4 5 6 7" -- "$cur") && return ;;
-    --partial-header) mapfile -t COMPREPLY < <(compgen -W "17:2 25:2 33:2 41:2" -- "$cur") && return ;;
-    --aggregation) mapfile -t COMPREPLY < <(compgen -W "none 2 4 8" -- "$cur") && return ;;
-    --algorithm) mapfile -t COMPREPLY < <(compgen -W "AES-GCM-256" -- "$cur") && return ;;
-    --mode)
-        mapfile -t COMPREPLY < <(compgen -W "containment skid" -- "$cur")
-        return
-        ;;
-    --stream)
-        mapfile -t COMPREPLY < <(compgen -W "$(_ide_ctl_values stream show ${bdf:+"$bdf"})" -- "$cur")
-        return
-        ;;
-    esac
-    case $command:$cur in
-    establish:-*) mapfile -t COMPREPLY < <(compgen -W "$options $wishes" -- "$cur") ;;
-    attest:-*) mapfile -t COMPREPLY < <(compgen -W "$options $attest" -- "$cur") ;;
-    *:-*) mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur") ;;
-    :*) mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$cur") ;;
-    list:* | monitor:*) ;;
-    *)
-        mapfile -t COMPREPLY < <(compgen -W "$(_ide_ctl_values bdf list)" -- "$cur")
-        if declare -F __ltrim_colon_completions >/dev/null; then
-            __ltrim_colon_completions "$cur"
-        fi
-        ;;
-    esac
+    local _ide_ctl_program=$1 _ide_ctl_command="" _ide_ctl_bdf=""
+    local -a _ide_ctl_connect=() _ide_ctl_words
+    COMPREPLY=()
+    _ide_ctl_split
+    _ide_ctl_parse
+    _ide_ctl_complete
 }
 complete -F _ide_ctl ide-ctl
