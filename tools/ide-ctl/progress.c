@@ -41,19 +41,28 @@ static void go_up(struct progress *progress)
     progress->drawn = 0;
 }
 
+/* What goes on: where one end waits for the other, that of the other. */
+static const char *at_text(const struct progress_line *line, char text[static 256])
+{
+    bool same = strcmp(line->step[0], line->step[1]) == 0, both = line->at_rest[0] == line->at_rest[1];
+    bool alone = !*line->step[0] || !*line->step[1]; /* the other has had nothing to do */
+    size_t shown = alone ? !*line->step[0] : line->at_rest[0];
+    if (same && both)
+        snprintf(text, 256, "%s at both ports", line->step[0]);
+    else if (both && !alone)
+        snprintf(text, 256, "%s at %s, %s at %s", line->step[0], line->end[0], line->step[1], line->end[1]);
+    else
+        snprintf(text, 256, "%s at %s", line->step[shown], line->end[shown]);
+    return text;
+}
+
 static void draw(struct progress *progress)
 {
     unsigned columns = width();
     go_up(progress);
     for (size_t i = 0; i < progress->count; i++) {
-        const struct progress_line *line = &progress->line[i];
-        char text[512];
-        bool same = strcmp(line->step[0], line->step[1]) == 0;
-        if (same)
-            snprintf(text, sizeof text, "%s: both ports: %s", line->head, line->step[0]);
-        else
-            snprintf(text, sizeof text, "%s: %s: %s, %s: %s", line->head, line->end[0], line->step[0],
-                     line->end[1], line->step[1]);
+        char text[384], at[256];
+        snprintf(text, sizeof text, "%s: %s", progress->line[i].head, at_text(&progress->line[i], at));
         fprintf(stderr, "%.*s\n", (int)(columns - 1), text); /* one that wraps could not be written over */
         progress->drawn++;
     }
@@ -90,22 +99,14 @@ static struct progress_line *line_of(struct progress *progress, const json_t *ev
 static void set_step(struct progress_line *line, const json_t *event)
 {
     const char *device = text_of(event, "device"), *state = text_of(event, "state");
-    bool undo = json_is_true(json_object_get(event, "undo"));
+    bool undo = json_is_true(json_object_get(event, "undo")), failed = strcmp(state, "failed") == 0;
     for (size_t end = 0; end < 2; end++) {
         if (strcmp(device, "-") != 0 && strcmp(device, line->end[end]) != 0)
             continue;
-        if (strcmp(state, "failed") == 0)
-            snprintf(line->step[end], sizeof line->step[end], "failed: %.50s", text_of(event, "message"));
-        else
-            snprintf(line->step[end], sizeof line->step[end], "%s%s%s", undo ? "undo: " : "",
-                     text_of(event, "text"), strcmp(state, "done") == 0 ? ", done" : "");
+        snprintf(line->step[end], sizeof line->step[end], "%s%s%.50s", failed ? "failed to " : "",
+                 undo ? "undo: " : "", text_of(event, "text"));
+        line->at_rest[end] = strcmp(state, "started") != 0;
     }
-}
-
-static void end_line(struct progress_line *line, const char *state)
-{
-    for (size_t end = 0; end < 2; end++)
-        snprintf(line->step[end], sizeof line->step[end], "%s", state);
 }
 
 static void take_live(struct progress *progress, const json_t *event)
@@ -116,9 +117,8 @@ static void take_live(struct progress *progress, const json_t *event)
         return;
     if (strcmp(kind, "step") == 0)
         set_step(line, event);
-    else if (strcmp(kind, "operation") == 0)
-        end_line(line, text_of(event, "state"));
-    draw(progress);
+    if (*line->step[0] || *line->step[1])
+        draw(progress);
 }
 
 /* ---- one line a step -------------------------------------------------------------- */

@@ -18,6 +18,7 @@ struct progress_line {
     char head[96];              /* "stream 0: establish" */
     char end[2][PCIE_BDF_TEXT]; /* root port, endpoint */
     char step[2][64];           /* what each is at */
+    bool at_rest[2];            /* and has done */
 };
 
 struct progress {
