@@ -218,7 +218,7 @@ def test_stdout_has_the_line_ready_and_nothing_else(start_platform):
 
 
 @pytest.mark.parametrize("arguments, message", [
-    ([], "neither --mount nor --spdm is given"),
+    ([], "neither --mount nor --spdm nor --config-socket is given"),
     (["--mount"], "requires an argument"),
     (["--no-such"], "unrecognized option"),
     (["--mount", "/x", "left-over"], "'left-over' is not expected"),

@@ -10,7 +10,7 @@ _ide_emu_faults() {
 }
 
 _ide_emu() {
-    local options="--mount --spdm --bridge --platform --identity --make-identities --control --pcap --link-log --trace
+    local options="--mount --spdm --bridge --platform --identity --make-identities --control --config-socket --pcap --link-log --trace
         --misbehave --verbose --help
         --version"
     local cur prev line
@@ -25,7 +25,7 @@ _ide_emu() {
         mapfile -t COMPREPLY < <(compgen -d -- "$cur")
         return
         ;;
-    --platform | --control | --pcap | --link-log | --trace)
+    --platform | --control | --config-socket | --pcap | --link-log | --trace)
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
         ;;

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "tools/ide-emu/config_door.h"
 #include "tools/ide-emu/control_door.h"
 #include "tools/ide-emu/device.h"
 #include "tools/ide-emu/fuse_door.h"
@@ -27,6 +28,7 @@ struct program {
     struct emu emu;
     struct orders orders;
     struct fuse_door *fuse;
+    struct config_door *config;
     struct control_door *control;
     struct spdm_door *spdm[OPTION_BINDINGS_MAX];
     char error[ERROR_TEXT];
@@ -145,6 +147,9 @@ static bool open_doors(struct program *p)
             return false;
     if (o->mount && !(p->fuse = fuse_door_open(&p->emu, o->mount, on_unmount, p->error, sizeof p->error)))
         return false;
+    if (o->config_socket &&
+        !(p->config = config_door_open(&p->emu, o->config_socket, p->error, sizeof p->error)))
+        return false;
     return !o->control ||
            (p->control = control_door_open(&p->orders, o->control, p->error, sizeof p->error)) != NULL;
 }
@@ -164,6 +169,7 @@ static bool start(struct program *p)
 static void stop(struct program *p)
 {
     control_door_close(p->control);
+    config_door_close(p->config);
     fuse_door_close(p->fuse);
     for (size_t i = 0; i < OPTION_BINDINGS_MAX; i++)
         spdm_door_close(p->spdm[i]);

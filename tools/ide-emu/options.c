@@ -17,6 +17,7 @@ enum option_code {
     OPTION_IDENTITY,
     OPTION_MAKE_IDENTITIES,
     OPTION_CONTROL,
+    OPTION_CONFIG_SOCKET,
     OPTION_PCAP,
     OPTION_LINK_LOG,
     OPTION_TRACE,
@@ -34,6 +35,7 @@ static const struct option long_options[] = {
     {"identity", required_argument, NULL, OPTION_IDENTITY},
     {"make-identities", required_argument, NULL, OPTION_MAKE_IDENTITIES},
     {"control", required_argument, NULL, OPTION_CONTROL},
+    {"config-socket", required_argument, NULL, OPTION_CONFIG_SOCKET},
     {"pcap", required_argument, NULL, OPTION_PCAP},
     {"link-log", required_argument, NULL, OPTION_LINK_LOG},
     {"trace", required_argument, NULL, OPTION_TRACE},
@@ -45,7 +47,7 @@ static const struct option long_options[] = {
 
 static void print_help(void)
 {
-    fputs("usage: ide-emu [--mount DIR] [--spdm BDF=PORT]... [OPTION]...\n"
+    fputs("usage: ide-emu [--mount DIR] [--spdm BDF=PORT]... [--config-socket SOCKET] [OPTION]...\n"
           "       ide-emu --make-identities DIR [--platform FILE]\n"
           "\n"
           "Emulates PCI Express root ports, switches and endpoints with DOE, SPDM and IDE.\n"
@@ -55,6 +57,8 @@ static void print_help(void)
           "  --spdm BDF=PORT          take the function's data objects on 127.0.0.1:PORT,\n"
           "                           as QEMU and DMTF's spdm-emu send them; 0: any port\n"
           "  --bridge BDF=HOST:PORT   let an external responder answer them\n"
+          "  --config-socket SOCKET   take register accesses on a UNIX socket, from a QEMU with\n"
+          "                           tests/qemu/patches\n"
           "  --platform FILE          what to emulate (JSON); default: two root ports,\n"
           "                           a switch, three endpoints\n"
           "  --identity DIR           keep the devices' certificates there; the root to\n"
@@ -129,6 +133,9 @@ static bool take(struct options *o, int code)
     case OPTION_CONTROL:
         o->control = optarg;
         return true;
+    case OPTION_CONFIG_SOCKET:
+        o->config_socket = optarg;
+        return true;
     case OPTION_PCAP:
         o->pcap = optarg;
         return true;
@@ -172,8 +179,8 @@ enum options_result options_parse(struct options *o, int argc, char **argv)
         wrong("'%s' is not expected", argv[optind]);
         return OPTIONS_USAGE;
     }
-    if (!o->mount && o->spdm.count == 0 && !o->make_identities) {
-        wrong("neither --mount nor --spdm is given");
+    if (!o->mount && !o->config_socket && o->spdm.count == 0 && !o->make_identities) {
+        wrong("neither --mount nor --spdm nor --config-socket is given");
         return OPTIONS_USAGE;
     }
     return OPTIONS_RUN;

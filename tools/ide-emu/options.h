@@ -23,7 +23,7 @@ struct option_bindings {
 
 /* Strings are argv's. NULL: not given. */
 struct options {
-    const char *mount, *platform, *identity, *make_identities, *control, *pcap, *link_log, *trace;
+    const char *mount, *platform, *identity, *make_identities, *control, *config_socket, *pcap, *link_log, *trace;
     struct option_bindings spdm, bridge, misbehave;
     bool verbose;
 };
