@@ -43,6 +43,10 @@ static const struct ctl_command commands[] = {
      "Returns as soon as the stream is in the state: 0; or when it is clear that it will not be,\n"
      "or the time is over: 1, and says what the state was.\n",
      NULL},
+    {"log", command_log, ON_LOG, CTL_MAY, CTL_MAY, "[BDF [--stream N]] ...", "what happened, and who asked",
+     "Shows the last entries of the controller's log: each operation, step and change of a stream,\n"
+     "with its cause and who asked for it.\n",
+     command_log_columns},
     {"monitor", command_monitor, ON_MONITOR, CTL_NOTHING, CTL_NOTHING, "", "what happens, as it happens",
      "Prints what happens until it is interrupted.\n", NULL},
     {"keygen", command_keygen, ON_KEYGEN, CTL_WORD, CTL_NOTHING, "FILE", "make a CURVE key pair, for tcp",

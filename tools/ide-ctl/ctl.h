@@ -23,6 +23,13 @@ struct ctl_measurements {
 
 enum ctl_color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
+/* What of the log is wanted; 0 and NULL: not told. */
+struct ctl_log {
+    json_int_t since_ms, until_ms, limit, cursor;
+    bool has_cursor, follow, failed;
+    const char *what;
+};
+
 /* The command line, parsed. */
 struct ctl {
     const struct ctl_command *command;
@@ -36,6 +43,7 @@ struct ctl {
     json_int_t stream;
     json_t *wish; /* owned: what establish asks of a stream, as members of the request; NULL: nothing */
     struct ctl_measurements measurements;
+    struct ctl_log log;
     bool cxl, cxl_generate; /* about the CXL link of the port; its endpoint generates keys */
     const char *cxl_mode;   /* "containment" or "skid"; NULL: not told */
     const char *columns;    /* of a table, as --output has them; NULL: the usual ones */
@@ -61,6 +69,7 @@ enum ctl_on {
     ON_WAIT = 1u << 6,
     ON_MONITOR = 1u << 7,
     ON_DOCTOR = 1u << 8,
+    ON_LOG = 1u << 9,
     ON_KEYGEN = 1u << 20,
     ON_AUTHORIZE = 1u << 21,
     ON_REVOKE = 1u << 22,
@@ -96,6 +105,8 @@ enum ctl_status command_establish(const struct ctl *ctl);
 enum ctl_status command_rekey(const struct ctl *ctl);
 enum ctl_status command_stop(const struct ctl *ctl);
 enum ctl_status command_wait(const struct ctl *ctl);
+enum ctl_status command_log(const struct ctl *ctl);
+void command_log_columns(void);
 enum ctl_status command_monitor(const struct ctl *ctl);
 enum ctl_status command_keygen(const struct ctl *ctl);
 enum ctl_status command_authorize(const struct ctl *ctl);
@@ -138,6 +149,13 @@ bool ctl_take_algorithm(struct ctl *ctl, const struct ctl_option *option, const 
 /* A CURVE key, from the argument itself or the file that it names: one with a public key, or with a key pair.
  */
 bool ctl_public_key(const char *argument, char key[static IDE_CLIENT_KEY_SIZE]);
+
+/* ---- command_log.c: setters of its options ---- */
+
+bool ctl_take_log_time(struct ctl *ctl, const struct ctl_option *option, const char *argument);
+bool ctl_take_log_number(struct ctl *ctl, const struct ctl_option *option, const char *argument);
+bool ctl_take_log_what(struct ctl *ctl, const struct ctl_option *option, const char *argument);
+bool ctl_take_log_switch(struct ctl *ctl, const struct ctl_option *option, const char *argument);
 
 /* ---- call.c ---- */
 

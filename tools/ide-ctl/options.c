@@ -155,11 +155,11 @@ static bool take_help(struct ctl *ctl, const struct ctl_option *option, const ch
     return true;
 }
 
-#define ON_TABLE  (ON_LIST | ON_SHOW | ON_ATTEST)
+#define ON_TABLE  (ON_LIST | ON_SHOW | ON_ATTEST | ON_LOG)
 #define ON_CHANGE (ON_ESTABLISH | ON_REKEY | ON_STOP)
 
 static const struct ctl_option options[] = {
-    {"stream", "N", ON_CHANGE | ON_WAIT, take_stream, "is no number", NULL,
+    {"stream", "N", ON_CHANGE | ON_WAIT | ON_LOG, take_stream, "is no number", NULL,
      "the stream's number, 0 to 254; establish takes the first free one"},
     {"output", "COLUMNS", ON_TABLE, take_output, NULL, NULL,
      "these columns: A,B,C; or +D,E besides the usual ones"},
@@ -170,6 +170,16 @@ static const struct ctl_option options[] = {
     {"state", "STATE", ON_WAIT, take_state,
      "is none of secure, insecure, off, starting, wanted and quarantined", NULL,
      "secure (the default), insecure, off, starting, wanted, quarantined"},
+    {"since", "TIME", ON_LOG, ctl_take_log_time, "is no time", NULL,
+     "from then on: \"2026-11-30 17:00\", or how long ago: 10min, 2h, 3d"},
+    {"until", "TIME", ON_LOG, ctl_take_log_time, "is no time", NULL, "up to then, likewise"},
+    {"what", "WHAT", ON_LOG, ctl_take_log_what, "is empty", NULL, "only operation, step, stream or recovery"},
+    {"failed", NULL, ON_LOG, ctl_take_log_switch, NULL, NULL, "only what failed"},
+    {"limit", "N", ON_LOG, ctl_take_log_number, "is no number from 1 on", NULL,
+     "at most as many entries, up to 1000 (default: 200)"},
+    {"cursor", "N", ON_LOG, ctl_take_log_number, "is no number", NULL,
+     "those after the entry with this number; 0: from the first one on"},
+    {"follow", NULL, ON_LOG, ctl_take_log_switch, NULL, NULL, "go on with what comes, until it is interrupted"},
     {"measurement", "N", ON_ATTEST, take_measurement, "is no number", NULL,
      "only this one, 1 to 254, instead of all"},
     {"raw", NULL, ON_ATTEST, take_measurement, NULL, NULL,

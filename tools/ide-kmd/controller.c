@@ -199,6 +199,7 @@ static void on_finished(void *context, struct operation *op)
 {
     struct controller *c = context;
     struct task *task = task_of(op);
+    kill_switch_ends(operation_name(op->kind));
     for (enum stream_end end = 0; end < END_COUNT; end++)
         if (task->worker[end])
             task->worker[end]->busy = NULL;
@@ -289,7 +290,8 @@ static void start_task(struct controller *c, struct task *task)
         if (task->worker[end])
             task->worker[end]->busy = &task->op;
     c->running++;
-    kill_switch_begins(operation_name(task->op.kind));
+    if (task->ticket)
+        kill_switch_begins(operation_name(task->op.kind));
     publish_operation(c, task, "started");
     keeper_take_started(c, task);
     operation_start(&task->op);

@@ -158,7 +158,7 @@ static const struct hint {
     {IDE_E_STORE, "state",
      "ide-kmd(8), STATE: make room, or name another file with --state; a damaged one is kept aside with --new-state"},
     {IDE_E_STORE, NULL,
-     "nothing was touched, because a kill could not be put in order: make room for the state file; ide-kmd(8), STATE"},
+     "make room for the state file: without it nobody could put in order what a kill leaves; ide-kmd(8), STATE"},
 };
 
 /* What an SPDM ERROR in answer to a request means. */

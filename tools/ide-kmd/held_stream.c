@@ -26,7 +26,8 @@ enum ide_err held_stream_begins(struct store *store, struct job *job, const stru
                                .id = job->stream_id,
                                .kind = job->kind,
                                .features = job->features,
-                               .state = HELD_STARTING};
+                               .state = HELD_STARTING,
+                               .by_config = job->by_config};
     snprintf(held.asked_by, sizeof held.asked_by, "%s", job->asked_by ? job->asked_by : "");
     for (enum stream_end end = 0; end < END_COUNT; end++) {
         enum ide_err err = hold_end(&held, end, job, &port[end], &settings[end]);

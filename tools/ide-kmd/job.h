@@ -38,6 +38,7 @@ struct job {
     bool in_use; /* other streams live on this port's keys */
     bool establishes;     /* part of an establish that goes well so far: not of its undoing */
     bool forgets;         /* of disable: the stream is not wanted any more */
+    bool by_config;       /* the configuration wants the stream */
     const char *asked_by; /* as in struct task */
     const struct agent_settings *settings; /* the newest, to be used from when that harms nobody; then: those in use.
                                               NULL: the agent keeps what it has */

@@ -50,6 +50,8 @@ static struct policy policy_of(struct controller *c, const struct pcie_bdf *endp
 static void mark_own(struct task *task, const struct keeper_item *item)
 {
     task->by_keeper = true;
+    task->op.by_config = item && item->source == KEEPER_BY_CONFIG;
+    task->op.forgets = item && item->dropped;
     (void)snprintf(task->asked_by, sizeof task->asked_by, "%s",
                    item && item->restored ? "recovery" : "policy");
 }
@@ -146,7 +148,17 @@ static const struct refresh_use *use_of(void *context, const struct keeper_key *
 
 static void on_changed(void *context, const struct keeper_item *item)
 {
-    publish_kept(context, item);
+    struct controller *c = context;
+    store_take_kept(c->store, item);
+    publish_kept(c, item);
+}
+
+bool keeper_host_restore(struct controller *c, const struct keeper_want *want, enum keeper_source source,
+                         enum keeper_state state)
+{
+    struct keeper_want with_policy = *want;
+    with_policy.policy = policy_of(c, &want->key.endpoint);
+    return keeper_restore(&c->kept.keeper, &with_policy, source, state, now_ms());
 }
 
 /* ---- what the keeper is told -------------------------------------------------- */

@@ -28,6 +28,10 @@ void keeper_host_close(struct controller *c);
 /* The configuration is held against the platform at the next opportunity. renew: it was read again. */
 void keeper_host_plan(struct controller *c, bool renew);
 
+/* For recovery, before the first plan: keeper_restore() with the policy that the stream has now. The survey is fresh. */
+bool keeper_host_restore(struct controller *c, const struct keeper_want *want, enum keeper_source source,
+                         enum keeper_state state);
+
 /* For the loop: does what is due, if the platform may be looked at now, and sets the timer for the rest. */
 void keeper_host_run(struct controller *c);
 

@@ -121,6 +121,7 @@ static void fill_job(struct operation *op, const struct plan_step *step, struct 
         .probe = op->probe ? &op->probe[step->end] : NULL,
         .establishes = (op->kind == OPERATION_ESTABLISH || op->kind == OPERATION_CXL_ESTABLISH) && !op->undoing,
         .forgets = op->forgets,
+        .by_config = op->by_config,
         .asked_by = op->asked_by,
         .owner = op,
         .step = step,

@@ -57,6 +57,7 @@ struct operation {
     struct stream_ends ends;
     enum stream_end attested; /* attest and forget: which of the ends */
     bool forgets;             /* of stop: the stream is not wanted any more, after a restart either */
+    bool by_config;           /* of establish: the configuration wants the stream */
     const char *asked_by;     /* may be NULL */
     void *owner;              /* the caller's */
     struct operation *next;   /* the caller's */

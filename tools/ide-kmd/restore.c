@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "tools/ide-kmd/controller.h"
+#include "tools/ide-kmd/log.h"
 
 #define AGAIN_MS 5000 /* between attempts to put in order what did not let itself */
 
@@ -30,7 +31,7 @@ static void forget_sessions(struct controller *c, const struct pcie_bdf *mailbox
 /* Of a stream that comes back the sessions are new anyway. */
 static void forget_stream(struct controller *c, const struct held_stream *held)
 {
-    if (held->wanted)
+    if (held->wanted && !held->by_config)
         return;
     forget_sessions(c, &held->end[END_ENDPOINT].mailbox, END_ENDPOINT);
     forget_sessions(c, &held->end[END_ROOT_PORT].mailbox, END_ROOT_PORT);
@@ -55,6 +56,48 @@ static void forget_cxl_links(struct controller *c)
     c->survey.is_fresh = false;
 }
 
+/* ---- streams ----------------------------------------------------------------------------------------------------- */
+
+static bool is_left_off(const struct held *held, const struct keeper_key *key)
+{
+    for (size_t i = 0; i < held->kept_off; i++) {
+        const struct keeper_key *k = &held->kept[i].want.key;
+        if (k->kind == key->kind && k->traffic_class == key->traffic_class &&
+            pcie_bdf_compare(&k->root_port, &key->root_port) == 0 && pcie_bdf_compare(&k->endpoint, &key->endpoint) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What the configuration wants it says itself. What could not be turned off waits for it in the keeper, too: its number is
+ * taken until then. */
+static void restore_stream(struct controller *c, const struct held_stream *held)
+{
+    const struct keeper_want want = {.key = {.kind = held->kind,
+                                             .root_port = held->end[END_ROOT_PORT].bdf,
+                                             .endpoint = held->end[END_ENDPOINT].bdf,
+                                             .traffic_class = held->features.traffic_class},
+                                     .features = held->features,
+                                     .has_stream = true,
+                                     .stream = held->id};
+    if (held->wanted && !held->by_config && !is_left_off(&c->recovery.held, &want.key))
+        (void)!keeper_host_restore(c, &want, KEEPER_BY_CLIENT, KEEPER_WAITING);
+}
+
+static void restore_streams(struct controller *c)
+{
+    const struct held *held = &c->recovery.held;
+    struct failure failure;
+    if (survey_refresh(&c->survey, &failure) != IDE_OK) /* the keeper waits for their ports */
+        log_say(LOG_ERR, LOG_PLAIN, "the platform cannot be looked at: %s", failure.message);
+    for (size_t i = 0; i < held->kept_off; i++)
+        (void)!keeper_host_restore(c, &held->kept[i].want, held->kept[i].source, held->kept[i].state);
+    for (size_t i = 0; i < held->streams; i++)
+        restore_stream(c, &held->stream[i]);
+    c->survey.is_fresh = false;
+    store_want_no_config(c->store);
+}
+
 static int on_again(zloop_t *loop, int timer, void *argument)
 {
     struct controller *c = argument;
@@ -69,6 +112,7 @@ void restore_begin(struct controller *c)
     for (size_t i = 0; i < c->recovery.held.streams; i++)
         forget_stream(c, &c->recovery.held.stream[i]);
     forget_cxl_links(c);
+    restore_streams(c);
     if (!c->recovery.is_done)
         zloop_timer(c->loop, AGAIN_MS, 0, on_again, c);
 }

@@ -59,20 +59,20 @@ static void order_later(struct store *store, const struct order *o)
 /* ---- streams ----------------------------------------------------------------------------------------------------- */
 
 static const char put_stream[] =
-    "INSERT INTO held_stream (root_port, endpoint, top, stream, kind, features, state, wanted, since_ms, asked_by,"
+    "INSERT INTO held_stream (root_port, endpoint, top, stream, kind, features, state, wanted, since_ms, asked_by, source,"
     " root_block, root_control_at, root_control, endpoint_block, endpoint_control_at, endpoint_control,"
     " root_mailbox, endpoint_mailbox)"
-    " VALUES (:a, :b, :top, :number, :kind, :features, :state, :wanted, :now, :asked_by, :block1, :at1, :control1,"
+    " VALUES (:a, :b, :top, :number, :kind, :features, :state, :wanted, :now, :asked_by, :source, :block1, :at1, :control1,"
     " :block0, :at0, :control0, :mailbox1, :mailbox0)"
     " ON CONFLICT (root_port, endpoint, stream) DO UPDATE SET top = :top, kind = :kind, features = :features,"
-    " state = :state, since_ms = :now, asked_by = :asked_by, root_block = :block1, root_control_at = :at1,"
+    " state = :state, since_ms = :now, asked_by = :asked_by, source = :source, root_block = :block1, root_control_at = :at1,"
     " root_control = :control1, endpoint_block = :block0, endpoint_control_at = :at0, endpoint_control = :control0,"
     " root_mailbox = :mailbox1, endpoint_mailbox = :mailbox0";
 
-static char *features_text(const struct held_stream *held)
+static char *features_text(const struct ide_features *features, enum ide_kind kind)
 {
-    json_t *object = features_json(&held->features);
-    json_object_set_new(object, "link", json_boolean(held->kind == IDE_LINK));
+    json_t *object = features_json(features);
+    json_object_set_new(object, "link", json_boolean(kind == IDE_LINK));
     char *text = json_dumps(object, JSON_COMPACT);
     json_decref(object);
     return text;
@@ -97,7 +97,7 @@ static int run_put_stream(struct store *store, sqlite3 *db, void *argument)
 {
     const struct held_stream *held = argument;
     sqlite3_stmt *s = store_statement(store, put_stream);
-    char *features = features_text(held);
+    char *features = features_text(&held->features, held->kind);
     if (!s || !features) {
         free(features);
         return s ? SQLITE_NOMEM : sqlite3_errcode(db);
@@ -111,6 +111,7 @@ static int run_put_stream(struct store *store, sqlite3 *db, void *argument)
     bind_number(s, ":wanted", held->wanted);
     bind_number(s, ":now", (long long)store_now_ms());
     bind_text(s, ":asked_by", held->asked_by[0] ? held->asked_by : NULL);
+    bind_text(s, ":source", held->by_config ? "config" : "client");
     int rc = sqlite3_step(s);
     free(features);
     return rc;
@@ -149,6 +150,84 @@ void store_let_go(struct store *store, const struct stream_ends *ends, uint8_t i
     order_later(store, &o);
 }
 
+enum ide_err store_give_up(struct store *store, const struct pcie_bdf *port, uint8_t id, struct ide_fault *fault)
+{
+    static const char sql[] = "DELETE FROM held_stream WHERE stream = :number AND state = 'nothing'"
+                              " AND (root_port = :a OR endpoint = :a)";
+    struct order o = {.sql = sql, .a = *port, .number = id, .wanted = -1};
+    return do_order(store, &o, fault);
+}
+
+void store_want_no_config(struct store *store)
+{
+    static const char *const sql[] = {"UPDATE held_stream SET wanted = 0 WHERE source = 'config'",
+                                      "DELETE FROM held_stream WHERE state = 'nothing' AND NOT wanted"};
+    for (size_t i = 0; i < sizeof sql / sizeof *sql; i++)
+        order_later(store, &(struct order){.sql = sql[i], .wanted = -1});
+}
+
+/* ---- what is left off -------------------------------------------------------------------------------------------- */
+
+static int forget_kept(struct store *store, sqlite3 *db, const struct held_kept *kept)
+{
+    static const char sql[] = "DELETE FROM kept_off WHERE root_port = :a AND endpoint = :b AND kind = :kind AND tc = :tc";
+    sqlite3_stmt *s = store_statement(store, sql);
+    if (!s)
+        return sqlite3_errcode(db);
+    bind_bdf(s, ":a", &kept->want.key.root_port);
+    bind_bdf(s, ":b", &kept->want.key.endpoint);
+    bind_text(s, ":kind", kept->want.key.kind == IDE_LINK ? "link" : "selective");
+    bind_number(s, ":tc", kept->want.key.traffic_class);
+    return sqlite3_step(s);
+}
+
+static int put_kept(struct store *store, sqlite3 *db, const struct held_kept *kept)
+{
+    static const char sql[] = "INSERT OR REPLACE INTO kept_off VALUES (:a, :b, :kind, :tc, :features, :stream, :source,"
+                              " :state, :now, NULL)";
+    const struct keeper_want *want = &kept->want;
+    sqlite3_stmt *s = store_statement(store, sql);
+    char *features = features_text(&want->features, want->key.kind);
+    if (!s || !features) {
+        free(features);
+        return s ? SQLITE_NOMEM : sqlite3_errcode(db);
+    }
+    bind_bdf(s, ":a", &want->key.root_port);
+    bind_bdf(s, ":b", &want->key.endpoint);
+    bind_text(s, ":kind", want->key.kind == IDE_LINK ? "link" : "selective");
+    bind_number(s, ":tc", want->key.traffic_class);
+    bind_text(s, ":features", features);
+    if (want->has_stream)
+        bind_number(s, ":stream", want->stream);
+    bind_text(s, ":source", kept->source == KEEPER_BY_CONFIG ? "config" : "client");
+    bind_text(s, ":state", keeper_state_name(kept->state));
+    bind_number(s, ":now", (long long)store_now_ms());
+    int rc = sqlite3_step(s);
+    free(features);
+    return rc;
+}
+
+static bool is_left_off(enum keeper_state state)
+{
+    return state == KEEPER_LEFT_OFF || state == KEEPER_QUARANTINED || state == KEEPER_STOPPED;
+}
+
+static int run_kept(struct store *store, sqlite3 *db, void *argument)
+{
+    const struct held_kept *kept = argument;
+    return is_left_off(kept->state) ? put_kept(store, db, kept) : forget_kept(store, db, kept);
+}
+
+void store_take_kept(struct store *store, const struct keeper_item *item)
+{
+    struct held_kept *kept = store ? malloc(sizeof *kept) : NULL;
+    if (!kept)
+        return;
+    *kept = (struct held_kept){item->source == KEEPER_BY_CONFIG ? item->config : item->want, item->source,
+                               item->dropped ? KEEPER_WAITING : item->state};
+    store_later(store, run_kept, kept, free);
+}
+
 void store_want_nothing(struct store *store)
 {
     static const char *const sql[] = {
@@ -156,6 +235,7 @@ void store_want_nothing(struct store *store)
         "UPDATE held_cxl_link SET wanted = 0",
         "DELETE FROM held_stream WHERE state = 'nothing'",
         "DELETE FROM held_cxl_link WHERE state = 'nothing'",
+        "DELETE FROM kept_off WHERE source = 'client'",
     };
     for (size_t i = 0; i < sizeof sql / sizeof *sql; i++)
         order_later(store, &(struct order){.sql = sql[i], .wanted = -1});

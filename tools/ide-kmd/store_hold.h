@@ -10,6 +10,7 @@
 #define IDE_KMD_STORE_HOLD_H
 
 #include "ide_km/cxl_ide_km.h"
+#include "tools/ide-kmd/keeper.h"
 #include "tools/ide-kmd/store.h"
 #include "tools/ide-kmd/stream.h"
 
@@ -39,7 +40,15 @@ struct held_stream {
     struct ide_features features;
     enum held_state state;
     bool wanted;
+    bool by_config;              /* the configuration wants it: it says so itself at the next start */
     char asked_by[ASKED_BY_CAP]; /* empty: nobody knows */
+};
+
+/* A stream that the keeper leaves off, and did before: that outlives the controller too. Without its policy. */
+struct held_kept {
+    struct keeper_want want;
+    enum keeper_source source;
+    enum keeper_state state; /* LEFT_OFF, QUARANTINED or STOPPED */
 };
 
 /* A key set of a stream in a key unit. */
@@ -82,6 +91,15 @@ enum ide_err store_set_cxl_link(struct store *store, const struct pcie_bdf *root
                                 enum held_wish wish, struct ide_fault *fault) MUST_USE;
 void store_let_cxl_link_go(struct store *store, const struct pcie_bdf *root_port);
 
+/* The item is left off from now on, or no longer. Does not wait. */
+void store_take_kept(struct store *store, const struct keeper_item *item);
+
+/* Somebody has given up a stream that is off at the moment. */
+enum ide_err store_give_up(struct store *store, const struct pcie_bdf *port, uint8_t id, struct ide_fault *fault) MUST_USE;
+
+/* What the configuration wanted is not wanted until it says so again. Does not wait. */
+void store_want_no_config(struct store *store);
+
 /* Nobody wants any stream any more: the controller was told to end. */
 void store_want_nothing(struct store *store);
 
@@ -95,6 +113,8 @@ struct held {
     size_t slot_sets;
     struct held_cxl_link *cxl_link;
     size_t cxl_links;
+    struct held_kept *kept;
+    size_t kept_off;
 };
 enum ide_err store_load(struct store *store, struct held *held, struct ide_fault *fault) MUST_USE;
 void held_release(struct held *held);

@@ -23,7 +23,7 @@ static bool read_state(sqlite3_stmt *s, int column, enum held_state *state)
     return false;
 }
 
-static bool read_features(sqlite3_stmt *s, int column, struct held_stream *held)
+static bool read_features(sqlite3_stmt *s, int column, struct ide_features *features)
 {
     struct failure failure;
     struct stream_wish wish;
@@ -31,7 +31,7 @@ static bool read_features(sqlite3_stmt *s, int column, struct held_stream *held)
     bool ok = json_is_object(object) && request_take_wish(object, &wish, &failure) == IDE_OK;
     json_decref(object);
     if (ok)
-        held->features = wish.features;
+        *features = wish.features;
     return ok;
 }
 
@@ -57,12 +57,13 @@ static bool read_stream(sqlite3_stmt *s, void *row)
     long long id, wanted;
     if (!read_stream_end(s, 0, &held->end[END_ROOT_PORT]) || !read_stream_end(s, 5, &held->end[END_ENDPOINT]) ||
         !column_bdf(s, 10, &held->top) || !column_number(s, 11, 0, IDE_STREAM_ID_IDLE - 1, &id) ||
-        !read_state(s, 13, &held->state) || !column_number(s, 14, 0, 1, &wanted) || !read_features(s, 15, held))
+        !read_state(s, 13, &held->state) || !column_number(s, 14, 0, 1, &wanted) || !read_features(s, 15, &held->features))
         return false;
     held->id = (uint8_t)id;
     held->kind = strcmp(column_text(s, 12), "link") == 0 ? IDE_LINK : IDE_SELECTIVE;
     held->wanted = wanted;
     snprintf(held->asked_by, sizeof held->asked_by, "%s", column_text(s, 16));
+    held->by_config = strcmp(column_text(s, 17), "config") == 0;
     return true;
 }
 
@@ -107,6 +108,35 @@ static bool read_cxl_link(sqlite3_stmt *s, void *row)
     return true;
 }
 
+static bool read_kept_state(sqlite3_stmt *s, int column, enum keeper_state *state)
+{
+    static const enum keeper_state states[] = {KEEPER_LEFT_OFF, KEEPER_QUARANTINED, KEEPER_STOPPED};
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+        if (strcmp(column_text(s, column), keeper_state_name(states[i])) == 0) {
+            *state = states[i];
+            return true;
+        }
+    return false;
+}
+
+static bool read_kept(sqlite3_stmt *s, void *row)
+{
+    struct held_kept *kept = row;
+    struct keeper_want *want = &kept->want;
+    long long class, number = 0;
+    want->has_stream = sqlite3_column_type(s, 5) != SQLITE_NULL;
+    if (!column_bdf(s, 0, &want->key.root_port) || !column_bdf(s, 1, &want->key.endpoint) ||
+        !column_number(s, 3, 0, 7, &class) || !read_features(s, 4, &want->features) ||
+        (want->has_stream && !column_number(s, 5, 0, IDE_STREAM_ID_IDLE - 1, &number)) ||
+        !read_kept_state(s, 7, &kept->state))
+        return false;
+    want->key.kind = strcmp(column_text(s, 2), "link") == 0 ? IDE_LINK : IDE_SELECTIVE;
+    want->key.traffic_class = (uint8_t)class;
+    want->stream = (uint8_t)number;
+    kept->source = strcmp(column_text(s, 6), "config") == 0 ? KEEPER_BY_CONFIG : KEEPER_BY_CLIENT;
+    return true;
+}
+
 static const struct table {
     const char *name, *sql;
     size_t size;
@@ -114,7 +144,7 @@ static const struct table {
 } tables[] = {
     {"held_stream",
      "SELECT root_port, root_mailbox, root_block, root_control_at, root_control, endpoint, endpoint_mailbox,"
-     " endpoint_block, endpoint_control_at, endpoint_control, top, stream, kind, state, wanted, features, asked_by"
+     " endpoint_block, endpoint_control_at, endpoint_control, top, stream, kind, state, wanted, features, asked_by, source"
      " FROM held_stream ORDER BY kind, rowid",
      sizeof(struct held_stream), read_stream},
     {"held_switch_port", "SELECT port FROM held_switch_port", sizeof(struct pcie_bdf), read_switch_port},
@@ -122,7 +152,11 @@ static const struct table {
      read_slots},
     {"held_cxl_link", "SELECT root_port, endpoint, mode, generate, state, wanted, asked_by FROM held_cxl_link",
      sizeof(struct held_cxl_link), read_cxl_link},
+    {"kept_off", "SELECT root_port, endpoint, kind, tc, features, stream, source, state FROM kept_off",
+     sizeof(struct held_kept), read_kept},
 };
+
+#define TABLES (sizeof tables / sizeof *tables)
 
 /* Rows until there are no more; *rows grows. */
 static int read_rows(sqlite3_stmt *s, const struct table *table, char **rows, size_t *count)
@@ -156,13 +190,14 @@ static int read_table(struct store *store, sqlite3 *db, const struct table *tabl
 static int run_load(struct store *store, sqlite3 *db, void *argument)
 {
     struct held *held = argument;
-    void *rows[4] = {NULL};
-    size_t count[4] = {0};
+    void *rows[TABLES] = {NULL};
+    size_t count[TABLES] = {0};
     int rc = SQLITE_DONE;
     held_release(held); /* of a first try */
-    for (size_t i = 0; i < 4 && rc == SQLITE_DONE; i++)
+    for (size_t i = 0; i < TABLES && rc == SQLITE_DONE; i++)
         rc = read_table(store, db, &tables[i], &rows[i], &count[i]);
-    *held = (struct held){rows[0], count[0], rows[1], count[1], rows[2], count[2], rows[3], count[3]};
+    *held = (struct held){rows[0], count[0], rows[1], count[1], rows[2], count[2], rows[3], count[3],
+                          rows[4], count[4]};
     return rc;
 }
 
@@ -178,5 +213,6 @@ void held_release(struct held *held)
     free(held->switch_port);
     free(held->slots);
     free(held->cxl_link);
+    free(held->kept);
     *held = (struct held){0};
 }

@@ -3,7 +3,7 @@
 #ifndef IDE_KMD_STORE_LOG_H
 #define IDE_KMD_STORE_LOG_H
 
-#include "tools/ide-kmd/request.h"
+#include "tools/ide-kmd/request_log.h"
 #include "tools/ide-kmd/store.h"
 
 struct job;

@@ -25,6 +25,10 @@ static const char *const steps[STORE_SCHEMA_VERSION] = {
     "CREATE INDEX entry_time ON entry (time_ms);",
     /* 2: who asked, sessions, CXL links, and views for people */
     "ALTER TABLE held_stream ADD COLUMN asked_by TEXT;"
+    "ALTER TABLE held_stream ADD COLUMN source TEXT NOT NULL DEFAULT 'client';"
+    "CREATE TABLE kept_off (root_port TEXT NOT NULL, endpoint TEXT NOT NULL, kind TEXT NOT NULL, tc INTEGER NOT NULL,"
+    " features TEXT NOT NULL, stream INTEGER, source TEXT NOT NULL, state TEXT NOT NULL, since_ms INTEGER NOT NULL,"
+    " cause TEXT, PRIMARY KEY (root_port, endpoint, kind, tc)) STRICT;"
     "ALTER TABLE entry ADD COLUMN asked_by TEXT;"
     "ALTER TABLE entry ADD COLUMN request TEXT;"
     "CREATE TABLE held_cxl_link (root_port TEXT PRIMARY KEY, endpoint TEXT NOT NULL, mode TEXT NOT NULL,"
@@ -35,8 +39,10 @@ static const char *const steps[STORE_SCHEMA_VERSION] = {
     " mutual INTEGER NOT NULL DEFAULT 0, spdm_version TEXT, secured_version TEXT, algorithms TEXT) STRICT;"
     "CREATE INDEX session_open ON session (device) WHERE closed_ms IS NULL;"
     "CREATE VIEW streams AS SELECT root_port, endpoint, stream, kind, state,"
-    " iif(wanted, 'yes', 'no') AS wanted, datetime(since_ms / 1000, 'unixepoch') AS since_utc, asked_by,"
-    " root_block, endpoint_block, features FROM held_stream;"
+    " iif(wanted, 'yes', 'no') AS wanted, source AS wanted_by, datetime(since_ms / 1000, 'unixepoch') AS since_utc,"
+    " asked_by, root_block, endpoint_block, features FROM held_stream;"
+    "CREATE VIEW left_off AS SELECT root_port, endpoint, kind, tc, state, source AS wanted_by,"
+    " datetime(since_ms / 1000, 'unixepoch') AS since_utc, cause FROM kept_off;"
     "CREATE VIEW cxl_links AS SELECT root_port, endpoint, mode, iif(generate, 'endpoint', 'controller') AS keys_from,"
     " state, iif(wanted, 'yes', 'no') AS wanted, datetime(since_ms / 1000, 'unixepoch') AS since_utc, asked_by"
     " FROM held_cxl_link;"

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tools/ide-kmd/controller.h"
+#include "tools/ide-kmd/log.h"
 #include "tools/ide-kmd/doctor.h"
 
 static void refuse(struct controller *c, struct ticket *ticket, const struct failure *failure)
@@ -251,6 +252,18 @@ static void answer_given_up(struct controller *c, const struct request *request,
                             pcie_bdf_format(&request->bdf, bdf), "state", "off"));
 }
 
+/* A stream that is wanted, and off at the moment. That it cannot be written down must not keep it wanted now. */
+static bool give_up(struct controller *c, const struct request *request)
+{
+    struct ide_fault fault;
+    char text[FAILURE_MESSAGE_MAX];
+    if (!keeper_host_give_up(c, &request->bdf, request->stream))
+        return false;
+    if (store_give_up(c->store, &request->bdf, request->stream, &fault) != IDE_OK)
+        log_say(LOG_ERR, LOG_PLAIN, "%s", ide_fault_text(&fault, text, sizeof text));
+    return true;
+}
+
 /* One operation for each stream that the request is about. Counted first: a ticket is gone with its last
  * operation. */
 static void submit_for_streams(struct controller *c, const struct request *request, struct ticket *ticket,
@@ -269,7 +282,7 @@ static void submit_for_streams(struct controller *c, const struct request *reque
     }
     if (made > 0)
         return;
-    if (kind == OPERATION_STOP && keeper_host_give_up(c, &request->bdf, request->stream))
+    if (kind == OPERATION_STOP && give_up(c, request))
         answer_given_up(c, request, ticket);
     else if (request->has_bdf)
         refuse_no_stream(c, request, ticket);

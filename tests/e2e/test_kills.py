@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""kill -9 of the controller at each point of establish, rekey and stop: what the next start makes of it.
+
+A point is before and after each step, after each register that was written and each key that was given, and before and after
+each commit of the state file (IDE_KMD_KILL, docs/testing.md). One platform serves a whole walk: each start puts in order what
+the last kill left, with a stream of somebody else's and one of the kernel's on the same ports.
+"""
+
+import os
+import sqlite3
+import time
+
+import pytest
+
+from kills import END, PORT, Field, Killed, pair
+from streams import ide
+
+STREAM = 5
+STRIDE = int(os.environ.get("IDE_KM_KILL_STRIDE", "1"))
+SLOW = ["--timeout", "20"]   # the machine may be busy; nothing is meant to time out
+UNIT = 0xFE000000
+ROT = "0000:00:1f.0"
+
+
+def bare(port, end, **more):
+    """A root port whose keys somebody else gives it."""
+    return {**pair(port, end, **more), "doe": False, "ide": ide(4, 1, ide_km=False)}
+
+
+def switch():
+    """A root port, a switch, and the endpoint below it: all with the same blocks, so that others' streams fit."""
+    return {"bdf": PORT, "type": "root-port", "doe": True, "ide": ide(4, 1, blocks=1), "below": [
+        {"bdf": "0000:01:00.0", "type": "upstream", "ide": {"flow_through": True}, "below": [
+            {"bdf": "0000:02:00.0", "type": "downstream", "ide": {"flow_through": True}, "below": [
+                {"bdf": "0000:03:00.0", "type": "endpoint", "doe": True, "ide": ide(4, 1), "bar_size": 4096}]}]}]}
+
+
+FIELDS = {
+    "doe": lambda: Field(options=SLOW),
+    "kcu": lambda: Field([bare(PORT, END)], SLOW, kcu=[{"base": hex(UNIT), "streams": 4, "tx_slots": 12, "rx_slots": 12,
+                                                        "root_ports": [PORT]}]),
+    "rot": lambda: Field([bare(PORT, END), {"bdf": ROT, "type": "rc-endpoint", "doe": True}], [*SLOW, "--rot", ROT],
+                         rot={"bdf": ROT, "root_ports": [PORT]}),
+    "switch": lambda: Field([switch()], SLOW),
+}
+# of how many points one is taken
+STRIDES = {"doe": 1, "kcu": 11, "rot": 13, "switch": 9}
+
+
+@pytest.fixture(params=list(FIELDS))
+def field(request):
+    field = FIELDS[request.param]()
+    field.provider, field.end = request.param, "0000:03:00.0" if request.param == "switch" else END
+    # a stream of others below a switch would need its ports to pass it on
+    field.add_foreign(PORT, field.end, PORT if request.param == "switch" else None)
+    yield field
+    field.close()
+
+
+def eventually(condition, what, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, what()
+        time.sleep(0.01)
+
+
+def is_off(field, daemon):
+    """Both ends are, with no key left anywhere, and nothing on the way."""
+    eventually(lambda: field.ours() == [], lambda: f"{field.ours()}\n{daemon.log.read_text()}")
+    assert field.flowing() == []
+    if field.provider == "kcu":
+        unit = field.platform.state()["kcu"][0]
+        assert (unit["tx_slots_in_use"], unit["rx_slots_in_use"]) == (0, 0), daemon.log.read_text()
+        assert not any(s["enabled"] for s in unit["streams"])
+
+
+def is_wanted(field):
+    """Whether the state file says so."""
+    with sqlite3.connect(f"file:{field.directory}/state.db?mode=ro", uri=True) as db:
+        return db.execute("SELECT count(*) FROM held_stream WHERE wanted").fetchone() == (1,)
+
+
+def is_off_or_back(field, daemon):
+    """An establish that was not answered is off, unless it was written down that the stream is up: then it is that again."""
+    if is_wanted(field):
+        comes_back(field, daemon)
+        assert "result" in daemon.ask("stop", bdf=field.end, stream=STREAM)
+    is_off(field, daemon)
+    field.check_others()
+
+
+def comes_back(field, daemon):
+    """The stream is wanted: it is Secure again at both ends without a word from anybody."""
+    eventually(lambda: [s["state"] for s in daemon.streams() if s["owner"] == "controller"] == ["secure"],
+               lambda: daemon.log.read_text())
+    assert {(e[0], e[3], e[4]) for e in field.ours()} == {(PORT, True, "secure"), (field.end, True, "secure")}
+
+
+def walk(field, operation, check):
+    """Kills at one point after the other, until the operation gets through; how many there were."""
+    point = 1
+    stride = STRIDES[field.provider] * STRIDE
+    while True:
+        daemon = field.start(f"{operation}:{point}")
+        check(field, daemon)
+        try:
+            answer = daemon.ask(operation, bdf=field.end, stream=STREAM)
+            assert "result" in answer, answer
+            daemon.close()
+            return point
+        except Killed:
+            daemon.socket.close()
+            daemon.process.stdout.close()
+        point += stride
+
+
+def test_each_point_of_establish(field):
+    points = walk(field, "establish", is_off_or_back)
+    assert points > 50
+    assert field.ours() == []   # the last one was told to end
+
+
+def is_up(field, daemon):
+    """The stream of the last kill, or, where there was none yet, a new one."""
+    if not field.was_up:
+        assert "result" in daemon.ask("establish", bdf=field.end, stream=STREAM)
+        field.was_up = True
+    comes_back(field, daemon)
+    field.check_others()
+
+
+def test_each_point_of_rekey(field):
+    field.was_up = False
+    assert walk(field, "rekey", is_up) > 30
+    assert field.ours() == []
+
+
+def is_up_again(field, daemon):
+    """A stop that was not answered may have been written down or not: then the stream is off, or back."""
+    field.check_others()
+    if not is_wanted(field):
+        is_off(field, daemon)
+        assert "result" in daemon.ask("establish", bdf=field.end, stream=STREAM)
+    comes_back(field, daemon)
+
+
+def test_each_point_of_stop(field):
+    assert walk(field, "stop", is_up_again) > 30
+    assert field.ours() == []
