@@ -59,6 +59,8 @@ struct key_provider_ops {
      * UINT64_MAX: never. */
     uint64_t (*due_ms)(void *context);
     enum ide_err (*keep_alive)(void *context, struct ide_fault *fault);
+    /* The session, if there is one, gets new keys and counts its records anew. Nothing where the port cannot do that. */
+    enum ide_err (*renew)(void *context, struct ide_fault *fault);
     /* The end: the port forgets every key that came through this provider. Never fails. */
     void (*close)(void *context);
 };

@@ -136,6 +136,11 @@ static enum ide_err keep_alive(void *context, struct ide_fault *fault)
     return spdm_port_settle(port, session_heartbeat(&port->session), fault);
 }
 
+static enum ide_err renew(void *context, struct ide_fault *fault)
+{
+    return spdm_port_renew(context, fault);
+}
+
 static void close_session(void *context)
 {
     spdm_port_end_session(context);
@@ -156,6 +161,7 @@ struct key_provider key_provider_doe(struct spdm_port *port)
         .status = status,
         .due_ms = due_ms,
         .keep_alive = keep_alive,
+        .renew = renew,
         .close = close_session,
     };
     return (struct key_provider){.ops = &ops, .context = port};

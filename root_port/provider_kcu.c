@@ -101,6 +101,13 @@ static enum ide_err keep_alive(void *context, struct ide_fault *fault)
     return IDE_OK;
 }
 
+static enum ide_err renew(void *context, struct ide_fault *fault)
+{
+    (void)context;
+    (void)fault;
+    return IDE_OK;
+}
+
 static void close_port(void *context)
 {
     struct kcu_port *port = context;
@@ -123,6 +130,7 @@ struct key_provider key_provider_kcu(struct kcu_port *port)
         .status = status,
         .due_ms = due_ms,
         .keep_alive = keep_alive,
+        .renew = renew,
         .close = close_port,
     };
     return (struct key_provider){.ops = &ops, .context = port};

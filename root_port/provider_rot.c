@@ -296,6 +296,14 @@ static enum ide_err keep_alive(void *context, struct ide_fault *fault)
     return leave(rot, err);
 }
 
+static enum ide_err renew(void *context, struct ide_fault *fault)
+{
+    struct rot_port *port = context;
+    struct root_of_trust *rot = enter(port);
+    enum ide_err err = has_session(port) ? spdm_port_renew(&rot->spdm, fault) : IDE_OK;
+    return leave(rot, err);
+}
+
 /* While others use the session it goes on, and what this port has not been told to stop stays with it. */
 static void close_port(void *context)
 {
@@ -326,6 +334,7 @@ struct key_provider key_provider_rot(struct rot_port *port)
         .status = status,
         .due_ms = due_ms,
         .keep_alive = keep_alive,
+        .renew = renew,
         .close = close_port,
     };
     return (struct key_provider){.ops = &ops, .context = port};

@@ -318,6 +318,14 @@ uint64_t spdm_port_records(const struct spdm_port *port)
     return s->request.sequence > s->response.sequence ? s->request.sequence : s->response.sequence;
 }
 
+enum ide_err spdm_port_renew(struct spdm_port *port, struct ide_fault *fault)
+{
+    const struct spdm_params *p = &port->connection.params;
+    if (!spdm_port_has_session(port) || !(p->flags_requester & p->flags_responder & SPDM_CAP_KEY_UPD))
+        return IDE_OK;
+    return spdm_port_settle(port, session_key_update(&port->session, KEY_UPDATE_ALL), fault);
+}
+
 void spdm_port_end_session(struct spdm_port *port)
 {
     if (spdm_port_has_session(port) && !port->mailbox.dead) {

@@ -117,6 +117,10 @@ size_t spdm_port_mailboxes(struct spdm_port *port, struct spdm_mailbox *list, si
  * without a session. */
 uint64_t spdm_port_records(const struct spdm_port *port);
 
+/* New keys for the session in both directions (KEY_UPDATE), which counts its records anew. Nothing if there is no session
+ * or the port has no KEY_UPDATE. Errors of session_key_update(). */
+enum ide_err spdm_port_renew(struct spdm_port *port, struct ide_fault *fault) MUST_USE;
+
 /* END_SESSION if there is a session, and forgets what was agreed. */
 void spdm_port_end_session(struct spdm_port *port);
 

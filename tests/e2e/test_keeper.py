@@ -8,6 +8,7 @@ import time
 import pytest
 
 from conftest import ENDPOINT, ROOT_PORT, SWITCH_ENDPOINTS, SWITCH_ROOT_PORT
+from test_session_forms import make_host, start_bench  # noqa: F401 (a fixture)
 
 
 def wait_for(what, seconds=60):
@@ -197,3 +198,55 @@ def test_a_stop_counts_more_than_the_configuration_until_it_is_read_again(kept):
     assert streams(controller) == {}
     kept.reload(text)
     assert wait_for(lambda: streams(controller)).keys() == {ENDPOINT}
+
+
+def with_host(bench, section, root_chain_key):
+    path = bench.directory / "ide-kmd.conf"
+    _, chain, key, _ = root_chain_key
+    path.write_text(f"[identity]\nidentity = {chain},{key}\n{section}")
+    return bench.controller("--config", str(path))
+
+
+def test_mutual_authentication_as_the_policy_says(start_bench, tmp_path):
+    host = make_host(tmp_path, "host")
+    bench = start_bench({"asks": {"mutual": "encapsulated", "host_trust": host[0], "host_key": host[3]}, "does not": {}})
+    asks, other = bench.bdf["asks"], bench.bdf["does not"]
+    required = with_host(bench, "[policy]\nmutual = required\n", host)
+    assert required.json("establish", asks)["authentication"]["mutual"]
+    failed = required.error("establish", other)
+    assert (failed["code"], failed["step"], failed["field"]) == ("capability", "session", "MutAuthRequested")
+    assert failed["outcome"] == "the stream is off at both ports"
+    bench.controllers.clear()
+    required.stop()
+    # the device's rule counts more than the policy of all
+    no = with_host(bench, f"[policy]\nmutual = required\n[device {asks}]\nmutual = no\n[device {other}]\nmutual = wanted\n",
+                   host)
+    assert not no.json("establish", other)["authentication"]["mutual"]
+    assert no.error("establish", asks)["step"] == "session"  # it insists
+
+
+def test_sessions_are_asked_for_signs_of_life_and_their_keys_renewed(start_bench):
+    bench = start_bench({"quiet": {}, "other": {}})
+    quiet, other = bench.bdf["quiet"], bench.bdf["other"]
+    path = bench.directory / "ide-kmd.conf"
+    path.write_text(f"[device {quiet}]\nheartbeat = 100ms\nrefresh-records = 40\nstreams = default\n"
+                    f"[device {other}]\nstreams = default\n")
+    controller = bench.controller("--config", str(path))
+    wait_for(lambda: len(streams(controller)) == 2)
+    calm = streams(controller)[other]["refresh"]["records"]
+    wait_for(lambda: streams(controller)[quiet]["rekeys"] >= 2)
+    assert streams(controller)[other]["refresh"]["records"] == calm
+    assert streams(controller)[quiet]["refresh"]["records"] < 100, "the session's keys are not renewed"
+
+
+def test_a_device_must_measure_what_its_rule_wants(kept, directory):
+    (directory / "reference.json").write_text(json.dumps(
+        {"references": [{"bdf": "0000:77:00.0", "measurements": [{"index": 1, "value": "00"}]}]}))
+    controller = kept.start(f"""[measurements]
+reference = {directory}/reference.json
+[device {ENDPOINT}]
+require-reference = yes
+""")
+    failed = controller.error("establish", ENDPOINT)
+    assert (failed["code"], failed["step"]) == ("no_reference", "session")
+    assert controller.json("establish", SWITCH_ENDPOINTS[0])["state"] == "secure"

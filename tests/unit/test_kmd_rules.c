@@ -19,7 +19,7 @@ static void say(void *context, const char *text)
 }
 
 static struct controller_settings settings;
-static bool has_identity;
+static struct rules_surroundings around;
 
 static bool parse(const char *text)
 {
@@ -28,7 +28,7 @@ static bool parse(const char *text)
     settings_init(&settings);
     said[0] = '\0';
     bool ok = config_parse(text, strlen(text), &settings, &problems);
-    rules_check(&settings.rules, has_identity, &problems);
+    rules_check(&settings.rules, &around, &problems);
     return ok && problems.count == 0;
 }
 
@@ -214,16 +214,19 @@ static void policies_that_contradict_themselves_are_refused(void)
                 "f:4: retry-attempts says how to retry, and on-failure is quarantine\n");
     CHECK_WRONG("[policy]\non-give-up = quarantine\n",
                 "f:2: on-give-up needs retry-attempts, which are endless\n");
-    CHECK_WRONG("[policy]\nretry-first = 10min\n[device all]\n", "f:2: retry-first is longer than retry-most\n");
+    CHECK_WRONG("[policy]\nretry-first = 10min\n[device all]\n",
+                "f:2: retry-first is longer than retry-most\n");
     CHECK_WRONG("[policy]\nretry-first = 1min\n[device all]\nretry-most = 30s\n",
                 "f:4: retry-first is longer than retry-most\n");
+    CHECK_WRONG("[device all]\nrequire-reference = yes\n",
+                "f:2: require-reference needs reference, in [measurements]\n");
     CHECK_WRONG("[policy]\nmutual = required\n",
                 "f:2: mutual is required, and there is no identity to show\n");
     /* what a less specific section says is overruled, not contradicted */
     CU_ASSERT_TRUE(parse("[policy]\nretry-first = 2\n[device all]\non-failure = quarantine\n"));
-    has_identity = true;
+    around.has_identity = true;
     CU_ASSERT_TRUE(parse("[policy]\nmutual = required\n"));
-    has_identity = false;
+    around.has_identity = false;
 }
 
 /* ---- who wins ------------------------------------------------------------ */

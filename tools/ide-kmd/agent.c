@@ -62,6 +62,7 @@ static enum ide_err open_port(struct agent *agent, struct ide_fault *fault)
         spdm_options_port(agent->settings->spdm, agent->settings->timeout_ms);
     if (agent->settings->credentials)
         credentials_apply(agent->settings->credentials, &agent->bdf, &settings);
+    agent_apply_policy(agent, &settings);
     TRY(spdm_port_open(&agent->spdm, &agent->function.config, &agent->wait, &settings, fault));
     agent->spdm.generation = generation;
     return IDE_OK;
@@ -164,6 +165,7 @@ enum ide_err agent_open_session(struct agent *agent, const struct key_provider *
     TRY(provider->ops->open(provider->context, &job->fault));
     provider->ops->status(provider->context, &job->provider);
     job->provider_name = provider->ops->name;
+    TRY(agent_check_policy(agent, job));
     if (job->end == END_ENDPOINT && job->attestation && job->attestation->is_required)
         return attestation_require(job->attestation, &agent->spdm, &agent->bdf, &job->mismatch, &job->fault);
     return IDE_OK;
@@ -258,6 +260,8 @@ static enum ide_err need_same_session(struct agent *agent, const struct job *job
 
 static enum ide_err run_program_keys(struct agent *agent, struct job *job)
 {
+    if (job->renew)
+        TRY(agent->provider.ops->renew(agent->provider.context, &job->fault));
     TRY(need_same_session(agent, job, &job->fault));
     for (enum ide_direction direction = IDE_RX; direction <= IDE_TX; direction++) {
         for (enum ide_substream substream = IDE_PR; substream <= IDE_CPL; substream++) {
@@ -405,6 +409,8 @@ int agent_idle_ms(const struct agent *agent)
     uint64_t due = UINT64_MAX;
     if (agent->is_open)
         first_due(agent, &due);
+    if (agent_sign_due(agent) < due)
+        due = agent_sign_due(agent);
     if (due == UINT64_MAX)
         return -1;
     return due < INT_MAX ? (int)due : INT_MAX;
@@ -426,7 +432,9 @@ enum ide_err agent_keep_alive(struct agent *agent, struct ide_fault *fault)
     atomic_store(&agent->cancel, false);
     uint64_t due;
     const struct key_provider *provider = first_due(agent, &due);
-    enum ide_err err = provider->ops->keep_alive(provider->context, fault);
+    enum ide_err err =
+        due == 0 ? provider->ops->keep_alive(provider->context, fault) : agent_ask_for_sign(agent, fault);
+    agent->spoke_ms = agent->wait.now_us(agent->wait.context) / 1000;
     count_records(agent);
     return err;
 }
@@ -448,10 +456,13 @@ static bool is_to_be_forgotten(const struct agent *agent, const struct job *job)
 static void take_settings(struct agent *agent, const struct job *job)
 {
     bool begins = job->action == STEP_AUTHENTICATE || job->action == STEP_ATTEST;
-    if (!job->settings || job->settings == agent->settings || (agent->is_open && (job->in_use || !begins)))
+    bool is_new = job->settings && job->settings != agent->settings;
+    if (agent->is_open && (job->in_use || !begins))
         return;
-    agent_close(agent);
-    agent->settings = job->settings;
+    if (agent_take_policy(agent, job) || is_new)
+        agent_close(agent);
+    if (is_new)
+        agent->settings = job->settings;
 }
 
 void agent_run(struct agent *agent, struct job *job)
@@ -466,5 +477,5 @@ void agent_run(struct agent *agent, struct job *job)
     count_records(agent);
     job->records = atomic_load(&agent->records);
     job->settings = agent->settings;
-    job->done_ms = agent->wait.now_us(agent->wait.context) / 1000;
+    job->done_ms = agent->spoke_ms = agent->wait.now_us(agent->wait.context) / 1000;
 }

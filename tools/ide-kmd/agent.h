@@ -42,6 +42,9 @@ struct agent {
     struct spdm_port spdm;
     struct provider_seat seat;
     struct key_provider provider;
+    bool is_anonymous;      /* the port is not shown who we are, as its policy says */
+    uint64_t heartbeat_ms;  /* it is asked for a sign of life so often; 0: as often as it wants */
+    uint64_t spoke_ms;      /* when it was last spoken to */
     struct key_provider mailbox; /* the port's own, whoever gives it its stream's keys: for CXL.cachemem's */
 };
 
@@ -59,6 +62,19 @@ enum ide_err agent_open_session(struct agent *agent, const struct key_provider *
 
 /* Whether an answer to QUERY is about the agent's function; allowed to be wrong, it is the job's note. */
 enum ide_err agent_check_bdf(const struct agent *agent, const struct ide_km_query_resp *resp, struct job *job);
+
+/* ---- agent_policy.c */
+
+/* From the job's policy, before the port is opened for it: true if an open one is of no use, and has to be closed. */
+bool agent_take_policy(struct agent *agent, const struct job *job);
+/* What we show of ourselves. */
+void agent_apply_policy(const struct agent *agent, struct spdm_port_settings *settings);
+/* Of a session that has just been opened. IDE_E_CAPABILITY if it should be mutual and is not. */
+enum ide_err agent_check_policy(struct agent *agent, struct job *job) MUST_USE;
+/* In how many ms a sign of life is due that only the policy asks for; UINT64_MAX: none is. */
+uint64_t agent_sign_due(const struct agent *agent);
+/* Asks for it: by a HEARTBEAT, or by a QUERY where the device has none. */
+enum ide_err agent_ask_for_sign(struct agent *agent, struct ide_fault *fault) MUST_USE;
 
 /* How long the agent can be left alone, as poll() takes it: in ms, -1 for ever. */
 int agent_idle_ms(const struct agent *agent);

@@ -293,6 +293,7 @@ static void start_task(struct controller *c, struct task *task)
     if (task->ticket)
         kill_switch_begins(operation_name(task->op.kind));
     publish_operation(c, task, "started");
+    keeper_give_policy(c, task);
     keeper_take_started(c, task);
     operation_start(&task->op);
 }

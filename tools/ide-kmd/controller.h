@@ -53,6 +53,7 @@ struct task {
     struct operation op; /* first: an operation's task is found by it */
     struct task *next;   /* in the queue */
     uint8_t stream_id;
+    struct policy policy; /* of its endpoint */
     bool by_keeper;  /* it is the keeper who wants it */
     bool has_number; /* of establish: its number was asked for */
     char asked_by[ASKED_BY_CAP]; /* "policy", "recovery", "uid 0 pid 17"; empty: nobody knows */

@@ -19,6 +19,7 @@ struct cxl_order; /* cxl_link.h */
 struct probe;     /* probe.h */
 struct worker; /* worker.h */
 struct agent_settings;
+struct policy;
 
 struct job {
     /* what to do */
@@ -40,6 +41,8 @@ struct job {
     bool forgets;         /* of disable: the stream is not wanted any more */
     bool by_config;       /* the configuration wants the stream */
     const char *asked_by; /* as in struct task */
+    const struct policy *policy; /* of the endpoint; NULL: what policy_default says */
+    bool renew;                  /* of program_keys: the session gets new keys first */
     const struct agent_settings *settings; /* the newest, to be used from when that harms nobody; then: those in use.
                                               NULL: the agent keeps what it has */
     struct registers **registers;

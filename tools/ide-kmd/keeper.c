@@ -8,6 +8,8 @@
 /* When an operation could not be begun, or what is counted is looked at again. */
 #define SOON_MS       100u
 #define LOOK_AGAIN_MS 60000u
+/* Records, where they are bounded; they come with operations and heartbeats, unannounced. */
+#define COUNT_AGAIN_MS 2000u
 
 void keeper_init(struct keeper *keeper, const struct keeper_ops *ops, const struct rng *rng)
 {
@@ -459,7 +461,8 @@ static void begin(struct keeper *k, struct keeper_item *item, enum keeper_state 
 /* due_ms of one that is up is when to look, and after a refresh that failed when to try again. */
 static void look_at_keys(struct keeper *k, struct keeper_item *item)
 {
-    uint64_t at = keeper_refresh_at(k, item), latest = k->now_ms + LOOK_AGAIN_MS;
+    bool counts = item->want.policy.refresh_records != 0;
+    uint64_t at = keeper_refresh_at(k, item), latest = k->now_ms + (counts ? COUNT_AGAIN_MS : LOOK_AGAIN_MS);
     if (at <= k->now_ms)
         begin(k, item, KEEPER_REFRESHING);
     else

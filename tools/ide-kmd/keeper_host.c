@@ -180,6 +180,19 @@ static bool operation_of(const struct task *task, enum keeper_operation *operati
     }
 }
 
+void keeper_give_policy(struct controller *c, struct task *task)
+{
+    struct operation *op = &task->op;
+    task->policy = policy_of(c, &op->ends.bdf[END_ENDPOINT]);
+    op->policy = &task->policy;
+    task->attestation.is_required = task->policy.require_reference;
+    if (op->kind != OPERATION_REKEY || !op->stream)
+        return;
+    struct keeper_key key = keeper_key_of(op->stream);
+    const struct refresh_use *use = use_of(c, &key);
+    op->renew = use && use->records >= policy_records(&task->policy);
+}
+
 void keeper_take_started(struct controller *c, const struct task *task)
 {
     enum keeper_operation operation;

@@ -35,6 +35,9 @@ bool keeper_host_restore(struct controller *c, const struct keeper_want *want, e
 /* For the loop: does what is due, if the platform may be looked at now, and sets the timer for the rest. */
 void keeper_host_run(struct controller *c);
 
+/* Before it begins: the policy of its endpoint, as it is now. */
+void keeper_give_policy(struct controller *c, struct task *task);
+
 /* An operation begins, or has ended and is about to be forgotten. */
 void keeper_take_started(struct controller *c, const struct task *task);
 void keeper_take_ended(struct controller *c, const struct task *task);

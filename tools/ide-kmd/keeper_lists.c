@@ -196,17 +196,10 @@ static uint64_t tlps_at(const struct refresh_use *use, uint64_t tlps)
     return sum(use->keyed_ms, tlps / per_second * 1000 + tlps % per_second * 1000 / per_second);
 }
 
-/* Of the session's records; refresh_due.h has what there is at the most. */
-static uint64_t records_limit(const struct policy *policy)
-{
-    return policy->refresh_records ? sooner(policy->refresh_records, REFRESH_RECORDS_DUE)
-                                   : REFRESH_RECORDS_DUE;
-}
-
 bool keeper_session_is_spent(const struct keeper *keeper, const struct keeper_item *item)
 {
     const struct refresh_use *use = keeper->ops->use(keeper->ops->context, &item->want.key);
-    return use && use->records >= records_limit(&item->want.policy);
+    return use && use->records >= policy_records(&item->want.policy);
 }
 
 uint64_t keeper_refresh_at(const struct keeper *keeper, const struct keeper_item *item)
@@ -223,7 +216,7 @@ uint64_t keeper_refresh_at(const struct keeper *keeper, const struct keeper_item
                             policy->refresh_every_ms - sooner(item->early_ms, policy->refresh_every_ms)));
     if (policy->refresh_tlps)
         at = sooner(at, tlps_at(use, policy->refresh_tlps));
-    if (use->records >= records_limit(policy))
+    if (use->records >= policy_records(policy))
         at = keeper->now_ms;
     return at > use->keyed_ms + LEAST_MS ? at : use->keyed_ms + LEAST_MS;
 }

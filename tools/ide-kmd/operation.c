@@ -123,6 +123,8 @@ static void fill_job(struct operation *op, const struct plan_step *step, struct 
         .forgets = op->forgets,
         .by_config = op->by_config,
         .asked_by = op->asked_by,
+        .policy = op->policy,
+        .renew = op->renew,
         .owner = op,
         .step = step,
     };

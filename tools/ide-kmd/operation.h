@@ -58,6 +58,8 @@ struct operation {
     enum stream_end attested; /* attest and forget: which of the ends */
     bool forgets;             /* of stop: the stream is not wanted any more, after a restart either */
     bool by_config;           /* of establish: the configuration wants the stream */
+    const struct policy *policy; /* of the endpoint; may be NULL */
+    bool renew;                  /* of rekey: the sessions get new keys too */
     const char *asked_by;     /* may be NULL */
     void *owner;              /* the caller's */
     struct operation *next;   /* the caller's */

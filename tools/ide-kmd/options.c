@@ -158,7 +158,9 @@ static enum options_result read_all(int argc, char **argv, struct command_line *
         return usage_error(error, "");
     if (row)
         problem_add(problems, at, "%s", error);
-    rules_check(&settings->rules, settings->spdm.identity != NULL, problems);
+    const struct rules_surroundings around = {.has_identity = settings->spdm.identity != NULL,
+                                              .has_reference = settings->reference != NULL};
+    rules_check(&settings->rules, &around, problems);
     return ok && problems->count == 0 ? OPTIONS_RUN : OPTIONS_WRONG;
 }
 

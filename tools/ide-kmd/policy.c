@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "tools/common/duration.h"
+#include "tools/ide-kmd/refresh_due.h"
 
 const struct policy policy_default = {
     .mutual = POLICY_MUTUAL_WANTED,
@@ -21,6 +22,12 @@ static bool wrong(char *error, const char *why, const char *text)
 {
     (void)snprintf(error, POLICY_ERROR, " is %s: %.80s", why, text);
     return false;
+}
+
+uint64_t policy_records(const struct policy *policy)
+{
+    return policy->refresh_records && policy->refresh_records < REFRESH_RECORDS_DUE ? policy->refresh_records
+                                                                                    : REFRESH_RECORDS_DUE;
 }
 
 /* ---- values -------------------------------------------------------------- */

@@ -58,6 +58,9 @@ int policy_contradiction(const struct policy *section, const struct policy *whol
 /* What over has set, over under: the more specific over the less. */
 void policy_merge(struct policy *under, const struct policy *over);
 
+/* The most records of a session under one key: what the policy says, or what refresh_due.h has. */
+uint64_t policy_records(const struct policy *policy);
+
 const char *policy_action_name(enum policy_action action);
 
 #endif

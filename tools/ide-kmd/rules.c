@@ -405,29 +405,33 @@ static void check_streams(const struct rules *rules, const struct device_rule *r
 }
 
 static void check_policy(const struct policy *section, const struct policy *whole, const unsigned *line,
-                         bool has_identity, struct problems *problems)
+                         const struct rules_surroundings *around, struct problems *problems)
 {
     static const char needs[] = "mutual is required, and there is no identity to show";
     char error[POLICY_ERROR];
-    int key = policy_contradiction(section, whole, error), mutual = policy_key("mutual");
+    int key = policy_contradiction(section, whole, error);
+    int mutual = policy_key("mutual"), reference = policy_key("require-reference");
     if (key >= 0)
         problem_add(problems, line[key], "%s", error);
-    if ((section->set & (1u << mutual)) && section->mutual == POLICY_MUTUAL_REQUIRED && !has_identity)
+    if ((section->set & (1u << mutual)) && section->mutual == POLICY_MUTUAL_REQUIRED && !around->has_identity)
         problem_add(problems, line[mutual], "%s", needs);
+    if ((section->set & (1u << reference)) && section->require_reference && !around->has_reference)
+        problem_add(problems, line[reference], "require-reference needs reference, in [measurements]");
 }
 
-void rules_check(const struct rules *rules, bool has_identity, struct problems *problems)
+void rules_check(const struct rules *rules, const struct rules_surroundings *around,
+                 struct problems *problems)
 {
     struct policy base = policy_default;
     policy_merge(&base, &rules->policy);
-    check_policy(&rules->policy, &base, rules->policy_line, has_identity, problems);
+    check_policy(&rules->policy, &base, rules->policy_line, around, problems);
     for (size_t i = 0; i < rules->profile_count; i++)
         check_profile(&rules->profile[i], problems);
     for (size_t i = 0; i < rules->device_count; i++) {
         struct policy whole = base;
         policy_merge(&whole, &rules->device[i].policy);
         check_streams(rules, &rules->device[i], problems);
-        check_policy(&rules->device[i].policy, &whole, rules->device[i].line, has_identity, problems);
+        check_policy(&rules->device[i].policy, &whole, rules->device[i].line, around, problems);
     }
 }
 

@@ -68,9 +68,15 @@ enum rules_section rules_begin_section(struct rules *rules, const char *name, un
 void rules_take_key(struct rules *rules, enum rules_section section, const char *name, const char *value,
                     unsigned line, struct problems *problems);
 
-/* Once all is there: whether it goes together. has_identity: there is something to show in mutual
- * authentication. */
-void rules_check(const struct rules *rules, bool has_identity, struct problems *problems);
+/* What rules may ask for that is set elsewhere. */
+struct rules_surroundings {
+    bool has_identity;  /* something to show in mutual authentication */
+    bool has_reference; /* reference values of measurements */
+};
+
+/* Once all is there: whether it goes together. */
+void rules_check(const struct rules *rules, const struct rules_surroundings *around,
+                 struct problems *problems);
 
 /* ---- using --------------------------------------------------------------- */
 
