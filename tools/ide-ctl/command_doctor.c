@@ -13,8 +13,8 @@
 /* ---- what ide-ctl looks at itself ------------------------------------------------ */
 
 static const struct checkup_row *const platform_checks[] = {
-    &checkup_function, &checkup_type,   &checkup_path,    &checkup_flow_through,
-    &checkup_ide,      &checkup_blocks, &checkup_mailbox, &checkup_kernel,
+    &checkup_function, &checkup_type,   &checkup_path, &checkup_flow_through, &checkup_ide, &checkup_blocks,
+    &checkup_mailbox,  &checkup_kernel, NULL,
 };
 
 static void add(json_t *list, const char *name, const char *text, enum finding finding, const char *found,
@@ -53,11 +53,13 @@ static void check_controller(const struct ctl *ctl, json_t *list, const json_t *
             "this is ide-ctl " IDE_KM_VERSION ": restart ide-kmd after an upgrade");
 }
 
+#define KERNEL_STREAMS_MAX 256u
+
 /* Open as long as the checks run. */
 struct platform {
     struct pcie_access access;
     struct topology topology;
-    struct kernel_stream kernel[64];
+    struct kernel_stream kernel[KERNEL_STREAMS_MAX];
     size_t kernel_count;
 };
 
@@ -68,8 +70,8 @@ static void find_kernel_streams(struct platform *p, const struct pcie_bdf *bdf)
     while (at != TOPOLOGY_NONE && p->topology.nodes[at].parent != TOPOLOGY_NONE)
         at = p->topology.nodes[at].parent;
     if (at != TOPOLOGY_NONE)
-        p->kernel_count = kernel_streams(&p->access, &p->topology.nodes[at].bdf, p->kernel,
-                                         sizeof p->kernel / sizeof *p->kernel);
+        p->kernel_count =
+            kernel_streams(&p->access, &p->topology.nodes[at].bdf, p->kernel, KERNEL_STREAMS_MAX);
 }
 
 static enum ide_err look_around(struct platform *p, const char *sysfs, const struct pcie_bdf *bdf,
@@ -101,8 +103,8 @@ static unsigned check_platform(const struct ctl *ctl, json_t *list)
             "configuration space beyond the header is for root only; check --sysfs");
         up.problems = 1;
     } else {
-        for (size_t i = 0; i < sizeof platform_checks / sizeof *platform_checks; i++)
-            checkup_run(&up, platform_checks[i]);
+        for (const struct checkup_row *const *row = platform_checks; *row; row++)
+            checkup_run(&up, *row);
     }
     topology_free(&p.topology);
     pcie_access_close(&p.access);

@@ -80,7 +80,7 @@ static enum ctl_status run(int argc, char **argv, struct ctl *ctl)
         ctl_help(ctl->command);
         return CTL_DONE;
     }
-    if (argc == 0)
+    if (!ctl->command)
         return ctl_usage(NULL, "no command is given");
     enum ctl_status status = take_words(argc - 1, argv + 1, ctl);
     if (status != CTL_DONE)
