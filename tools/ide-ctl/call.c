@@ -105,6 +105,8 @@ static void print_failure(const struct ctl *ctl, const json_t *reply)
 void ctl_print_error(const struct ctl *ctl, json_t *error)
 {
     json_t *reply = json_pack("{s:o}", "error", error);
+    if (!ctl->json)
+        make_printable(reply);
     print_failure(ctl, reply);
     json_decref(reply);
 }
@@ -123,6 +125,8 @@ static enum ctl_status print_reply(const struct ctl *ctl, json_t *reply, void (*
         json_object_del(reply, "v");
         json_object_del(reply, "id");
     }
+    if (!ctl->json)
+        make_printable(reply);
     if (ctl->json)
         print_json(failed ? reply : result);
     else if (result)
@@ -182,6 +186,7 @@ struct call {
 static bool on_event(void *context, const json_t *event)
 {
     struct call *call = context;
+    make_printable((json_t *)event); /* each is this function's alone */
     progress_take(&call->progress, event);
     return true;
 }

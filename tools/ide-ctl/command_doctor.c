@@ -176,12 +176,14 @@ static void print_report(const json_t *report)
         printf("IDE cannot come up here: %lld problem%s.\n", problems, problems == 1 ? "" : "s");
 }
 
-static enum ctl_status print_result(const struct ctl *ctl, const json_t *report)
+static enum ctl_status print_result(const struct ctl *ctl, json_t *report)
 {
-    if (ctl->json)
+    if (ctl->json) {
         print_json(report);
-    else
+    } else {
+        make_printable(report);
         print_report(report);
+    }
     return json_is_true(json_object_get(report, "can_come_up")) ? CTL_DONE : CTL_FAILED;
 }
 

@@ -19,9 +19,19 @@ struct wait {
     json_t *error;         /* owned: why it is no use to wait; NULL: it may be */
 };
 
+/* Whatever becomes of a stream that is wanted: if it is not up, it is off. */
+static bool is_off(const char *state)
+{
+    static const char *const states[] = {"off", "wanted", "absent", "left_off", "quarantined", "stopped"};
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+        if (strcmp(states[i], state) == 0)
+            return true;
+    return false;
+}
+
 static bool is_reached(const struct wait *w)
 {
-    return strcmp(w->state, w->wanted) == 0;
+    return strcmp(w->state, w->wanted) == 0 || (strcmp(w->wanted, "off") == 0 && is_off(w->state));
 }
 
 static void set_state(struct wait *w, const char *state)
@@ -41,6 +51,28 @@ static json_t *find_stream(const json_t *port, json_int_t number)
     return NULL;
 }
 
+/* A stream that is wanted and not up. */
+static const json_t *find_kept(const json_t *port, json_int_t number)
+{
+    size_t i;
+    json_t *kept;
+    json_array_foreach(json_object_get(port, "kept"), i, kept)
+    {
+        if (json_is_integer(json_object_get(kept, "stream")) && number_of(kept, "stream") == number)
+            return kept;
+    }
+    return NULL;
+}
+
+static json_t *quarantined(const struct wait *w)
+{
+    return ctl_own_error(
+        "quarantined",
+        json_sprintf("stream %lld of %s is quarantined: it failed too often to be tried again",
+                     (long long)w->ctl->stream, w->ctl->bdf),
+        "`ide-ctl log` says why; establish it by hand when that is mended");
+}
+
 /* What no waiting will change. */
 static json_t *never(const struct wait *w, const json_t *port)
 {
@@ -49,20 +81,15 @@ static json_t *never(const struct wait *w, const json_t *port)
         return ctl_own_error("no_ide",
                              json_sprintf("%s can carry no stream: it has no IDE capability", w->ctl->bdf),
                              "`ide-ctl doctor BDF` says what is missing, `ide-ctl list` which ports have it");
-    if (strcmp(w->wanted, "secure") == 0 && strcmp(w->state, "quarantined") == 0)
-        return ctl_own_error(
-            "quarantined",
-            json_sprintf("stream %lld of %s is quarantined: it failed too often to be tried again",
-                         (long long)w->ctl->stream, w->ctl->bdf),
-            "`ide-ctl log` says why; establish it by hand when that is mended");
-    return NULL;
+    return is_up && strcmp(w->state, "quarantined") == 0 ? quarantined(w) : NULL;
 }
 
 static void take_port(struct wait *w, const json_t *port)
 {
     json_decref(w->stream);
     w->stream = find_stream(port, w->ctl->stream);
-    set_state(w, w->stream ? text_of(w->stream, "state") : "off");
+    const json_t *kept = w->stream ? NULL : find_kept(port, w->ctl->stream);
+    set_state(w, w->stream ? text_of(w->stream, "state") : kept ? text_of(kept, "state") : "off");
     if (!is_reached(w))
         w->error = never(w, port);
 }
@@ -106,7 +133,9 @@ static enum ide_client_status take_event(struct wait *w, const json_t *event)
     if (strcmp(text_of(event, "event"), "stream") == 0) {
         const char *state = text_of(event, "state");
         set_state(w, strcmp(state, "rekeyed") == 0 ? "secure" : state);
-        if (is_reached(w))
+        if (strcmp(w->wanted, "secure") == 0 && strcmp(state, "quarantined") == 0)
+            w->error = quarantined(w);
+        if (w->error || is_reached(w))
             return IDE_CLIENT_OK;
     }
     return look(w);

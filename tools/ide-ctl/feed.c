@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tools/ide-ctl/feed.h"
 
+#include "tools/ide-ctl/print.h"
+
 #include <errno.h>
 #include <sys/epoll.h>
 #include <time.h>
@@ -99,6 +101,10 @@ enum feed_what feed_next(struct feed *feed, long timeout_ms, int input, json_t *
             return begin_anew(feed, event);
         if (status == IDE_CLIENT_TIMEOUT)
             return FEED_TIME;
-        return status == IDE_CLIENT_OK ? FEED_EVENT : FEED_BROKEN;
+        if (status != IDE_CLIENT_OK)
+            return FEED_BROKEN;
+        if (!feed->ctl->json)
+            make_printable(*event);
+        return FEED_EVENT;
     }
 }

@@ -130,3 +130,44 @@ const char *abilities_text(const json_t *ide, char *out, size_t size)
             used += (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "", abilities[i]);
     return out;
 }
+
+/* Of UTF-8, which jansson has checked: the controls of ASCII, and those that ISO 8859-1 added. */
+static bool hide_controls(char *text)
+{
+    bool found = false;
+    for (unsigned char *at = (unsigned char *)text; *at; at++) {
+        bool second = at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0;
+        if (*at >= 0x20 && *at != 0x7f && !second)
+            continue;
+        found = true;
+        *at = '?';
+        if (second)
+            *++at = '?';
+    }
+    return found;
+}
+
+static void make_string_printable(json_t *value)
+{
+    char *copy = strdup(json_string_value(value));
+    if (copy && hide_controls(copy))
+        json_string_set(value, copy);
+    free(copy);
+}
+
+void make_printable(json_t *value)
+{
+    size_t i;
+    const char *name;
+    json_t *member;
+    if (json_is_string(value))
+        make_string_printable(value);
+    json_array_foreach(value, i, member)
+    {
+        make_printable(member);
+    }
+    json_object_foreach(value, name, member)
+    {
+        make_printable(member);
+    }
+}

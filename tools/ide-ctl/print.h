@@ -28,6 +28,12 @@ const char *abilities_text(const json_t *ide, char *out, size_t size);
 /* What a stream does, a "features" object: "TC 0, pcrc, aggregation pr=4,cpl=2" into out. */
 const char *features_text(const json_t *features, char *out, size_t size);
 
+/*
+ * Texts of devices may be in what the controller says, and they are not to move the cursor of whoever reads
+ * them: every control character in any string of the value becomes a question mark.
+ */
+void make_printable(json_t *value);
+
 void print_error(FILE *out, const json_t *error);
 void print_notes(FILE *out, const json_t *result);
 

@@ -127,26 +127,43 @@ static struct story_operation *begin(struct story *story, const json_t *event)
 
 /* ---- what became of a stream ------------------------------------------------------- */
 
+static const char *stream_words(const char *state)
+{
+    static const char *const words[][2] = {
+        {"half_off", "could not be turned off at both ends: stop may be tried again"},
+        {"quarantined", "is quarantined: it is not tried again until it is asked for"},
+        {"wanted", "is wanted, and will be established"},
+        {"absent", "is wanted, and its device is not there"},
+        {"left_off", "is left off"},
+        {"stopped", "stays off, as it was stopped"},
+        {"off", "is off"},
+        {"insecure", "is Insecure"},
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(words[i][0], state) == 0)
+            return words[i][1];
+    return NULL;
+}
+
 static void add_stream_state(struct story_line *line, const json_t *event)
 {
-    const char *state = text_of(event, "state");
+    const char *state = text_of(event, "state"), *words = stream_words(state);
     line->color = table_state_color(state);
     if (strcmp(state, "secure") == 0)
         add(line, "is Secure, key set %lld", number_of(event, "key_set"));
     else if (strcmp(state, "rekeyed") == 0)
         add(line, "has new keys, key set %lld", number_of(event, "key_set"));
-    else if (strcmp(state, "half_off") == 0)
-        add(line, "could not be turned off at both ends: stop may be tried again");
-    else if (strcmp(state, "quarantined") == 0)
-        add(line, "is quarantined");
-    else if (strcmp(state, "wanted") == 0)
-        add(line, "is wanted, and will be established");
+    else if (words)
+        add(line, "%s", words);
     else
         add(line, "is %s", state_text(state));
     if (has(event, "cause"))
         add(line, ": %s", story_cause(text_of(event, "cause")));
     if (has(event, "device"))
         add(line, " (%s)", text_of(event, "device"));
+    if (number_of(event, "attempts") > 0)
+        add(line, ", after %lld attempt%s", number_of(event, "attempts"),
+            number_of(event, "attempts") == 1 ? "" : "s");
 }
 
 static void add_duration(struct story_line *line, const struct story_operation *op)

@@ -104,9 +104,10 @@ void table_help(const struct table_kind *kind)
 const char *table_state_color(const char *state)
 {
     static const char *const colors[][2] = {
-        {"secure", TERMINAL_GREEN},  {"rekeyed", TERMINAL_GREEN},   {"insecure", TERMINAL_RED},
-        {"half_off", TERMINAL_RED},  {"quarantined", TERMINAL_RED}, {"starting", TERMINAL_YELLOW},
-        {"wanted", TERMINAL_YELLOW}, {"waiting", TERMINAL_YELLOW},
+        {"secure", TERMINAL_GREEN},   {"rekeyed", TERMINAL_GREEN},   {"insecure", TERMINAL_RED},
+        {"half_off", TERMINAL_RED},   {"quarantined", TERMINAL_RED}, {"starting", TERMINAL_YELLOW},
+        {"absent", TERMINAL_YELLOW},  {"left_off", TERMINAL_YELLOW}, {"wanted", TERMINAL_YELLOW},
+        {"waiting", TERMINAL_YELLOW},
     };
     for (size_t i = 0; i < sizeof colors / sizeof *colors; i++)
         if (strcmp(colors[i][0], state) == 0)
