@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STEP "topology"
+#define STEP           "topology"
+#define LOOK_REGISTERS 32u
 
 void topology_free(struct topology *topology)
 {
@@ -48,16 +49,53 @@ static void read_ext_caps(struct topology_node *node, const struct pcie_config *
     }
 }
 
+/* One look at a function: what was read in it is not read again, as the head of its list of capabilities is
+ * for each of them. */
+struct look {
+    const struct pcie_config *config;
+    struct {
+        unsigned offset, size;
+        uint32_t value;
+    } seen[LOOK_REGISTERS];
+    size_t count;
+};
+
+static bool look_read(void *context, unsigned offset, unsigned size, uint32_t *value)
+{
+    struct look *look = context;
+    for (size_t i = 0; i < look->count; i++)
+        if (look->seen[i].offset == offset && look->seen[i].size == size) {
+            *value = look->seen[i].value;
+            return true;
+        }
+    if (!look->config->read(look->config->context, offset, size, value))
+        return false;
+    if (look->count < LOOK_REGISTERS) {
+        look->seen[look->count].offset = offset;
+        look->seen[look->count].size = size;
+        look->seen[look->count++].value = *value;
+    }
+    return true;
+}
+
+static bool look_write(void *context, unsigned offset, unsigned size, uint32_t value)
+{
+    (void)context, (void)offset, (void)size, (void)value;
+    return false;
+}
+
 enum ide_err topology_add(struct topology *topology, const struct pcie_bdf *bdf,
-                          const struct pcie_config *config, struct ide_fault *fault)
+                          const struct pcie_config *function, struct ide_fault *fault)
 {
     struct topology_node node = {.bdf = *bdf, .parent = TOPOLOGY_NONE};
-    enum ide_err err = pcie_read_ids(config, &node.ids, fault);
+    struct look look = {.config = function};
+    const struct pcie_config config = {look_read, look_write, &look};
+    enum ide_err err = pcie_read_ids(&config, &node.ids, fault);
     if (err != IDE_OK)
         return err;
-    node.type = pcie_read_port_type(config);
-    read_buses(&node, config);
-    read_ext_caps(&node, config);
+    node.type = pcie_read_port_type(&config);
+    read_buses(&node, &config);
+    read_ext_caps(&node, &config);
 
     struct topology_node *place = new_node(topology);
     if (!place)

@@ -233,11 +233,18 @@ void emu_config_write(struct emu_function *f, unsigned offset, const uint8_t *da
     emu_unlock(f->emu);
 }
 
+void emu_count_read(struct emu_function *f, unsigned offset)
+{
+    bool of_status = f->doe_cap && (offset & ~3u) == f->doe_cap + PCIE_DOE_STATUS;
+    f->config_reads++;
+    f->looks_while_busy += of_status && f->mailbox.busy;
+}
+
 void emu_config_read(struct emu_function *f, unsigned offset, uint8_t *data, size_t n)
 {
     emu_lock(f->emu);
     for (size_t at = 0; at < n; at += access_size(offset + (unsigned)at, n - at))
-        f->config_reads++;
+        emu_count_read(f, offset + (unsigned)at);
     memcpy(data, f->config.value + offset, n);
     emu_unlock(f->emu);
 }

@@ -48,6 +48,7 @@ struct emu_function {
     atomic_bool absent;               /* pulled out: hotplug.h; written with the lock */
     bool bridged;                     /* its keys are an external responder's, and unknown here */
     uint64_t config_reads, config_writes; /* by the host: one for each access inside a dword */
+    uint64_t looks_while_busy;            /* of the reads: of a mailbox's status while it works on an answer */
     uint64_t data_objects;                /* that the host has sent to its mailbox */
     uint64_t dwords_sent, dwords_taken;   /* by the host, of data objects and of their answers */
     bool reset_wanted;                /* the responder behind the mailbox has to follow a reset */
@@ -86,6 +87,9 @@ void emu_unlock(struct emu *emu);
  */
 void emu_config_read(struct emu_function *f, unsigned offset, uint8_t *data, size_t n);
 void emu_config_write(struct emu_function *f, unsigned offset, const uint8_t *data, size_t n);
+
+/* Counts a read of the host's, at an offset. Lock held. */
+void emu_count_read(struct emu_function *f, unsigned offset);
 
 /* One access, inside a dword: its offset, value and enabled bytes as a mask. Lock held. */
 void emu_config_write_dword(struct emu_function *f, unsigned offset, uint32_t value, uint32_t enabled);

@@ -303,7 +303,7 @@ void link_config_read(struct emu_function *f, unsigned offset, uint8_t *data, si
         uint8_t dword[4];
         unsigned size = access_size(offset, n);
         struct tlp t = config_request(root, f, offset, false);
-        f->config_reads++;
+        emu_count_read(f, offset);
         t.first_be = (uint8_t)(((1u << size) - 1) << offset % 4);
         if (hotplug_is_reachable(f) && transact(root, &t, false, dword, sizeof dword) == LINK_DONE)
             memcpy(data, dword + offset % 4, size);

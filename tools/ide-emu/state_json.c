@@ -71,13 +71,18 @@ static json_t *function_json(struct emu_function *f)
     json_t *streams = json_array();
     for (size_t i = 0; i < f->ide.count; i++)
         json_array_append_new(streams, stream_json(f, &f->ide.streams[i]));
-    return json_pack("{s:s, s:s, s:s?, s:b, s:b, s:b, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "bdf", f->name, "type",
-                     pcie_port_type_name(f->desc.type), "parent", f->parent ? f->parent->name : NULL, "doe",
-                     f->doe_cap != 0, "ide", f->ide.cap != 0, "bridged", (int)f->bridged, "present", (int)!f->absent, "reachable", (int)hotplug_is_reachable(f), "config_reads",
-                     (json_int_t)f->config_reads, "config_writes", (json_int_t)f->config_writes, "data_objects",
-                     (json_int_t)f->data_objects, "dwords_sent", (json_int_t)f->dwords_sent, "dwords_taken",
-                     (json_int_t)f->dwords_taken, "faults", faults_json(f), "cxl", cxl_json(f),
-                     "streams", streams);
+    json_t *counted = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "config_reads", (json_int_t)f->config_reads,
+                                "config_writes", (json_int_t)f->config_writes, "looks_while_busy",
+                                (json_int_t)f->looks_while_busy, "data_objects", (json_int_t)f->data_objects,
+                                "dwords_sent", (json_int_t)f->dwords_sent, "dwords_taken", (json_int_t)f->dwords_taken);
+    json_t *function = json_pack(
+        "{s:s, s:s, s:s?, s:b, s:b, s:b, s:b, s:b, s:o, s:o, s:o}", "bdf", f->name, "type",
+        pcie_port_type_name(f->desc.type), "parent", f->parent ? f->parent->name : NULL, "doe", f->doe_cap != 0, "ide",
+        f->ide.cap != 0, "bridged", (int)f->bridged, "present", (int)!f->absent, "reachable",
+        (int)hotplug_is_reachable(f), "faults", faults_json(f), "cxl", cxl_json(f), "streams", streams);
+    json_object_update(function, counted);
+    json_decref(counted);
+    return function;
 }
 
 static json_t *key_unit_json(const struct key_unit *u)

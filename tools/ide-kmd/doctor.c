@@ -157,7 +157,8 @@ static void find_cxl(struct checkup *up)
                      "neither a key unit of CXL.cachemem nor the root port's own mailbox may give it keys: "
                      "`establish --cxl` cannot work");
     else
-        checkup_find(up, FINDING_OK, root, NULL, "a CXL link, the root port's keys by %s: see `ide-ctl establish --cxl`",
+        checkup_find(up, FINDING_OK, root, NULL,
+                     "a CXL link, the root port's keys by %s: see `ide-ctl establish --cxl`",
                      strcmp(provider, PROVIDER_OWN) == 0 ? "its own mailbox" : "a key unit");
 }
 

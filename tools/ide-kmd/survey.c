@@ -3,6 +3,7 @@
 #include "tools/ide-kmd/survey.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define STEP "survey"
@@ -16,9 +17,24 @@ enum ide_err survey_open(struct survey *survey, const char *sysfs, const struct 
     return err == IDE_OK ? IDE_OK : failure_fault(failure, STEP, NULL, &fault);
 }
 
-void survey_close(struct survey *survey)
+/* What a port can do: read once for the requests at hand, each of which looks at it several times. */
+struct survey_ide {
+    bool is_known;
+    struct ide_cap cap;
+};
+
+static void forget(struct survey *survey)
 {
     topology_free(&survey->topology);
+    survey->topology = (struct topology){0};
+    free(survey->ide);
+    survey->ide = NULL;
+    survey->has_bridge = false;
+}
+
+void survey_close(struct survey *survey)
+{
+    forget(survey);
     pcie_access_close(&survey->access);
 }
 
@@ -47,12 +63,13 @@ enum ide_err survey_refresh(struct survey *survey, struct failure *failure)
     struct ide_fault fault;
     if (survey->is_fresh)
         return IDE_OK;
-    survey->has_bridge = false;
-    topology_free(&survey->topology);
-    survey->topology = (struct topology){0};
+    forget(survey);
     enum ide_err err = topology_read(&survey->topology, &survey->access, &fault);
-    if (err == IDE_OK)
+    if (err == IDE_OK) {
         read_kernel_streams(survey);
+        survey->ide =
+            calloc(survey->topology.count + 1, sizeof *survey->ide); /* without it all is read anew */
+    }
     survey->is_fresh = err == IDE_OK;
     return err == IDE_OK ? IDE_OK : failure_fault(failure, STEP, NULL, &fault);
 }
@@ -83,8 +100,17 @@ enum ide_err survey_port(const struct survey *survey, const struct pcie_bdf *bdf
 enum ide_err survey_open_ide(struct survey *survey, const struct pcie_bdf *bdf,
                              struct pcie_function *function, struct ide_port *port, struct ide_fault *fault)
 {
+    size_t index = topology_find(&survey->topology, bdf);
+    struct survey_ide *known =
+        survey->is_fresh && survey->ide && index != TOPOLOGY_NONE ? &survey->ide[index] : NULL;
     enum ide_err err = pcie_function_open(function, &survey->access, bdf, fault);
-    return err == IDE_OK ? ide_port_open(port, bdf, &function->config, fault) : err;
+    if (err == IDE_OK && known && known->is_known)
+        *port = (struct ide_port){.bdf = *bdf, .config = function->config, .cap = known->cap};
+    else if (err == IDE_OK)
+        err = ide_port_open(port, bdf, &function->config, fault);
+    if (err == IDE_OK && known)
+        *known = (struct survey_ide){true, port->cap};
+    return err;
 }
 
 /* ---- numbers --------------------------------------------------------------- */

@@ -33,6 +33,7 @@ struct survey {
     struct topology topology;
     struct kernel_stream kernel[SURVEY_KERNEL_MAX]; /* streams that the kernel has, of all host bridges */
     size_t kernel_count;
+    struct survey_ide *ide; /* by the topology's index: capabilities that were read for the requests at hand */
     bool has_bridge;                    /* what follows was read for the requests at hand, too */
     struct pcie_bdf bridge;             /* a root port of the host bridge that it is about */
     struct foreign_numbers foreign;     /* of all its root ports */

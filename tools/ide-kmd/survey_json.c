@@ -108,7 +108,10 @@ static void view_end(struct survey *survey, const struct stream *stream, enum st
     struct pcie_function function = {0};
     struct ide_port port;
     *view = (struct end_view){.end = end, .bdf = stream->ends.bdf[end], .block = stream->block[end]};
-    if (open_port(survey, &view->bdf, &function, &port))
+    if (stream->state == STREAM_OFF) { /* its last step has seen to that, and the block is nobody's now */
+        view->state = (struct ide_block_state){.use = IDE_USE_IDLE, .stream_id = IDE_STREAM_ID_IDLE};
+        view->readable = true;
+    } else if (open_port(survey, &view->bdf, &function, &port))
         view->readable = ide_block_read(&port, stream->block[end], &view->state, &fault) == IDE_OK &&
                          (view->state.stream_id == stream->id || view->state.use == IDE_USE_IDLE);
     pcie_function_close(&function);
