@@ -147,3 +147,138 @@ def is_up_again(field, daemon):
 def test_each_point_of_stop(field):
     assert walk(field, "stop", is_up_again) > 30
     assert field.ours() == []
+
+
+# ---- CXL.cachemem ---------------------------------------------------------------------------------------------------
+
+CXL_UNIT = 0xFE100000
+
+
+@pytest.fixture(params=["kcu", "doe"])
+def cxl(request):
+    """A link whose root port has its keys from a key unit, or by its own mailbox."""
+    units = [{"base": hex(CXL_UNIT), "protocol": "cxl", "root_ports": [PORT]}] if request.param == "kcu" else []
+    functions = [{"bdf": PORT, "ide": ide(4, 1), "cxl": {}, "below": [{"bdf": END, "ide": ide(4, 1), "cxl": {}}]}]
+    field = Field(functions, SLOW, kcu=units)
+    field.provider = "cxl"
+    yield field
+    field.close()
+
+
+def cxl_states(field):
+    return {d for f in field.platform.state()["functions"] if f["cxl"] for d in (f["cxl"]["rx"], f["cxl"]["tx"])}
+
+
+def cxl_is_wanted(field):
+    with sqlite3.connect(f"file:{field.directory}/state.db?mode=ro", uri=True) as db:
+        return db.execute("SELECT count(*) FROM held_cxl_link WHERE wanted").fetchone() == (1,)
+
+
+def cxl_comes_back(field, daemon):
+    eventually(lambda: [link["state"] for link in daemon.ask("show")["result"]["cxl_links"]] == ["secure"],
+               lambda: daemon.log.read_text())
+    assert cxl_states(field) == {"containment"}
+
+
+def cxl_is_off_or_back(field, daemon):
+    if cxl_is_wanted(field):
+        cxl_comes_back(field, daemon)
+        assert "result" in daemon.ask("cxl_stop", bdf=END)
+    eventually(lambda: cxl_states(field) == {"insecure"}, lambda: daemon.log.read_text())
+
+
+def cxl_is_up(field, daemon):
+    if not cxl_is_wanted(field):
+        eventually(lambda: cxl_states(field) == {"insecure"}, lambda: daemon.log.read_text())
+        assert "result" in daemon.ask("cxl_establish", bdf=END)
+    cxl_comes_back(field, daemon)
+
+
+STRIDES["cxl"] = 9
+
+
+@pytest.mark.parametrize("operation, check", [("cxl_establish", cxl_is_off_or_back), ("cxl_rekey", cxl_is_up),
+                                              ("cxl_stop", cxl_is_up)])
+def test_points_of_a_cxl_link(cxl, operation, check):
+    end, point = time.monotonic() + 120, 1
+    while True:
+        daemon = cxl.start(f"{operation}:{point}")
+        check(cxl, daemon)
+        try:
+            answer = daemon.ask(operation, bdf=END)
+            assert "result" in answer, answer
+            daemon.close()
+            break
+        except Killed:
+            daemon.socket.close()
+            daemon.process.stdout.close()
+        point += STRIDES["cxl"] * STRIDE
+        assert time.monotonic() < end
+    assert point > 9
+    assert cxl_states(cxl) == {"insecure"}
+
+
+# ---- the platform meanwhile ------------------------------------------------------------------------------------------
+
+def reset(field):
+    field.platform.tell(f"reset {END}")
+
+
+def reset_root_port(field):
+    field.platform.tell(f"reset {PORT}")
+
+
+def cut_the_link(field):
+    field.platform.tell(f"link-down {END}")
+    field.platform.tell(f"link-up {END}")
+
+
+def plug(field):
+    field.platform.tell(f"remove {END}")
+    field.platform.tell(f"insert {END}")
+
+
+@pytest.mark.parametrize("happens", [reset, reset_root_port, cut_the_link, plug])
+@pytest.mark.parametrize("operation, points", [("establish", (25, 60)), ("rekey", (5, 40)), ("stop", (2, 20))])
+def test_the_platform_changes_while_nobody_is_there(operation, points, happens):
+    """Between the kill and the next start a port is reset, the link goes down, or the device is pulled out and put back."""
+    field = Field(options=SLOW)
+    field.provider, field.end = "doe", END
+    try:
+        for point in points:
+            daemon = field.start(f"{operation}:{point}")
+            if operation != "establish" and not is_wanted(field):
+                assert "result" in daemon.ask("establish", bdf=END, stream=STREAM)
+            if is_wanted(field):
+                comes_back(field, daemon)
+            with pytest.raises(Killed):
+                daemon.ask(operation, bdf=END, stream=STREAM)
+            daemon.socket.close()
+            daemon.process.stdout.close()
+            happens(field)
+            daemon = field.start()
+            if is_wanted(field):
+                comes_back(field, daemon)
+            else:
+                is_off(field, daemon)
+            daemon.die()
+    finally:
+        field.close()
+
+
+def test_a_device_that_is_pulled_out_while_nobody_is_there_has_its_stream_when_it_is_back():
+    field = Field(options=SLOW)
+    field.provider, field.end = "doe", END
+    try:
+        daemon = field.start()
+        assert "result" in daemon.ask("establish", bdf=END, stream=STREAM)
+        daemon.die()
+        field.platform.tell(f"remove {END}")
+        daemon = field.start()
+        eventually(lambda: field.ours() == [], lambda: daemon.log.read_text())
+        assert daemon.streams() == [] or all(s["state"] != "secure" for s in daemon.streams())
+        field.platform.tell(f"insert {END}")
+        daemon.die()
+        comes_back(field, field.start())
+    finally:
+        field.close()

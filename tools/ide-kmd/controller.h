@@ -88,6 +88,7 @@ struct controller {
     struct worker_pool workers;
     struct store *store;
     struct recovery recovery;
+    unsigned links_pause_ms; /* of restore.c */
     struct front front;
     struct operation_hooks hooks;
     zloop_t *loop;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tools/ide-kmd/cxl_links.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tools/ide-kmd/controller.h"
+#include "tools/ide-kmd/restore.h"
 
 #define STEP "survey"
 
@@ -117,30 +119,56 @@ static struct task *make_task(struct controller *c, enum cxl_action action, cons
     return task;
 }
 
+static enum ide_err load_trust(struct controller *c, struct task *task, struct failure *failure)
+{
+    enum ide_err err = trust_store_load(&task->trust, c->settings->trust, c->settings->name_rule, failure);
+    return err == IDE_OK ? reference_store_load(&task->attestation.references, c->settings->reference, failure)
+                         : err;
+}
+
+enum ide_err cxl_begin(struct controller *c, const struct pcie_bdf *bdf, enum cxl_ide_mode mode, bool generated,
+                       struct ticket *ticket, const char *asked_by, struct failure *failure)
+{
+    struct cxl_link link = {.mode = mode, .generated = generated};
+    struct task *task = NULL;
+    enum ide_err err = find_ends(c, bdf, &link, failure);
+    if (err == IDE_OK && cxl_link_find(&c->cxl, bdf))
+        err = failure_device(failure, IDE_E_STREAM_USED, STEP, bdf, "the CXL link is already established");
+    if (err == IDE_OK && !(task = make_task(c, CXL_ESTABLISH, &link, ticket)))
+        err = failure_set(failure, IDE_E_MEMORY, "request", NULL, "out of memory");
+    if (err == IDE_OK)
+        err = load_trust(c, task, failure);
+    if (err == IDE_OK && !add(&c->cxl, &link))
+        err = failure_set(failure, IDE_E_MEMORY, "request", NULL, "out of memory");
+    if (err != IDE_OK) {
+        if (task)
+            task_free(task);
+        return err;
+    }
+    if (asked_by)
+        (void)snprintf(task->asked_by, sizeof task->asked_by, "%s", asked_by);
+    controller_submit(c, task);
+    return IDE_OK;
+}
+
 static void run_establish(struct controller *c, const struct request *request, struct ticket *ticket)
 {
     struct failure failure = {0};
-    struct cxl_link link = {.mode = request->cxl_mode, .generated = request->cxl_generate};
-    struct task *task = NULL;
-    enum ide_err err = find_ends(c, &request->bdf, &link, &failure);
-    if (err == IDE_OK && cxl_link_find(&c->cxl, &request->bdf))
-        err = failure_device(&failure, IDE_E_STREAM_USED, STEP, &request->bdf,
-                             "the CXL link is already established");
-    if (err == IDE_OK && !(task = make_task(c, CXL_ESTABLISH, &link, ticket)))
-        err = failure_set(&failure, IDE_E_MEMORY, "request", NULL, "out of memory");
-    if (err == IDE_OK)
-        err = trust_store_load(&task->trust, c->settings->trust, c->settings->name_rule, &failure);
-    if (err == IDE_OK)
-        err = reference_store_load(&task->attestation.references, c->settings->reference, &failure);
-    if (err == IDE_OK && !add(&c->cxl, &link))
-        err = failure_set(&failure, IDE_E_MEMORY, "request", NULL, "out of memory");
-    if (err == IDE_OK) {
-        controller_submit(c, task);
-        return;
-    }
-    if (task)
-        task_free(task);
-    ticket_refuse(ticket, &c->front, &failure);
+    if (cxl_begin(c, &request->bdf, request->cxl_mode, request->cxl_generate, ticket, NULL, &failure) != IDE_OK)
+        ticket_refuse(ticket, &c->front, &failure);
+}
+
+/* One that is wanted since before a kill, and did not come up yet. */
+static bool give_up(struct controller *c, const struct pcie_bdf *bdf, struct ticket *ticket)
+{
+    struct cxl_link link = {0};
+    if (!restore_give_up(c, bdf, &link))
+        return false;
+    json_t *result = cxl_link_json(&c->survey.access, &link);
+    json_object_set_new(result, "state", json_string("off"));
+    json_object_set_new(result, "notes", json_array());
+    ticket_answer(ticket, &c->front, result);
+    return true;
 }
 
 static void run_on_link(struct controller *c, const struct request *request, struct ticket *ticket,
@@ -154,6 +182,8 @@ static void run_on_link(struct controller *c, const struct request *request, str
         controller_submit(c, task);
         return;
     }
+    if (!link && action == CXL_STOP && give_up(c, &request->bdf, ticket))
+        return;
     if (link)
         failure_set(&failure, IDE_E_MEMORY, "request", NULL, "out of memory");
     else

@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "tools/ide-kmd/cxl_link.h"
+#include "tools/ide-kmd/failure.h"
 
 struct cxl_link_table {
     struct cxl_link *first; /* in the order they were made */
@@ -25,6 +26,10 @@ struct task;
 
 /* Checks, and hands an operation over; the ticket is answered in any case. */
 void cxl_verb_run(struct controller *c, const struct request *request, struct ticket *ticket);
+
+/* Establishes the link, or says why not; ticket NULL: nobody waits. The ticket is the caller's to answer after a failure. */
+enum ide_err cxl_begin(struct controller *c, const struct pcie_bdf *bdf, enum cxl_ide_mode mode, bool generated,
+                       struct ticket *ticket, const char *asked_by, struct failure *failure) MUST_USE;
 
 /* Whether the task's link is still as its operation needs it; takes what is known of it into the order. */
 bool cxl_task_may_start(struct controller *c, struct task *task);
