@@ -96,6 +96,16 @@ static enum ide_use block_use(const struct ide_port *port, struct ide_block bloc
     return pcie_read32(&port->config, offset) & PCIE_IDE_SEL_RID_2_VALID ? IDE_USE_PREPARED : IDE_USE_IDLE;
 }
 
+struct ide_block_state ide_block_state_of(uint32_t control, uint32_t status)
+{
+    return (struct ide_block_state){
+        .use = control & PCIE_IDE_STREAM_CTL_EN ? IDE_USE_ENABLED : IDE_USE_IDLE,
+        .control = control,
+        .stream_id = (uint8_t)field_get(PCIE_IDE_STREAM_CTL_ID, control),
+        .state = (uint8_t)field_get(PCIE_IDE_STREAM_STS_STATE, status),
+        .fail_received = status & PCIE_IDE_STREAM_STS_FAIL};
+}
+
 enum ide_err ide_block_read(const struct ide_port *port, struct ide_block block,
                             struct ide_block_state *state, struct ide_fault *fault)
 {
@@ -105,11 +115,8 @@ enum ide_err ide_block_read(const struct ide_port *port, struct ide_block block,
     uint32_t status = pcie_read32(&port->config, ide_status_offset(&port->cap, block));
     if (control == PCIE_ALL_ONES || status == PCIE_ALL_ONES)
         return ide_fail(fault, IDE_E_IO, STEP, "IDE Stream Status");
-    *state = (struct ide_block_state){.use = block_use(port, block, control),
-                                      .control = control,
-                                      .stream_id = (uint8_t)field_get(PCIE_IDE_STREAM_CTL_ID, control),
-                                      .state = (uint8_t)field_get(PCIE_IDE_STREAM_STS_STATE, status),
-                                      .fail_received = status & PCIE_IDE_STREAM_STS_FAIL};
+    *state = ide_block_state_of(control, status);
+    state->use = block_use(port, block, control);
     return IDE_OK;
 }
 

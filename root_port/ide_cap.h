@@ -82,6 +82,9 @@ struct ide_block_state {
     bool fail_received; /* an IDE fail message was received */
 };
 
+/* What both registers say, but for use: a block that is not enabled shows as idle. */
+struct ide_block_state ide_block_state_of(uint32_t control, uint32_t status);
+
 /* Reads the block's state. IDE_E_IO if the port reads as all ones; IDE_E_ARGUMENT if it has no such block. */
 enum ide_err ide_block_read(const struct ide_port *port, struct ide_block block,
                             struct ide_block_state *state, struct ide_fault *fault) MUST_USE;

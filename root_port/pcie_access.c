@@ -172,6 +172,12 @@ enum ide_err pcie_function_open(struct pcie_function *function, struct pcie_acce
     return IDE_OK;
 }
 
+bool pcie_function_read(const struct pcie_function *function, unsigned offset, uint8_t *bytes, unsigned size)
+{
+    return function->dev && offset + size <= PCIE_CONFIG_SIZE &&
+           pci_read_block(function->dev, (int)offset, bytes, (int)size) != 0;
+}
+
 void pcie_function_close(struct pcie_function *function)
 {
     if (function->dev)

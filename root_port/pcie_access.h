@@ -60,4 +60,7 @@ enum ide_err pcie_function_bind(struct pcie_function *function, struct pcie_acce
                                 const struct pcie_bdf *bdf, struct ide_fault *fault) MUST_USE;
 void pcie_function_close(struct pcie_function *function);
 
+/* Several registers at once. False if the access did not take place. */
+bool pcie_function_read(const struct pcie_function *function, unsigned offset, uint8_t *bytes, unsigned size);
+
 #endif

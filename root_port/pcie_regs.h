@@ -54,9 +54,13 @@
 #define PCIE_EXT_CAP_ID       0x0000ffffu
 #define PCIE_EXT_CAP_VERSION  0x000f0000u
 #define PCIE_EXT_CAP_NEXT     0xfff00000u
+#define PCIE_EXT_CAP_ID_AER   0x0001u
 #define PCIE_EXT_CAP_ID_SRIOV 0x0010u
 #define PCIE_EXT_CAP_ID_DOE   0x002eu
 #define PCIE_EXT_CAP_ID_IDE   0x0030u
+
+/* Advanced Error Reporting (PCIe 6.x §7.8.4); written as 1 to clear */
+#define PCIE_AER_UNCOR_STATUS 0x04u
 
 /* Single Root I/O Virtualization (PCIe 6.x §9.3.3) */
 #define PCIE_SRIOV_CTRL      0x08u

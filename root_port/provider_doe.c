@@ -112,6 +112,7 @@ static void status(void *context, struct key_provider_status *out)
         .records = spdm_port_records(port),
         .params = port->connection.params,
     };
+    out->not_after = spdm_port_not_after(port);
     if (ready)
         describe(port, out);
 }

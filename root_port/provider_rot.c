@@ -262,6 +262,7 @@ static void status(void *context, struct key_provider_status *out)
     if (rot->is_open) {
         out->params = rot->spdm.connection.params;
         out->records = spdm_port_records(&rot->spdm);
+        out->not_after = spdm_port_not_after(&rot->spdm);
     }
     pthread_mutex_unlock(&rot->lock);
 }

@@ -310,6 +310,12 @@ bool spdm_port_has_session(const struct spdm_port *port)
     return port->session.state == SESSION_ESTABLISHED;
 }
 
+int64_t spdm_port_not_after(const struct spdm_port *port)
+{
+    const struct spdm_connection *c = &port->connection;
+    return c->peer_verified && !has_given_key(port) ? c->peer.not_after : 0;
+}
+
 uint64_t spdm_port_records(const struct spdm_port *port)
 {
     const struct session *s = &port->session;

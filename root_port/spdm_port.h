@@ -121,6 +121,9 @@ uint64_t spdm_port_records(const struct spdm_port *port);
  * or the port has no KEY_UPDATE. Errors of session_key_update(). */
 enum ide_err spdm_port_renew(struct spdm_port *port, struct ide_fault *fault) MUST_USE;
 
+/* Unix seconds: when the first certificate of the chain that was verified ends; 0 if there was none. */
+int64_t spdm_port_not_after(const struct spdm_port *port);
+
 /* END_SESSION if there is a session, and forgets what was agreed. */
 void spdm_port_end_session(struct spdm_port *port);
 

@@ -34,6 +34,8 @@ class Bench:
         self.log = self.directory / "link.txt"
         self.platform = Platform(self.directory, self.directory / "identity",
                                  ["--platform", str(file), "--link-log", str(self.log)])
+        # the watch's own reads would be among the TLPs that are counted
+        options = options if "--watch-interval" in options else ["--watch-interval", "0", *options]
         self.controller = Controller(self.directory, self.platform, options)
         self.seen = 0
 

@@ -83,7 +83,8 @@ def test_a_root_port_cannot_be_pulled_out(platform):
 
 
 @pytest.mark.parametrize("order", ["reset", "link-down", "remove"])
-def test_a_stream_does_not_live_through_it_and_can_be_made_again(platform, controller, order):
+def test_a_stream_does_not_live_through_it_and_can_be_made_again(platform, start_controller, order):
+    controller = start_controller(platform, "--watch-interval", "0")   # or it would be made again by itself
     controller.json("establish", ENDPOINT, "--stream", "0")
     platform.tell(f"{order} {ENDPOINT}")
     streams = [s for f in platform.state()["functions"] for s in f["streams"] if s["stream_id"] == 0]

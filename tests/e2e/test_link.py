@@ -13,6 +13,12 @@ import pytest
 from conftest import ENDPOINT, ROOT_PORT, SWITCH_ENDPOINTS, SWITCH_ROOT_PORT
 
 
+@pytest.fixture
+def controller(platform, start_controller):
+    """Without the watch: its reads would be among the TLPs that are attacked, and it clears the errors that it tells."""
+    return start_controller(platform, "--watch-interval", "0")
+
+
 def bar(platform, bdf=ENDPOINT):
     return platform.mount / "devices" / bdf / "resource0"
 
@@ -117,7 +123,7 @@ def test_a_capture_shows_ciphertext_and_nothing_else(start_platform, start_contr
     capture, log = tmp_path / "link.pcap", tmp_path / "link.txt"
     platform = start_platform("--pcap", str(capture), "--link-log", str(log))
     write(platform, b"before the stream is on!", 0, endpoint)
-    controller = start_controller(platform)
+    controller = start_controller(platform, "--watch-interval", "0")
     controller.json("establish", endpoint, "--stream", "5")
     begun = len(packets(capture))
     secret = b"nobody on the link may read this"

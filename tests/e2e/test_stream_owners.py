@@ -22,12 +22,12 @@ def pair(port, end):
 class Tree:
     """The emulated functions in a tree as Linux has it: links from devices/ to below the host bridges."""
 
-    def __init__(self, bench):
+    def __init__(self, bench, pairs=((PORT, END), (OTHER_PORT, OTHER_END), (FAR_PORT, FAR_END))):
         self.path, self.trust = bench.directory / "sys", bench.platform.trust
         self.mount = self.path / "bus" / "pci"
         devices = self.mount / "devices"
         devices.mkdir(parents=True)
-        for port, end in ((PORT, END), (OTHER_PORT, OTHER_END), (FAR_PORT, FAR_END)):
+        for port, end in pairs:
             bridge = self.path / "devices" / f"pci{port[:7]}"
             for bdf, place in ((port, bridge / port), (end, bridge / port / end)):
                 place.mkdir(parents=True)

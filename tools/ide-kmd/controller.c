@@ -12,6 +12,7 @@
 #include "tools/ide-kmd/kill_switch.h"
 #include "tools/ide-kmd/registers.h"
 #include "tools/ide-kmd/restore.h"
+#include "tools/ide-kmd/watching.h"
 
 #define REQUESTS_AT_ONCE 64u
 #define KEYS_MS          500u
@@ -204,6 +205,7 @@ static void on_finished(void *context, struct operation *op)
         if (task->worker[end])
             task->worker[end]->busy = NULL;
     c->running--;
+    watching_ended(c, task);
     if (op->stream)
         tell_stream(c, task);
     end_task(c, task);
@@ -292,6 +294,7 @@ static void start_task(struct controller *c, struct task *task)
     c->running++;
     if (task->ticket)
         kill_switch_begins(operation_name(task->op.kind));
+    watching_begins(c, task);
     publish_operation(c, task, "started");
     keeper_give_policy(c, task);
     keeper_take_started(c, task);
@@ -653,7 +656,7 @@ enum ide_err controller_open(struct controller *c, const struct controller_setti
         err = metrics_open(&c->metrics, settings->metrics, failure);
     if (err == IDE_OK && !(c->loop = zloop_new()))
         err = failure_set(failure, IDE_E_MEMORY, "start", NULL, "out of memory");
-    return err;
+    return err == IDE_OK ? watching_open(c, failure) : err;
 }
 
 void controller_run(struct controller *c, int stop_fd)
@@ -671,6 +674,7 @@ void controller_run(struct controller *c, int stop_fd)
     metrics_start(c);
     restore_begin(c);
     (void)controller_settle(c);
+    watching_run(c);
     while (zloop_start(c->loop) == 0)
         ; /* 0: a system call was interrupted; only a handler that says so ends the loop */
 }
@@ -680,7 +684,9 @@ void controller_close(struct controller *c)
     zloop_destroy(&c->loop);
     metrics_close(c->metrics);
     c->metrics = NULL;
+    watching_stop(c); /* it locks the workers' gates, */
     worker_pool_clear(&c->workers);
+    watching_close(c); /* and hears of them */
     keeper_host_close(c);
     reload_close(c);
     for (struct stream *s = c->streams.first; s; s = s->next)

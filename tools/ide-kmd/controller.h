@@ -25,6 +25,7 @@
 #include "tools/ide-kmd/survey.h"
 #include "tools/ide-kmd/ticket.h"
 #include "tools/ide-kmd/trust_store.h"
+#include "tools/ide-kmd/watch.h"
 #include "tools/ide-kmd/worker.h"
 
 struct controller_settings {
@@ -41,6 +42,7 @@ struct controller_settings {
     struct store_settings store;
     bool allow_wrong_bdf; /* of QUERY_RESP */
     uint32_t timeout_ms;
+    struct watch_settings watch;
     struct spdm_options spdm;
     const char *reference;  /* file or folder of reference values; NULL: none */
     bool require_reference; /* no stream with an endpoint whose measurements are not as they say */
@@ -89,6 +91,7 @@ struct controller {
     struct store *store;
     struct recovery recovery;
     unsigned links_pause_ms; /* of restore.c */
+    struct watch *watch;
     struct front front;
     struct operation_hooks hooks;
     zloop_t *loop;
@@ -170,5 +173,7 @@ void publish_operation(struct controller *c, const struct task *task, const char
 void publish_stream(struct controller *c, const struct task *task, const char *state);
 /* What has become of a stream that is wanted, without any operation: it waits, was left off, ... */
 void publish_kept(struct controller *c, const struct keeper_item *item);
+/* What nobody asked for: an event as watching.c makes them. Takes it over. */
+void publish_watch(struct controller *c, json_t *event);
 
 #endif

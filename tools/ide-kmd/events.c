@@ -87,6 +87,11 @@ void publish_operation(struct controller *c, const struct task *task, const char
     announce(c, event);
 }
 
+void publish_watch(struct controller *c, json_t *event)
+{
+    announce(c, event);
+}
+
 void publish_stream(struct controller *c, const struct task *task, const char *state)
 {
     json_t *event = event_of(task, "stream");

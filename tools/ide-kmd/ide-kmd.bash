@@ -31,9 +31,13 @@ _ide_kmd() {
         mapfile -t COMPREPLY < <(compgen -W "error warning notice info debug" -- "$cur")
         return
         ;;
-    --listen | --metrics | --timeout | --rot | --algorithms) return ;;
+    --watch-interval)
+        mapfile -t COMPREPLY < <(compgen -W "0 60ms 250ms 1" -- "$cur")
+        return
+        ;;
+    --listen | --metrics | --timeout | --rot | --algorithms | --certificate-warning) return ;;
     esac
-    mapfile -t COMPREPLY < <(compgen -W "--config --check --sysfs --listen --trust --allow-unnamed --allow-wrong-bdf --timeout
+    mapfile -t COMPREPLY < <(compgen -W "--config --check --sysfs --listen --trust --allow-unnamed --allow-wrong-bdf --timeout --watch-interval --certificate-warning
         --provider --rot --keyp --memory --reference --require-reference --spdm-versions --secured-versions --algorithms --strength --identity
         --identity-is-provisioned --psk --public-keys --handshake-in-the-clear
         --metrics --log-level --no-sandbox --help --version" -- "$cur")

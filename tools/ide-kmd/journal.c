@@ -125,9 +125,11 @@ static int stream_priority(const char *state)
 static void log_stream(const json_t *event, const struct texts *texts, const char *where)
 {
     const char *state = string_of(event, "state"), *cause = string_of(event, "cause");
+    const char *device = string_of(event, "device"), *message = string_of(event, "message");
     int priority = stream_priority(state);
     log_write(priority, priority <= LOG_ERR ? LOG_STREAM_FELL : LOG_STREAM, texts->field, texts->count,
-              "%s: %s%s%s", where, state, *cause ? ": " : "", cause);
+              "%s: %s%s%s%s%s%s%s", where, state, *cause ? ": " : "", cause, *device ? ": " : "", device,
+              *message ? ": " : "", message);
 }
 
 static void log_step(const json_t *event, const struct texts *texts, const char *where)
@@ -142,7 +144,8 @@ void journal_take_event(const json_t *event)
 {
     struct texts texts;
     char where[WHERE_MAX];
-    const char *kind = string_of(event, "event");
+    const char *kind = string_of(event, "event"), *device = string_of(event, "device");
+    const char *message = string_of(event, "message");
     if (strcmp(kind, "step") == 0 && !log_wants(LOG_DEBUG))
         return; /* most events are steps */
     collect(&texts, event);
@@ -154,6 +157,6 @@ void journal_take_event(const json_t *event)
     else if (strcmp(kind, "stream") == 0)
         log_stream(event, &texts, where);
     else
-        log_write(LOG_NOTICE, LOG_WATCH, texts.field, texts.count, "%s: %s%s%s%s", kind, where,
-                  *where ? ": " : "", string_of(event, "state"), string_of(event, "message"));
+        log_write(LOG_NOTICE, LOG_WATCH, texts.field, texts.count, "%s%s%s%s%s: %s%s%s", kind, *where ? " " : "", where,
+                  *device ? " " : "", device, string_of(event, "state"), *message ? ": " : "", message);
 }

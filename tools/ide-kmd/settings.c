@@ -77,6 +77,29 @@ static bool set_bound(struct controller_settings *s, const struct setting *row, 
     return true;
 }
 
+/* Off is 0: then no register is read on the watch's own account. */
+static bool set_watch_interval(struct controller_settings *s, const struct setting *row, const char *text,
+                               char *error)
+{
+    uint32_t ms = 0;
+    (void)row;
+    if (strcmp(text, "0") != 0 && (!duration_parse(text, &ms) || ms < 10 || ms > 60000))
+        return refuse(error, " is neither 0 nor a time between 10 ms and a minute", text);
+    s->watch.interval_ms = ms;
+    return true;
+}
+
+static bool set_warning(struct controller_settings *s, const struct setting *row, const char *text, char *error)
+{
+    char *end;
+    unsigned long days = strtoul(text, &end, 10);
+    (void)row;
+    if (*text < '0' || *text > '9' || *end != '\0' || days > 3650)
+        return refuse(error, " is no number of days up to 3650", text);
+    s->watch.warn_days = (uint32_t)days;
+    return true;
+}
+
 /* ---- the table ----------------------------------------------------------- */
 
 #define AT(member) offsetof(struct controller_settings, member)
@@ -135,6 +158,11 @@ const struct setting settings_table[] = {
     {"timeout", "controller", "TIME", SETTING_TIME, AT(timeout_ms),
      .help = "the most that a device may take for one answer, and a stream\n"
              "for becoming Secure: 2, 0.5, 500ms (default: 1)"},
+    {"watch-interval", "watch", "TIME", SETTING_OTHER, .set = set_watch_interval, .at_start = true,
+     .help = "how often the root ports' ends of streams are looked at: 60ms, 0.5;\n"
+             "0: never, and what happens to a stream is not noticed (default: 60ms)"},
+    {"certificate-warning", "watch", "DAYS", SETTING_OTHER, .set = set_warning, .at_start = true,
+     .help = "how long before a device's certificate ends it is told (default: 30)"},
     {"reference", "measurements", "PATH", SETTING_TEXT, AT(reference),
      .help = "what devices are expected to measure: a JSON file, or a folder of\n"
              "them; attest compares, and fails if something differs"},
@@ -275,6 +303,7 @@ void settings_init(struct controller_settings *settings)
         .timeout_ms = DOE_TIMEOUT_MS,
         .log_level = LOG_INFO,
         .store = {.log_rows = STORE_LOG_ROWS, .log_days = STORE_LOG_DAYS},
+        .watch = {.interval_ms = WATCH_INTERVAL_MS, .warn_days = WATCH_WARN_DAYS},
         .spdm = spdm_options_default,
     };
 }

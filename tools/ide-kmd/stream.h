@@ -42,6 +42,15 @@ const struct pcie_bdf *stream_mailbox(const struct stream_ends *ends, enum strea
 /* The port right above the endpoint: its windows are the endpoint's addresses. */
 const struct pcie_bdf *stream_port_above(const struct stream_ends *ends);
 
+/* What the watch has said of a stream. */
+struct stream_seen {
+    uint64_t serial;  /* of its news; 0: it is not watched */
+    bool insecure;
+    const char *cause; /* static; of the last fall; NULL: it never fell */
+    struct pcie_bdf device;
+    int64_t changed; /* unix seconds of the last change; 0: none since it is watched */
+};
+
 struct registers; /* registers.h */
 
 struct stream {
@@ -60,6 +69,7 @@ struct stream {
     uint8_t port_index[END_COUNT]; /* of IDE_KM, where a mailbox serves several ports */
     struct ide_block block[END_COUNT];
     struct refresh_use use; /* of its present keys */
+    struct stream_seen seen;
     /* made by setup, gone after release; touched by the root port's worker only */
     struct registers *registers;
 };

@@ -147,6 +147,17 @@ static json_t *refresh_json(const struct stream *stream)
                      "records", count_json(stream->use.records));
 }
 
+/* What the watch has said of it; null if it is not watched. */
+static json_t *watch_json(const struct stream *stream)
+{
+    const struct stream_seen *seen = &stream->seen;
+    if (seen->serial == 0)
+        return json_null();
+    return json_pack("{s:s, s:o, s:s?, s:o}", "state", seen->insecure ? "insecure" : "secure", "changed",
+                     seen->changed ? json_integer(seen->changed) : json_null(), "cause", seen->cause, "device",
+                     seen->cause ? bdf_json(&seen->device) : json_null());
+}
+
 json_t *survey_stream_json(struct survey *survey, const struct stream *stream)
 {
     struct end_view view[END_COUNT];
@@ -155,7 +166,7 @@ json_t *survey_stream_json(struct survey *survey, const struct stream *stream)
     const struct key_provider_status *agreed = &stream->provider[END_ENDPOINT];
     const struct spdm_params *params = &agreed->params;
     return json_pack(
-        "{s:i, s:s, s:o, s:o, s:s, s:s, s:i, s:b, s:i, s:o, s:s?, s:o, s:o, s:o, s:o, s:[o, o]}", "stream",
+        "{s:i, s:s, s:o, s:o, s:s, s:s, s:i, s:b, s:i, s:o, s:s?, s:o, s:o, s:o, s:o, s:[o, o], s:o}", "stream",
         (int)stream->id, "kind", kind_text(stream->kind), "root_port",
         bdf_json(&stream->ends.bdf[END_ROOT_PORT]), "endpoint",
         bdf_json(&stream->ends.bdf[END_ENDPOINT]), "owner", "controller", "state", overall(stream, view),
@@ -163,7 +174,7 @@ json_t *survey_stream_json(struct survey *survey, const struct stream *stream)
         "refresh", refresh_json(stream), "provider", stream->provider_name[END_ROOT_PORT], "spdm_version",
         version_json(params), "secured_version", secured_version_json(agreed->secured_version),
         "authentication", authentication_json(agreed), "algorithms", algorithms_json(params), "ends",
-        end_json(&view[END_ROOT_PORT]), end_json(&view[END_ENDPOINT]));
+        end_json(&view[END_ROOT_PORT]), end_json(&view[END_ENDPOINT]), "watch", watch_json(stream));
 }
 
 /* A block in use that this controller has not set up: only its own end is known. */
@@ -178,12 +189,12 @@ static json_t *foreign_json(const struct survey *survey, const struct topology_n
                             .readable = true};
     bool secure = state->use == IDE_USE_ENABLED && state->state == PCIE_IDE_STATE_SECURE;
     return json_pack(
-        "{s:i, s:s, s:o, s:o, s:s, s:s, s:n, s:b, s:i, s:n, s:n, s:n, s:n, s:n, s:n, s:[o]}", "stream",
+        "{s:i, s:s, s:o, s:o, s:s, s:s, s:n, s:b, s:i, s:n, s:n, s:n, s:n, s:n, s:n, s:[o], s:n}", "stream",
         (int)state->stream_id, "kind", kind_text(block.kind), "root_port",
         root ? bdf_json(&node->bdf) : json_null(), "endpoint", root ? json_null() : bdf_json(&node->bdf),
         "owner", survey_owner(survey, &node->bdf, block), "state", secure ? "secure" : "insecure", "key_set",
         "both_key_sets", 0, "rekeys", 0, "refresh", "provider", "spdm_version", "secured_version", "authentication",
-        "algorithms", "ends", end_json(&view));
+        "algorithms", "ends", end_json(&view), "watch");
 }
 
 static void add_foreign_kind(struct survey *survey, const struct topology_node *node,

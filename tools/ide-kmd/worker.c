@@ -52,6 +52,8 @@ static void keep_alive(struct worker *worker)
     const struct log_field device = {"IDE_DEVICE", pcie_bdf_format(&worker->bdf, bdf)};
     log_write(LOG_ERR, LOG_SESSION_LOST, &device, 1, "%s: its session is lost, and its streams with it: %s", bdf,
               ide_fault_text(&fault, text, sizeof text));
+    if (worker->pool->lost)
+        worker->pool->lost(worker->pool->context, &worker->bdf, &fault);
 }
 
 static void await_job(struct worker *worker, zsock_t *pipe)
@@ -104,6 +106,7 @@ static struct worker *start(struct worker_pool *pool, const struct pcie_bdf *bdf
     struct worker *worker = calloc(1, sizeof *worker);
     if (!worker)
         return NULL;
+    worker->pool = pool;
     worker->bdf = *bdf;
     worker->settings = worker->offered = pool->settings;
     agent_init(&worker->agent, pool->settings, bdf);

@@ -14,7 +14,10 @@
 
 struct operation;
 
+struct worker_pool;
+
 struct worker {
+    const struct worker_pool *pool;
     struct worker *next;
     struct pcie_bdf bdf;
     zactor_t *actor;
@@ -30,6 +33,9 @@ struct worker {
 struct worker_pool {
     struct worker *first;
     const struct agent_settings *settings; /* borrowed */
+    /* The port's session is lost while nobody asked for anything. From the worker's thread; NULL: nobody wants to know */
+    void (*lost)(void *context, const struct pcie_bdf *port, const struct ide_fault *fault);
+    void *context;
 };
 
 /* The port's worker, started if there is none yet; NULL if it cannot be. */

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "root_port/port_view.h"
+
+#include <string.h>
+
+#define NEAR_MAX 512u /* on hardware a read takes time for each dword */
+
+static void find_link(struct port_view *view)
+{
+    const struct pcie_config *config = &view->function.config;
+    view->exp = pcie_find_cap(config, PCIE_CAP_ID_EXP);
+    uint32_t can = view->exp ? pcie_read32(config, view->exp + PCIE_EXP_LNKCAP) : 0;
+    view->reports_link = can != PCIE_ALL_ONES && (can & PCIE_EXP_LNKCAP_DLLLARC);
+}
+
+/* In one walk through the list. */
+static void find_registers(struct port_view *view)
+{
+    struct pcie_ext_cap list[PCIE_EXT_CAPS_MAX];
+    unsigned count = pcie_list_ext_caps(&view->function.config, list);
+    for (unsigned i = count; i-- > 0;) { /* the first of a kind counts */
+        if (list[i].id == PCIE_EXT_CAP_ID_AER)
+            view->aer = list[i].offset;
+        if (list[i].id == PCIE_EXT_CAP_ID_DOE)
+            view->doe = list[i].offset;
+    }
+    find_link(view);
+}
+
+enum ide_err port_view_open(struct port_view *view, const char *sysfs, const struct pcie_bdf *bdf,
+                            struct ide_fault *fault)
+{
+    *view = (struct port_view){0};
+    enum ide_err err = pcie_access_open(&view->access, sysfs, fault);
+    if (err == IDE_OK)
+        err = pcie_function_open(&view->function, &view->access, bdf, fault);
+    if (err == IDE_OK)
+        err = ide_port_open(&view->ide, bdf, &view->function.config, fault);
+    if (err == IDE_E_NO_IDE)
+        err = IDE_OK;
+    if (err == IDE_OK)
+        find_registers(view);
+    view->is_open = err == IDE_OK;
+    if (err != IDE_OK)
+        port_view_close(view);
+    return err;
+}
+
+void port_view_close(struct port_view *view)
+{
+    pcie_function_close(&view->function);
+    pcie_access_close(&view->access);
+    *view = (struct port_view){0};
+}
+
+static uint32_t dword(const uint8_t *bytes)
+{
+    return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
+}
+
+static struct port_block block_at(const uint8_t *bytes)
+{
+    return (struct port_block){dword(bytes), dword(bytes + 4)};
+}
+
+/* Where the blocks' registers begin and end. */
+static void range_of(const struct port_view *view, const struct ide_block *blocks, size_t count,
+                     unsigned *first, unsigned *end)
+{
+    *first = PCIE_CONFIG_SIZE;
+    *end = 0;
+    for (size_t i = 0; i < count; i++) {
+        unsigned at = ide_control_offset(&view->ide.cap, blocks[i]);
+        *first = at < *first ? at : *first;
+        *end = at + 8 > *end ? at + 8 : *end;
+    }
+}
+
+static bool read_one(const struct port_view *view, struct ide_block block, struct port_block *out)
+{
+    uint8_t bytes[8];
+    *out = (struct port_block){PCIE_ALL_ONES, PCIE_ALL_ONES};
+    if (!pcie_function_read(&view->function, ide_control_offset(&view->ide.cap, block), bytes, sizeof bytes))
+        return false;
+    *out = block_at(bytes);
+    return true;
+}
+
+bool port_view_blocks(const struct port_view *view, const struct ide_block *blocks, size_t count,
+                      struct port_block *out)
+{
+    uint8_t bytes[NEAR_MAX];
+    unsigned first, end;
+    bool answers = true;
+    range_of(view, blocks, count, &first, &end);
+    if (end <= first || end > PCIE_CONFIG_SIZE)
+        return false;
+    if (end - first > NEAR_MAX) {
+        for (size_t i = 0; i < count; i++)
+            answers = read_one(view, blocks[i], &out[i]) && answers;
+        return answers;
+    }
+    if (!pcie_function_read(&view->function, first, bytes, end - first))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        out[i] = block_at(bytes + ide_control_offset(&view->ide.cap, blocks[i]) - first);
+    return true;
+}
+
+bool port_view_link_down(const struct port_view *view)
+{
+    if (!view->reports_link)
+        return false;
+    uint16_t status = pcie_read16(&view->function.config, view->exp + PCIE_EXP_LNKSTA);
+    return status != (uint16_t)PCIE_ALL_ONES && !(status & PCIE_EXP_LNKSTA_DLLLA);
+}
+
+uint32_t port_view_doe_status(const struct port_view *view)
+{
+    uint32_t status = view->doe ? pcie_read32(&view->function.config, view->doe + PCIE_DOE_STATUS) : 0;
+    return status == PCIE_ALL_ONES ? 0 : status;
+}
+
+bool port_link_is_down(struct pcie_access *access, const struct pcie_bdf *bdf)
+{
+    struct ide_fault fault;
+    struct port_view view = {0};
+    bool down = false;
+    if (pcie_function_open(&view.function, access, bdf, &fault) == IDE_OK) {
+        find_link(&view);
+        down = port_view_link_down(&view);
+    }
+    pcie_function_close(&view.function);
+    return down;
+}

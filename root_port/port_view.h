@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One function as somebody sees it who looks often: opened once, with an access
+ * of its own, because libpci keeps the file of the last function open only, and
+ * the places of its registers known, so that a look is one read.
+ */
+#ifndef ROOT_PORT_PORT_VIEW_H
+#define ROOT_PORT_PORT_VIEW_H
+
+#include "root_port/aer.h"
+#include "root_port/ide_cap.h"
+#include "root_port/pcie_access.h"
+
+struct port_view {
+    struct pcie_access access;
+    struct pcie_function function;
+    struct ide_port ide;
+    uint16_t exp, aer, doe; /* offsets of capabilities; 0: it has none. doe: the first mailbox */
+    bool reports_link;      /* Link Status says whether the link below is up (PCIe 6.x §7.5.3.6) */
+    bool is_open;
+};
+
+/* Errors as pcie_access_open(), pcie_function_open() and ide_port_open(). A switch port without IDE is fine.
+ */
+enum ide_err port_view_open(struct port_view *view, const char *sysfs, const struct pcie_bdf *bdf,
+                            struct ide_fault *fault) MUST_USE;
+void port_view_close(struct port_view *view);
+
+/* Registers of a stream's block as two adjacent dwords: control, status. */
+struct port_block {
+    uint32_t control, status;
+};
+
+/*
+ * Reads the blocks' registers, in one access if they are near each other. False if the function does not
+ * answer; a block of which only one did reads as all ones.
+ */
+bool port_view_blocks(const struct port_view *view, const struct ide_block *blocks, size_t count,
+                      struct port_block *out);
+
+/* The link below the port is down, and the port is one that can tell. */
+bool port_view_link_down(const struct port_view *view);
+
+/* The same of a port that is looked at this once. */
+bool port_link_is_down(struct pcie_access *access, const struct pcie_bdf *bdf);
+
+/* DOE Status of the first mailbox; 0 without one. */
+uint32_t port_view_doe_status(const struct port_view *view);
+
+#endif

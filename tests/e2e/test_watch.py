@@ -1,0 +1,373 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The controller notices what happens to its streams and ports without being asked, says why, and soon enough."""
+
+import json
+import os
+import time
+
+import jsonschema
+import pytest
+import zmq
+
+from conftest import ENDPOINT, ROOT, ROOT_PORT, Controller
+from streams import Bench
+from test_stream_owners import Tree, set_block
+
+SCHEMA = json.loads((ROOT / "docs" / "api.schema.json").read_text())
+EVENT = jsonschema.Draft202012Validator({"$ref": "#/$defs/event", "$defs": SCHEMA["$defs"]})
+
+OTHER_PORT, OTHER = "0000:00:04.0", "0000:02:00.0"
+SOON = 0.1      # seconds: from the fall of a stream to its event (docs/testing.md has the figures of tests/bench)
+BUSY = 10       # times that, on a machine that has other things to do
+SLOW = 30       # seconds: what is looked at every second or every five, on such a machine
+
+
+def pair(port, end, spdm=None):
+    more = {"spdm": spdm} if spdm else {}
+    return {"bdf": port, "type": "root-port", "secondary": int(end[5:7], 16), **more,
+            "below": [{"bdf": end, "type": "endpoint", **more}]}
+
+
+class Listener:
+    def __init__(self, controller):
+        self.context = zmq.Context()
+        self.socket = self.context.socket(zmq.SUB)
+        self.socket.linger = 0
+        self.socket.subscribe("")
+        self.socket.connect(controller.endpoint + ".events")
+        assert self.socket.poll(10000)
+        self.socket.recv()   # hello
+        self.unwanted = []
+
+    def next(self, kind, seconds=SLOW, **members):
+        """The next event of the kind with these members, and when it came; those before it are kept as unwanted."""
+        end = time.monotonic() + seconds
+        while self.socket.poll(max(0, (end - time.monotonic()) * 1000)):
+            came = time.monotonic()
+            event = json.loads(self.socket.recv())
+            EVENT.validate(event)
+            if event["event"] == kind and all(event[name] == value for name, value in members.items()):
+                return event, came
+            self.unwanted.append(event)
+        raise AssertionError(f"no event {kind} {members}; but {self.unwanted[-3:]}")
+
+    def fall(self, **members):
+        return self.next("stream", state="insecure", **members)
+
+    def nothing(self, seconds):
+        end = time.monotonic() + seconds
+        while self.socket.poll(max(0, (end - time.monotonic()) * 1000)):
+            event = json.loads(self.socket.recv())
+            assert event["operation"] != "watch", event
+
+    def close(self):
+        self.socket.close()
+        self.context.term()
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    config = tmp_path_factory.mktemp("config") / "ide-kmd.conf"
+    config.write_text("[policy]\non-failure = leave-off\n")   # what fell is turned off, and not made again
+    bench = Bench([pair(ROOT_PORT, ENDPOINT), pair(OTHER_PORT, OTHER)],
+                  ["--watch-interval", "60ms", "--timeout", "10", "--config", str(config)])
+    yield bench
+    bench.close()
+
+
+@pytest.fixture
+def controller(bench):
+    return bench.controller
+
+
+@pytest.fixture
+def platform(bench):
+    return bench.platform
+
+
+@pytest.fixture
+def listener(controller):
+    listener = Listener(controller)
+    yield listener
+    listener.close()
+
+
+@pytest.fixture
+def stream(controller, platform):
+    """A stream that is up, with another one that nothing must happen to."""
+    controller.json("establish", OTHER, "--stream", "1")
+    try:
+        yield controller.json("establish", ENDPOINT, "--stream", "0")
+        shown = controller.json("show", OTHER)["streams"][0]
+        assert (shown["state"], shown["watch"]) == (
+            "secure", {"state": "secure", "changed": None, "cause": None, "device": None})
+    finally:
+        platform.tell(f"adversary {ENDPOINT} up off")
+        platform.tell(f"adversary {ENDPOINT} down off")
+        platform.behave(ENDPOINT)
+        controller.ctl("stop", ROOT_PORT, "--stream", "0")
+        assert controller.ctl("stop", OTHER, "--stream", "1").returncode == 0
+
+
+def fell_at(platform, stream=0):
+    """When the emulator's own record says that the first end fell, in seconds of the monotonic clock."""
+    times = [s["fell_us"] for f in platform.state()["functions"] for s in f["streams"]
+             if s["fell_us"] and f["bdf"] in (ROOT_PORT, ENDPOINT)]
+    return max(times) / 1e6
+
+
+def held_to_time(platform, came):
+    took = came - fell_at(platform)
+    print(f"event after {1000 * took:.1f} ms")
+    assert took < SOON * BUSY
+
+
+def seen(event, bdf):
+    return next(end for end in event["ends"] if end["bdf"] == bdf)
+
+
+# --- A stream falls ----------------------------------------------------------------------------------------------------
+
+
+def test_bits_that_flip_on_the_way_down(bench, platform, controller, stream, listener):
+    platform.tell(f"adversary {ENDPOINT} down flip=200 pr 1")
+    bench.write(ENDPOINT, b"x" * 64)
+    event, came = listener.fall(stream=0)
+    held_to_time(platform, came)
+    assert (event["cause"], event["device"], event["request"]) == ("ide_fail", ENDPOINT, None)
+    assert (event["root_port"], event["endpoint"], event["key_set"]) == (ROOT_PORT, ENDPOINT, 0)
+    assert seen(event, ENDPOINT) == {"role": "endpoint", "bdf": ENDPOINT, "enabled": True, "state": "insecure",
+                                     "ide_fail": False, "aer": ["ide_check_failed"]}
+    assert seen(event, ROOT_PORT) == {"role": "root_port", "bdf": ROOT_PORT, "enabled": True, "state": "insecure",
+                                      "ide_fail": True, "aer": []}
+    log = controller.log.read_text()
+    assert (f"stream 0 between {ROOT_PORT} and {ENDPOINT}: insecure: ide_fail: {ENDPOINT}: it received a TLP that it "
+            "could not authenticate, and told the other end (AER: ide_check_failed)") in log
+
+
+def test_bits_that_flip_on_the_way_up(bench, platform, stream, listener):
+    platform.tell(f"adversary {ENDPOINT} up flip=200 cpl 1")
+    with pytest.raises(OSError, match="Input/output error"):
+        bench.read(ENDPOINT, 64)
+    event, came = listener.fall(stream=0)
+    held_to_time(platform, came)
+    assert (event["cause"], event["device"]) == ("ide_fail", ROOT_PORT)
+    assert "ide_check_failed" in seen(event, ROOT_PORT)["aer"] and seen(event, ENDPOINT)["ide_fail"]
+
+
+def test_an_error_that_was_told_is_cleared_so_that_the_next_one_shows(bench, platform, controller, stream, listener):
+    """Here nobody else does: no driver of the kernel's is there."""
+    for _ in range(2):
+        platform.tell(f"adversary {ENDPOINT} down flip=200 pr 1")
+        bench.write(ENDPOINT, b"x" * 64)
+        event, _ = listener.fall(stream=0)
+        assert seen(event, ENDPOINT)["aer"] == ["ide_check_failed"]
+        deadline = time.monotonic() + SLOW   # the clearing comes after the event
+        while int(platform.setpci(ENDPOINT, "ECAP0001+4.L"), 16) & 1 << 28:
+            assert time.monotonic() < deadline
+        listener.next("stream", state="off")
+        controller.json("establish", ENDPOINT, "--stream", "0")
+
+
+def test_a_fall_without_a_reason_in_aer(platform, stream, listener):
+    platform.tell(f"fail {ENDPOINT} 0")
+    event, came = listener.fall(stream=0)
+    held_to_time(platform, came)
+    assert (event["cause"], event["device"]) == ("ide_fail", ENDPOINT)
+    assert seen(event, ROOT_PORT)["ide_fail"]
+
+
+@pytest.mark.parametrize("bdf", [ENDPOINT, ROOT_PORT])
+def test_a_reset(platform, controller, stream, listener, bdf):
+    platform.tell(f"reset {bdf}")
+    event, came = listener.fall(stream=0)
+    held_to_time(platform, came)
+    assert (event["cause"], event["device"]) == ("reset", bdf)
+    assert not seen(event, bdf)["enabled"]
+    # it can be made again, and is watched again
+    listener.next("stream", state="off")
+    assert controller.json("establish", ENDPOINT, "--stream", "0")["watch"]["state"] == "secure"
+
+
+def test_a_link_that_goes_down(platform, stream, listener):
+    platform.tell(f"link-down {ENDPOINT}")
+    event, _ = listener.next("port", state="link_down")
+    assert event["device"] == ROOT_PORT
+    event, came = listener.fall(stream=0)
+    held_to_time(platform, came)
+    assert (event["cause"], event["device"]) == ("link_down", ROOT_PORT)
+    assert seen(event, ENDPOINT)["state"] == "unreadable"
+    platform.tell(f"link-up {ENDPOINT}")
+
+
+def test_a_device_that_is_pulled_out_and_put_back(platform, stream, listener):
+    platform.tell(f"remove {ENDPOINT}")
+    event, came = listener.fall(stream=0)
+    held_to_time(platform, came)
+    assert event["cause"] in ("link_down", "gone")   # its slot is empty, and so the link is down
+    event, _ = listener.next("port", state="removed")
+    assert (event["device"], event["root_port"], event["stream"]) == (ENDPOINT, None, None)
+    platform.tell(f"insert {ENDPOINT}")
+    assert listener.next("port", state="added")[0]["device"] == ENDPOINT
+
+
+def test_an_end_that_alone_says_insecure(platform, stream, listener):
+    platform.misbehave(ENDPOINT, "stays-insecure")
+    event, _ = listener.fall(stream=0)
+    assert (event["cause"], event["device"]) == ("unknown", ENDPOINT)
+    assert seen(event, ROOT_PORT)["state"] == "secure"
+    # by this policy it is turned off
+    assert listener.next("stream", state="off")[0]["asked_by"] == "policy"
+
+
+def test_a_stream_that_fell_comes_back_by_policy(platform, directory):
+    controller = Controller(directory, platform, ["--timeout", "10"])
+    listener = Listener(controller)
+    controller.json("establish", ENDPOINT, "--stream", "0")
+    listener.next("stream", state="secure")
+    platform.tell(f"reset {ENDPOINT}")
+    listener.fall(stream=0)
+    assert listener.next("stream", state="secure", operation="establish")[0]["asked_by"] == "policy"
+    shown = controller.json("show", ENDPOINT)["streams"][0]
+    assert (shown["state"], shown["watch"]) == (
+        "secure", {"state": "secure", "changed": None, "cause": None, "device": None})
+    listener.close()
+    controller.stop()
+
+
+def control(block=0):
+    """Its offset in the IDE capability, behind the one link stream."""
+    return 0x14 + block * 0x20 + 4
+
+
+@pytest.mark.parametrize("bdf", [ROOT_PORT, ENDPOINT])
+def test_somebody_who_turns_it_off(platform, stream, listener, bdf):
+    platform.setpci(bdf, f"ECAP0030+{control():x}.L=00000000")
+    event, came = listener.fall(stream=0)
+    held_to_time(platform, came)
+    assert (event["cause"], event["device"]) == ("disabled", bdf)
+
+
+def test_somebody_who_takes_its_registers(platform, stream, listener):
+    at = f"ECAP0030+{control():x}.L"
+    platform.setpci(ROOT_PORT, f"{at}=00000000", f"{at}=07000001")
+    event, _ = listener.fall(stream=0)
+    assert (event["cause"], event["device"]) in (("taken", ROOT_PORT), ("disabled", ROOT_PORT))
+    platform.setpci(ROOT_PORT, f"{at}=00000000")
+
+
+# --- What is not a fall --------------------------------------------------------------------------------------------------
+
+
+def test_what_the_controller_does_itself_is_no_news(controller, stream, listener):
+    controller.json("rekey", ENDPOINT)
+    controller.json("establish", ENDPOINT, "--stream", "5", "--tc", "1")
+    controller.json("stop", ENDPOINT, "--stream", "5")
+    controller.json("stop", ENDPOINT, "--stream", "0")
+    controller.json("establish", ENDPOINT, "--stream", "0")
+    listener.nothing(2)
+
+
+def test_streams_of_others_are_left_alone(bench, platform, stream, listener):
+    set_block(bench, OTHER_PORT, 2, 0x09000001, 0x00020001)
+    before = {f["bdf"]: f["config_writes"] for f in platform.state()["functions"]}
+    set_block(bench, OTHER_PORT, 2, 0xff000000, 0)
+    listener.nothing(2)
+    after = {f["bdf"]: f["config_writes"] for f in platform.state()["functions"]}
+    assert {bdf: after[bdf] - before[bdf] for bdf in after} == {
+        ROOT_PORT: 0, ENDPOINT: 0, OTHER: 0, OTHER_PORT: 2}
+
+
+# --- Ports, sessions, certificates -----------------------------------------------------------------------------------------
+
+
+def test_errors_that_harm_no_stream(bench, platform, stream, listener):
+    platform.setpci(ENDPOINT, "ECAP0001+4.L=ffffffff")
+    listener.nothing(2)   # it has looked: what was there before is no news
+    platform.setpci(ENDPOINT, "COMMAND.w=4")
+    with pytest.raises(OSError, match="Input/output error"):
+        bench.read(ENDPOINT, 4)
+    platform.setpci(ENDPOINT, "COMMAND.w=6")
+    event, _ = listener.next("port", state="error")
+    assert (event["device"], event["aer"]) == (ENDPOINT, ["unsupported_request"])
+    assert int(platform.setpci(ENDPOINT, "ECAP0001+4.L"), 16) == 1 << 20   # it is not ours to clear
+    platform.setpci(ENDPOINT, "ECAP0001+4.L=ffffffff")
+
+
+def test_a_mailbox_that_is_lost(platform, stream, listener):
+    # what is written to it in pieces is an error (PCIe 6.x §7.9.24.5)
+    platform.setpci(ENDPOINT, "ECAP002e+10.w=0")
+    event, _ = listener.next("port", state="doe_lost")
+    assert event["device"] == ENDPOINT
+    platform.setpci(ENDPOINT, "ECAP002e+8.L=1")
+    assert listener.next("port", state="doe_back")[0]["device"] == ENDPOINT
+
+
+def test_a_session_that_is_lost(directory, start_platform, start_controller):
+    spdm = {"heartbeat": 1}
+    file = directory / "platform.json"
+    file.write_text(json.dumps({"functions": [pair(ROOT_PORT, ENDPOINT, spdm)]}))
+    platform = start_platform("--platform", str(file), identity=directory / "identity")
+    controller = start_controller(platform, "--timeout", "300ms")
+    listener = Listener(controller)
+    controller.json("establish", ENDPOINT, "--stream", "0")
+    platform.misbehave(ENDPOINT, "late=3000")
+    event, _ = listener.next("session", state="lost")
+    assert (event["device"], event["cause"]) == (ENDPOINT, "timeout")
+    event, came = listener.fall()   # the device gives up what it has not heard of, and its keys with it
+    assert (event["cause"], event["device"]) == ("session_lost", ENDPOINT)
+    held_to_time(platform, came)
+    listener.close()
+
+
+def test_a_certificate_that_ends_soon(platform, directory):
+    controller = Controller(directory, platform, ["--certificate-warning", "3650"])
+    listener = Listener(controller)
+    controller.json("establish", OTHER, "--stream", "1")
+    events = [listener.next("certificate", state="expires_soon")[0] for _ in range(2)]
+    ends = {event["device"]: event["not_after"] for event in events}
+    assert ends == {bdf: controller.json("attest", bdf)["not_after"] for bdf in (OTHER, OTHER_PORT)}
+    controller.json("rekey", OTHER)
+    listener.nothing(6)   # once
+    listener.close()
+    controller.stop()
+
+
+def test_a_device_that_the_kernel_takes(bench, directory):
+    tree = Tree(bench, [(ROOT_PORT, ENDPOINT)])
+    controller = Controller(directory, tree)
+    listener = Listener(controller)
+    controller.json("establish", ENDPOINT, "--stream", "0")
+    tree.connect(ENDPOINT, "tsm0")
+    event, _ = listener.next("port", state="kernel")
+    assert event["device"] == ENDPOINT and event["message"].endswith("tsm0")
+    tree.connect(ENDPOINT, "")
+    listener.next("port", state="released")
+    tree.connect(ENDPOINT, "tsm0")
+    bench.platform.tell(f"reset {ENDPOINT}")
+    event, _ = listener.fall()
+    assert (event["cause"], event["device"]) == ("kernel", ENDPOINT)
+    listener.close()
+    controller.stop()
+
+
+# --- Off ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_watch_that_is_off_reads_nothing(platform, directory):
+    controller = Controller(directory, platform, ["--watch-interval", "0"])
+    listener = Listener(controller)
+    controller.json("establish", ENDPOINT, "--stream", "0")
+    before = [f["config_reads"] for f in platform.state()["functions"]]
+    time.sleep(2)   # what is looked at in it is what must not happen
+    assert [f["config_reads"] for f in platform.state()["functions"]] == before
+    platform.tell(f"fail {ENDPOINT} 0")
+    listener.nothing(1)
+    listener.close()
+    controller.stop()
+
+
+@pytest.mark.parametrize("value", ["5ms", "2m", "often", "-1"])
+def test_intervals_that_are_none(platform, directory, value):
+    with pytest.raises(AssertionError, match="neither 0 nor a time between 10 ms and a minute"):
+        Controller(directory, platform, ["--watch-interval", value])

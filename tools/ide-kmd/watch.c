@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The watch's thread and what others ask of it. What it looks at is in watch_look.c. */
+#include "tools/ide-kmd/watch.h"
+
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tools/ide-kmd/watch_look.h"
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* ---- news ---------------------------------------------------------------- */
+
+void watch_tell(struct watch *watch, const struct watch_news *news)
+{
+    const uint64_t one = 1;
+    struct watch_news *copy = malloc(sizeof *copy);
+    if (!copy)
+        return;
+    *copy = *news;
+    copy->next = NULL;
+    pthread_mutex_lock(&watch->lock);
+    *watch->last_news = copy;
+    watch->last_news = &copy->next;
+    pthread_mutex_unlock(&watch->lock);
+    if (write(watch->fd, &one, sizeof one) != sizeof one)
+        return; /* the counter is full: whoever reads it is told already */
+}
+
+struct watch_news *watch_take(struct watch *watch)
+{
+    uint64_t count;
+    pthread_mutex_lock(&watch->lock);
+    struct watch_news *news = watch->news;
+    if (news)
+        watch->news = news->next;
+    if (!watch->news)
+        watch->last_news = &watch->news;
+    if (!watch->news && read(watch->fd, &count, sizeof count) != sizeof count)
+        count = 0; /* it was read before */
+    pthread_mutex_unlock(&watch->lock);
+    return news;
+}
+
+int watch_fd(const struct watch *watch)
+{
+    return watch->fd;
+}
+
+uint64_t watch_generation(const struct watch *watch)
+{
+    return atomic_load(&watch->generation);
+}
+
+/* ---- what is watched ----------------------------------------------------- */
+
+static struct watch_port *find_port(struct watch *watch, const struct pcie_bdf *bdf)
+{
+    for (struct watch_port *port = watch->ports; port; port = port->next)
+        if (pcie_bdf_compare(&port->bdf, bdf) == 0)
+            return port;
+    return NULL;
+}
+
+/* Lock held. */
+static struct watch_port *need_port(struct watch *watch, const struct pcie_bdf *bdf,
+                                    const struct pcie_bdf *root_port, pthread_mutex_t *gate)
+{
+    struct watch_port *port = find_port(watch, bdf);
+    if (!port) {
+        port = calloc(1, sizeof *port);
+        if (!port)
+            return NULL;
+        port->bdf = *bdf;
+        port->root_port = *root_port;
+        port->gate = gate;
+        port->health_ms = now_ms();
+        port->next = watch->ports;
+        watch->ports = port;
+    }
+    port->users++;
+    return port;
+}
+
+static void take_identity(struct watch_port *port, const struct stream *stream, enum stream_end end)
+{
+    const struct key_provider_status *status = &stream->provider[end];
+    if (port->not_after != status->not_after)
+        port->expiry = WATCH_VALID;
+    port->not_after = status->not_after;
+    port->by_mailbox = status->secured_version != 0 && !stream->ends.served[end];
+}
+
+uint64_t watch_add(struct watch *watch, const struct stream *stream, const struct watch_gates *gates)
+{
+    struct watched *w = calloc(1, sizeof *w);
+    if (!w)
+        return 0;
+    *w = (struct watched){.id = stream->id, .ends = stream->ends};
+    pthread_mutex_lock(&watch->lock);
+    bool complete = true;
+    for (enum stream_end end = 0; end < END_COUNT; end++) {
+        w->block[end] = stream->block[end];
+        w->port[end] = need_port(watch, &stream->ends.bdf[end], &stream->ends.top, gates->end[end]);
+        complete = complete && w->port[end];
+        if (w->port[end])
+            take_identity(w->port[end], stream, end);
+    }
+    w->serial = complete ? ++watch->serial : 0;
+    atomic_store(&w->forgotten, !complete);
+    /* not all in the same moment */
+    w->slow_ms = now_ms() + w->serial * 37 % WATCH_SLOW_MS;
+    w->next = watch->streams;
+    watch->streams = w;
+    uint64_t serial = w->serial;
+    pthread_cond_signal(&watch->changed);
+    pthread_mutex_unlock(&watch->lock);
+    return serial;
+}
+
+void watch_forget(struct watch *watch, uint64_t serial)
+{
+    pthread_mutex_lock(&watch->lock);
+    for (struct watched *w = watch->streams; w; w = w->next)
+        if (w->serial == serial)
+            atomic_store(&w->forgotten, true);
+    pthread_mutex_unlock(&watch->lock);
+}
+
+void watch_hold(struct watch *watch, const struct stream_ends *ends, bool on)
+{
+    pthread_mutex_lock(&watch->lock);
+    for (struct watch_port *port = watch->ports; port; port = port->next) {
+        if (!stream_cuts_off(ends, &port->bdf))
+            continue;
+        if (on)
+            atomic_fetch_add(&port->held, 1);
+        else if (atomic_load(&port->held) > 0)
+            atomic_fetch_sub(&port->held, 1);
+    }
+    pthread_mutex_unlock(&watch->lock);
+}
+
+void watch_session_lost(struct watch *watch, const struct pcie_bdf *port, const struct ide_fault *fault)
+{
+    struct watch_news news = {
+        .kind = WATCH_NEWS_SESSION, .device = *port, .state = "lost", .cause = ide_err_name(fault->err)};
+    ide_fault_text(fault, news.text, sizeof news.text);
+    pthread_mutex_lock(&watch->lock);
+    for (struct watched *w = watch->streams; w; w = w->next)
+        for (enum stream_end end = 0; end < END_COUNT; end++)
+            if (pcie_bdf_compare(stream_mailbox(&w->ends, end), port) == 0)
+                atomic_store(&w->session_lost[end], true);
+    pthread_mutex_unlock(&watch->lock);
+    watch_tell(watch, &news);
+}
+
+/* ---- the thread ---------------------------------------------------------- */
+
+static void drop_port(struct watch *watch, struct watch_port *port)
+{
+    struct watch_port **at = &watch->ports;
+    if (!port || --port->users > 0)
+        return;
+    while (*at != port)
+        at = &(*at)->next;
+    *at = port->next;
+    port_view_close(&port->view);
+    free(port);
+}
+
+/* Lock held: others go through the lists. */
+static void drop_forgotten(struct watch *watch)
+{
+    struct watched **at = &watch->streams;
+    while (*at) {
+        struct watched *w = *at;
+        if (!atomic_load(&w->forgotten)) {
+            at = &w->next;
+            continue;
+        }
+        *at = w->next;
+        for (enum stream_end end = 0; end < END_COUNT; end++)
+            drop_port(watch, w->port[end]);
+        free(w);
+    }
+}
+
+static struct timespec in_ms(uint64_t ms)
+{
+    return (struct timespec){.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
+}
+
+/* How long nothing has to be looked at: without streams only what comes and goes. */
+static uint64_t pause_ms(const struct watch *watch)
+{
+    if (watch->settings.interval_ms == 0)
+        return WATCH_HEALTH_MS;
+    return watch->streams ? watch->settings.interval_ms : WATCH_SLOW_MS;
+}
+
+/* Lock held. Waits until the next look is due; a first stream is looked at at once. Gives the time of that
+ * look. */
+static uint64_t await_next(struct watch *watch, uint64_t last)
+{
+    bool idle = !watch->streams;
+    uint64_t now = now_ms(), due = last + pause_ms(watch);
+    uint64_t next = due > now ? due : now + 1; /* a look that took long is not made up for */
+    struct timespec until = in_ms(next);
+    while (!watch->ending && !(idle && watch->streams) && now < next) {
+        pthread_cond_timedwait(&watch->changed, &watch->lock, &until);
+        now = now_ms();
+    }
+    return now < next ? now : next;
+}
+
+static void *run(void *argument)
+{
+    struct watch *watch = argument;
+    uint64_t time = now_ms();
+    pthread_mutex_lock(&watch->lock);
+    while (!watch->ending) {
+        drop_forgotten(watch);
+        struct watched *streams = watch->streams;
+        struct watch_port *ports = watch->ports;
+        pthread_mutex_unlock(&watch->lock);
+        watch_look(watch, streams, ports, now_ms());
+        pthread_mutex_lock(&watch->lock);
+        time = await_next(watch, time);
+    }
+    for (struct watched *w = watch->streams; w; w = w->next)
+        atomic_store(&w->forgotten, true);
+    drop_forgotten(watch);
+    pthread_mutex_unlock(&watch->lock);
+    watch_look_end(watch);
+    return NULL;
+}
+
+static void init(struct watch *watch, const struct watch_settings *settings)
+{
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_mutex_init(&watch->lock, NULL);
+    pthread_cond_init(&watch->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    watch->settings = *settings;
+    watch->last_news = &watch->news;
+    watch->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+}
+
+struct watch *watch_open(const struct watch_settings *settings)
+{
+    struct watch *watch = calloc(1, sizeof *watch);
+    if (!watch)
+        return NULL;
+    init(watch, settings);
+    if (watch->fd >= 0)
+        return watch;
+    watch_close(watch);
+    return NULL;
+}
+
+bool watch_start(struct watch *watch)
+{
+    watch->is_running = pthread_create(&watch->thread, NULL, run, watch) == 0;
+    return watch->is_running;
+}
+
+void watch_stop(struct watch *watch)
+{
+    if (!watch || !watch->is_running)
+        return;
+    pthread_mutex_lock(&watch->lock);
+    watch->ending = true;
+    pthread_cond_signal(&watch->changed);
+    pthread_mutex_unlock(&watch->lock);
+    pthread_join(watch->thread, NULL);
+    watch->is_running = false;
+}
+
+void watch_close(struct watch *watch)
+{
+    if (!watch)
+        return;
+    watch_stop(watch);
+    for (struct watch_news *news = watch->news; news;) {
+        struct watch_news *next = news->next;
+        free(news);
+        news = next;
+    }
+    if (watch->fd >= 0)
+        close(watch->fd);
+    pthread_cond_destroy(&watch->changed);
+    pthread_mutex_destroy(&watch->lock);
+    free(watch);
+}

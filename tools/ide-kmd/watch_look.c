@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tools/ide-kmd/watch_look.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "root_port/kernel_owner.h"
+
+#define KERNEL_STREAMS 64u
+#define BLOCKS_MAX     (IDE_LINK_MAX + IDE_SELECTIVE_MAX)
+
+static void tell_port(struct watch *watch, const struct pcie_bdf *bdf, const char *state, uint32_t errors,
+                      const char *text)
+{
+    struct watch_news news = {.kind = WATCH_NEWS_PORT, .device = *bdf, .state = state, .errors = errors};
+    snprintf(news.text, sizeof news.text, "%s", text);
+    watch_tell(watch, &news);
+}
+
+static void tell_link(struct watch *watch, struct watch_port *port, bool down)
+{
+    if (down != port->link_down)
+        tell_port(watch, &port->bdf, down ? "link_down" : "link_up", 0,
+                  down ? "the link below it is down" : "the link below it is up again");
+    port->link_down = down;
+}
+
+/* ---- why a stream fell --------------------------------------------------- */
+
+static bool need_tree(struct watch *watch)
+{
+    struct ide_fault fault;
+    if (!watch->has_tree)
+        watch->has_tree = pcie_access_open(&watch->tree, watch->settings.sysfs, &fault) == IDE_OK;
+    return watch->has_tree;
+}
+
+/* The first port from the root port down whose link is down; NULL if there is none. A switch's ports are
+ * looked at only as long as the links above them are up. */
+static const struct pcie_bdf *find_link_down(struct watch *watch, const struct watched *w)
+{
+    const struct watch_port *upper = w->port[END_ROOT_PORT];
+    if (!need_tree(watch))
+        return NULL;
+    bool open = upper->gate == NULL && upper->view.is_open; /* then it is the root port */
+    if (open ? port_view_link_down(&upper->view) : port_link_is_down(&watch->tree, &w->ends.top))
+        return &w->ends.top;
+    for (unsigned i = 0; i < w->ends.switch_ports; i++)
+        if (port_link_is_down(&watch->tree, &w->ends.switch_port[i]))
+            return &w->ends.switch_port[i];
+    return NULL;
+}
+
+static bool has_our_block(const struct watched *w, const struct kernel_stream *list, size_t count)
+{
+    for (enum stream_end end = 0; end < END_COUNT; end++)
+        if (w->block[end].kind == IDE_SELECTIVE &&
+            kernel_has_block(list, count, &w->ends.bdf[end], w->block[end].index))
+            return true;
+    return false;
+}
+
+/* The kernel's Security Manager names the device, or a stream of the kernel's has one of the blocks. */
+static bool is_kernels(struct watch *watch, const struct watched *w, char tsm[static KERNEL_TSM_MAX])
+{
+    struct kernel_stream list[KERNEL_STREAMS];
+    tsm[0] = '\0';
+    if (!need_tree(watch))
+        return false;
+    if (kernel_tsm(&watch->tree, &w->ends.bdf[END_ENDPOINT], tsm))
+        return true;
+    return has_our_block(w, list, kernel_streams(&watch->tree, &w->ends.top, list, KERNEL_STREAMS));
+}
+
+static void look_at_end(struct watch *watch, struct watched *w, enum stream_end end, uint64_t now_ms,
+                        struct watch_sample *sample)
+{
+    struct watch_port *port = w->port[end];
+    struct watch_end *seen = &sample->end[end];
+    if (!watch_port_enter(port, watch, now_ms)) {
+        /* one that cannot even be opened is gone; one that is operated on is left alone */
+        seen->looked = seen->gone = !port->view.is_open && port->failed && atomic_load(&port->held) == 0;
+        return;
+    }
+    *seen = watch_port_end(port, w->block[end]);
+    if (seen->gone) {
+        port_view_close(&port->view);
+    } else {
+        seen->blank = !seen->enabled && watch_port_is_blank(port, w->block[end]);
+        (void)watch_port_errors(port, true, now_ms); /* become recent ones */
+        seen->errors = watch_port_recent(port, now_ms);
+    }
+    watch_port_leave(port);
+}
+
+static void clear_told(struct watch *watch, struct watched *w, uint64_t now_ms)
+{
+    for (enum stream_end end = 0; end < END_COUNT; end++) {
+        if (!watch_port_enter(w->port[end], watch, now_ms))
+            continue;
+        watch_port_clear(w->port[end]);
+        watch_port_leave(w->port[end]);
+    }
+}
+
+static void tell_stream(struct watch *watch, struct watched *w, const struct watch_sample *sample,
+                        struct watch_verdict verdict, const struct pcie_bdf *link, const char *tsm)
+{
+    struct watch_news news = {.kind = WATCH_NEWS_STREAM,
+                              .serial = w->serial,
+                              .verdict = verdict,
+                              .sample = *sample,
+                              .device = w->ends.bdf[verdict.at],
+                              .state = verdict.cause == WATCH_CAUSE_NONE ? "secure" : "insecure",
+                              .cause = watch_cause_name(verdict.cause)};
+    if (verdict.cause == WATCH_CAUSE_LINK_DOWN && link)
+        news.device = *link;
+    snprintf(news.text, sizeof news.text, "%s%s%s", watch_cause_text(verdict.cause), *tsm ? ": " : "", tsm);
+    watch_tell(watch, &news);
+}
+
+/* Both ends and all around them. */
+static void look_closely(struct watch *watch, struct watched *w, uint64_t now_ms)
+{
+    char tsm[KERNEL_TSM_MAX] = "";
+    struct watch_sample sample = {0};
+    const struct pcie_bdf *link = NULL;
+    for (int end = END_COUNT - 1; end >= 0; end--) { /* the root port, then what is across its link */
+        look_at_end(watch, w, (enum stream_end)end, now_ms, &sample);
+        sample.session_lost[end] = atomic_load(&w->session_lost[end]);
+    }
+    struct watch_verdict verdict = watch_judge(&sample, w->id);
+    if (verdict.cause != WATCH_CAUSE_NONE) {
+        link = find_link_down(watch, w);
+        sample.link_down = link != NULL;
+        if (link == &w->ends.top && w->port[END_ROOT_PORT]->gate == NULL)
+            tell_link(watch, w->port[END_ROOT_PORT], true);
+        sample.kernel = is_kernels(watch, w, tsm);
+        verdict = watch_judge(&sample, w->id);
+    }
+    if (atomic_load(&w->forgotten) || !watch_is_news(&w->memory, verdict))
+        return;
+    tell_stream(watch, w, &sample, verdict, link, tsm);
+    clear_told(watch, w, now_ms);
+}
+
+/* ---- every interval: the upper ends -------------------------------------- */
+
+static void take_upper(struct watch *watch, struct watched *w, const struct watch_end *end, uint64_t now_ms)
+{
+    if (!watch_end_is_secure(end, w->id) && !w->memory.insecure)
+        look_closely(watch, w, now_ms);
+}
+
+/* All streams of a root port in one access, if their blocks are near each other. */
+static void look_at_port(struct watch *watch, struct watch_port *port, uint64_t now_ms)
+{
+    struct ide_block blocks[BLOCKS_MAX];
+    struct port_block registers[BLOCKS_MAX];
+    size_t count = 0, i = 0;
+    for (struct watched *w = port->streams; w && count < BLOCKS_MAX; w = w->next_here)
+        blocks[count++] = w->block[END_ROOT_PORT];
+    if (!watch_port_enter(port, watch, now_ms))
+        return;
+    if (!port_view_blocks(&port->view, blocks, count, registers))
+        for (i = 0; i < count; i++)
+            registers[i] = (struct port_block){PCIE_ALL_ONES, PCIE_ALL_ONES};
+    watch_port_leave(port);
+    i = 0;
+    for (struct watched *w = port->streams; w && i < count; w = w->next_here) {
+        struct watch_end end = watch_end_of(&registers[i++]);
+        take_upper(watch, w, &end, now_ms);
+    }
+}
+
+/* ---- every second: the lower ends ---------------------------------------- */
+
+static void look_at_lower(struct watch *watch, struct watched *w, uint64_t now_ms)
+{
+    struct watch_port *port = w->port[END_ENDPOINT];
+    bool close = w->memory.insecure;
+    if (watch_port_enter(port, watch, now_ms)) {
+        struct watch_end end = watch_port_end(port, w->block[END_ENDPOINT]);
+        watch_port_leave(port);
+        close = close || !watch_end_is_secure(&end, w->id);
+    }
+    if (close)
+        look_closely(watch, w, now_ms);
+}
+
+/* ---- every second: what is there ----------------------------------------- */
+
+/* Both lists are in order. */
+static bool tell_differences(struct watch *watch, const struct pcie_bdf *now, size_t count)
+{
+    size_t i = 0, j = 0;
+    bool differs = false;
+    while (i < watch->function_count || j < count) {
+        int order = i == watch->function_count ? 1
+                    : j == count               ? -1
+                                               : pcie_bdf_compare(&watch->functions[i], &now[j]);
+        if (order < 0)
+            tell_port(watch, &watch->functions[i], "removed", 0, "the function is gone");
+        else if (order > 0)
+            tell_port(watch, &now[j], "added", 0, "the function is new");
+        differs = differs || order != 0;
+        i += order <= 0;
+        j += order >= 0;
+    }
+    return differs;
+}
+
+static void scan(struct watch *watch)
+{
+    struct pcie_bdf *list;
+    size_t count;
+    struct ide_fault fault;
+    if (!need_tree(watch) || pcie_access_list(&watch->tree, &list, &count, &fault) != IDE_OK)
+        return;
+    if (watch->functions && tell_differences(watch, list, count))
+        atomic_fetch_add(&watch->generation, 1);
+    free(watch->functions);
+    watch->functions = list;
+    watch->function_count = count;
+}
+
+/* ---- every 5 seconds: the ports' health ---------------------------------- */
+
+static void look_at_mailbox(struct watch *watch, struct watch_port *port)
+{
+    bool error = port_view_doe_status(&port->view) & PCIE_DOE_STATUS_ERROR;
+    if (!port->by_mailbox || !watch_doe_look(&port->doe, error))
+        return;
+    if (port->doe.lost)
+        tell_port(watch, &port->bdf, "doe_lost", 0,
+                  "its DOE mailbox shows an error: its keys cannot be refreshed until an abort clears it");
+    else
+        tell_port(watch, &port->bdf, "doe_back", 0, "its DOE mailbox works again");
+}
+
+static void look_at_health(struct watch *watch, struct watch_port *port, uint64_t now_ms)
+{
+    if (now_ms < port->health_ms || !watch_port_enter(port, watch, now_ms))
+        return;
+    port->health_ms = now_ms + WATCH_HEALTH_MS;
+    uint32_t errors = watch_port_errors(port, false, now_ms);
+    if (port->streams)
+        tell_link(watch, port, port_view_link_down(&port->view));
+    look_at_mailbox(watch, port);
+    watch_port_leave(port);
+    if (errors)
+        tell_port(watch, &port->bdf, "error", errors, "it has logged uncorrectable errors");
+}
+
+static void look_at_certificate(struct watch *watch, struct watch_port *port)
+{
+    enum watch_expiry expiry = watch_expiry(port->not_after, time(NULL), watch->settings.warn_days);
+    if (expiry == port->expiry)
+        return;
+    port->expiry = expiry;
+    struct watch_news news = {.kind = WATCH_NEWS_CERTIFICATE,
+                              .device = port->bdf,
+                              .state = expiry == WATCH_EXPIRED ? "expired" : "expires_soon",
+                              .not_after = port->not_after};
+    snprintf(news.text, sizeof news.text, "%s",
+             expiry == WATCH_EXPIRED
+                 ? "a certificate of its chain has expired: no new session with it can begin"
+                 : "a certificate of its chain expires soon");
+    if (expiry != WATCH_VALID)
+        watch_tell(watch, &news);
+}
+
+/* The kernel's streams of one host bridge: those of a bridge come one after the other mostly. */
+struct bridge {
+    struct pcie_bdf root_port;
+    struct kernel_stream list[KERNEL_STREAMS];
+    size_t count;
+    bool is_read;
+};
+
+static void read_bridge(struct watch *watch, struct bridge *bridge, const struct pcie_bdf *root_port)
+{
+    if (bridge->is_read && bridge->root_port.domain == root_port->domain &&
+        bridge->root_port.bus == root_port->bus)
+        return;
+    bridge->root_port = *root_port;
+    bridge->count = kernel_streams(&watch->tree, root_port, bridge->list, KERNEL_STREAMS);
+    bridge->is_read = true;
+}
+
+static void look_at_owner(struct watch *watch, struct watched *w, struct bridge *bridge)
+{
+    char tsm[KERNEL_TSM_MAX], text[WATCH_TEXT];
+    if (!need_tree(watch))
+        return;
+    read_bridge(watch, bridge, &w->ends.top);
+    bool kernel = kernel_tsm(&watch->tree, &w->ends.bdf[END_ENDPOINT], tsm) ||
+                  has_our_block(w, bridge->list, bridge->count);
+    if (kernel == w->kernel)
+        return;
+    w->kernel = kernel;
+    snprintf(text, sizeof text, "the device belongs to the kernel%s%s",
+             *tsm ? ": its TSM is connected: " : "", tsm);
+    tell_port(watch, &w->ends.bdf[END_ENDPOINT], kernel ? "kernel" : "released", 0,
+              kernel ? text : "the device does not belong to the kernel any more");
+}
+
+/* ---- all ------------------------------------------------------------------ */
+
+static bool is_due(uint64_t *at_ms, uint64_t now_ms, uint64_t period_ms)
+{
+    if (now_ms < *at_ms)
+        return false;
+    *at_ms = now_ms + period_ms;
+    return true;
+}
+
+static void gather(struct watched *streams, struct watch_port *ports)
+{
+    for (struct watch_port *port = ports; port; port = port->next)
+        port->streams = NULL;
+    for (struct watched *w = streams; w; w = w->next) {
+        if (atomic_load(&w->forgotten))
+            continue;
+        w->next_here = w->port[END_ROOT_PORT]->streams;
+        w->port[END_ROOT_PORT]->streams = w;
+    }
+}
+
+static void look_at_registers(struct watch *watch, struct watched *streams, struct watch_port *ports,
+                              uint64_t now_ms)
+{
+    for (struct watch_port *port = ports; port; port = port->next)
+        if (port->streams && port->view.is_open)
+            look_at_port(watch, port, now_ms);
+    for (struct watch_port *port = ports; port; port = port->next) {
+        if (port->streams && !port->view.is_open)
+            look_at_port(watch, port, now_ms);
+        look_at_health(watch, port, now_ms);
+    }
+    for (struct watched *w = streams; w; w = w->next)
+        if (!atomic_load(&w->forgotten) && is_due(&w->slow_ms, now_ms, WATCH_SLOW_MS))
+            look_at_lower(watch, w, now_ms);
+    if (is_due(&watch->scan_ms, now_ms, WATCH_SLOW_MS))
+        scan(watch);
+}
+
+static void look_at_owners(struct watch *watch, struct watched *streams)
+{
+    struct bridge bridge = {.is_read = false};
+    for (struct watched *w = streams; w; w = w->next)
+        if (!atomic_load(&w->forgotten))
+            look_at_owner(watch, w, &bridge);
+}
+
+void watch_look(struct watch *watch, struct watched *streams, struct watch_port *ports, uint64_t now_ms)
+{
+    bool health = is_due(&watch->health_ms, now_ms, WATCH_HEALTH_MS);
+    watch->open_until_ms = now_ms + WATCH_OPENING_MS;
+    gather(streams, ports);
+    if (watch->settings.interval_ms != 0)
+        look_at_registers(watch, streams, ports, now_ms);
+    if (health && watch->settings.interval_ms != 0)
+        look_at_owners(watch, streams);
+    for (struct watch_port *port = ports; port && health; port = port->next)
+        look_at_certificate(watch, port);
+}
+
+void watch_look_end(struct watch *watch)
+{
+    free(watch->functions);
+    watch->functions = NULL;
+    if (watch->has_tree)
+        pcie_access_close(&watch->tree);
+    watch->has_tree = false;
+}

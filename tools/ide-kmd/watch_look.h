@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The two halves of the watch: watch.c keeps the lists and the time, watch_look.c looks. */
+#ifndef IDE_KMD_WATCH_LOOK_H
+#define IDE_KMD_WATCH_LOOK_H
+
+#include <stdatomic.h>
+
+#include "tools/ide-kmd/watch.h"
+#include "tools/ide-kmd/watch_port.h"
+
+#define WATCH_SLOW_MS   1000u
+#define WATCH_HEALTH_MS 5000u
+/* Opening a port takes dozens of reads: what is open is not to wait for many of them. */
+#define WATCH_OPENING_MS 15u
+
+/* A stream. Belongs to the thread, but for what is atomic. */
+struct watched {
+    struct watched *next, *next_here;
+    uint64_t serial;
+    uint8_t id;
+    struct stream_ends ends;
+    struct ide_block block[END_COUNT];
+    struct watch_port *port[END_COUNT];
+    atomic_bool forgotten, session_lost[END_COUNT];
+    struct watch_memory memory;
+    uint64_t slow_ms; /* when the endpoint is to be looked at again */
+    bool kernel;      /* it was told that the kernel has its device */
+};
+
+struct watch {
+    struct watch_settings settings;
+    pthread_t thread;
+    bool is_running;
+    pthread_mutex_t lock; /* of the lists below; only the thread takes something out */
+    pthread_cond_t changed;
+    bool ending;
+    struct watched *streams;
+    struct watch_port *ports;
+    uint64_t serial;
+    struct watch_news *news, **last_news;
+    int fd;
+    atomic_ullong generation;
+
+    /* the thread's */
+    struct pcie_access tree; /* for names only */
+    bool has_tree;
+    struct pcie_bdf *functions; /* that there were; NULL before the first look */
+    size_t function_count;
+    uint64_t scan_ms, health_ms;
+    uint64_t open_until_ms; /* no more ports are opened in this look from then on */
+};
+
+/* All that is due now. The lists may grow at their front meanwhile. */
+void watch_look(struct watch *watch, struct watched *streams, struct watch_port *ports, uint64_t now_ms);
+void watch_look_end(struct watch *watch);
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tools/ide-kmd/watch_port.h"
+
+#include <time.h>
+
+#include "tools/ide-kmd/watch_look.h"
+
+#define RETRY_MS 1000u
+
+static uint64_t monotonic_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* A function that was pulled out and put back is another file. */
+static bool need_view(struct watch_port *port, const struct watch *watch, uint64_t now_ms)
+{
+    struct ide_fault fault;
+    if (port->view.is_open)
+        return true;
+    if (now_ms < port->retry_ms || monotonic_ms() > watch->open_until_ms)
+        return false;
+    port->failed = port_view_open(&port->view, watch->settings.sysfs, &port->bdf, &fault) != IDE_OK;
+    if (port->failed)
+        port->retry_ms = now_ms + RETRY_MS;
+    return !port->failed;
+}
+
+bool watch_port_enter(struct watch_port *port, const struct watch *watch, uint64_t now_ms)
+{
+    if (atomic_load(&port->held) > 0)
+        return false;
+    if (port->gate && pthread_mutex_trylock(port->gate) != 0)
+        return false;
+    if (need_view(port, watch, now_ms))
+        return true;
+    if (port->gate)
+        pthread_mutex_unlock(port->gate);
+    return false;
+}
+
+void watch_port_leave(struct watch_port *port)
+{
+    if (port->gate)
+        pthread_mutex_unlock(port->gate);
+}
+
+struct watch_end watch_port_end(const struct watch_port *port, struct ide_block block)
+{
+    struct port_block registers;
+    if (!port_view_blocks(&port->view, &block, 1, &registers))
+        registers = (struct port_block){PCIE_ALL_ONES, PCIE_ALL_ONES};
+    return watch_end_of(&registers);
+}
+
+bool watch_port_is_blank(const struct watch_port *port, struct ide_block block)
+{
+    if (block.kind != IDE_SELECTIVE)
+        return false;
+    unsigned offset = ide_block_offset(&port->view.ide.cap, block.kind, block.index) + PCIE_IDE_SEL_RID_2;
+    return !(pcie_read32(&port->view.function.config, offset) & PCIE_IDE_SEL_RID_2_VALID);
+}
+
+uint32_t watch_port_errors(struct watch_port *port, bool fallen, uint64_t now_ms)
+{
+    uint32_t now = aer_read(&port->view.function.config, port->view.aer);
+    uint32_t fresh = port->has_errors ? now & ~port->known : fallen ? now & PCIE_AER_IDE : 0;
+    port->known = now;
+    port->has_errors = true;
+    if (fresh) {
+        port->recent = watch_port_recent(port, now_ms) | fresh;
+        port->recent_ms = now_ms;
+    }
+    return fresh;
+}
+
+uint32_t watch_port_recent(const struct watch_port *port, uint64_t now_ms)
+{
+    return now_ms - port->recent_ms < WATCH_RECENT_MS ? port->recent : 0;
+}
+
+void watch_port_clear(struct watch_port *port)
+{
+    uint32_t ours = port->known & PCIE_AER_IDE;
+    if (ours && !aer_is_kernels(&port->view.access, &port->root_port) &&
+        aer_clear(&port->view.function.config, port->view.aer, ours))
+        port->known &= ~ours;
+}

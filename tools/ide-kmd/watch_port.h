@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the watch's thread has of one function. All of it but gate and held belongs to that thread. */
+#ifndef IDE_KMD_WATCH_PORT_H
+#define IDE_KMD_WATCH_PORT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "root_port/port_view.h"
+#include "tools/ide-kmd/watch_rules.h"
+
+#define WATCH_RECENT_MS 1000u /* errors count as the cause of what falls so soon after them */
+
+struct watch; /* watch_look.h */
+struct watched;
+
+struct watch_port {
+    struct watch_port *next;
+    struct pcie_bdf bdf, root_port;
+    unsigned users;        /* streams that end here */
+    pthread_mutex_t *gate; /* to be locked for each access; NULL: no link is crossed */
+    atomic_uint held;      /* operations on links above */
+    struct port_view view;
+    struct watched *streams; /* whose upper end this is, during a look */
+    uint64_t retry_ms;       /* not opened again before */
+    bool failed;             /* it could not be opened the last time */
+    uint64_t health_ms;      /* when its errors are to be looked at again */
+    bool has_errors;         /* known is meant */
+    uint32_t known, recent;
+    uint64_t recent_ms;
+    bool link_down;
+    struct watch_doe doe;
+    bool by_mailbox; /* its keys come through its own mailbox */
+    int64_t not_after;
+    enum watch_expiry expiry;
+};
+
+/* May be read now: true until watch_port_leave(). Opens it if need be; false too if that fails. */
+bool watch_port_enter(struct watch_port *port, const struct watch *watch, uint64_t now_ms);
+void watch_port_leave(struct watch_port *port);
+
+/* The rest is between the two. */
+
+/* The state of one block; gone if the port does not answer. */
+struct watch_end watch_port_end(const struct watch_port *port, struct ide_block block);
+
+/* Whether a selective block has no association any more. */
+bool watch_port_is_blank(const struct watch_port *port, struct ide_block block);
+
+/*
+ * Reads AER: the errors that are new; they are known then. At the first look what is there may be old: fallen
+ * says that a stream has just fallen, and then IDE errors count as new all the same.
+ */
+uint32_t watch_port_errors(struct watch_port *port, bool fallen, uint64_t now_ms);
+/* Those of the last WATCH_RECENT_MS. */
+uint32_t watch_port_recent(const struct watch_port *port, uint64_t now_ms);
+
+/*
+ * Clears the IDE errors that were told, so that the next one shows. Not where Linux's AER driver serves the
+ * root port: it reads them, recovers, and clears them itself, and all other errors are never ours.
+ */
+void watch_port_clear(struct watch_port *port);
+
+#endif
