@@ -160,6 +160,29 @@ def test_many_readers_and_writers_at_once(platform):
     assert not failures
 
 
+def test_who_waits_for_a_completion_keeps_nobody_waiting(start_platform):
+    """Reads of an endpoint whose completions are dropped time out after 50 ms each; other functions answer meanwhile."""
+    platform = start_platform()
+    platform.tell(f"adversary {ENDPOINT} up drop all")
+    path = platform.mount / "devices"
+
+    def config(bdf):
+        with open(path / bdf / "config", "rb", buffering=0) as file:
+            return os.pread(file.fileno(), 4, 0)
+
+    threads = [threading.Thread(target=lambda: [config(ENDPOINT) for _ in range(20)]) for _ in range(3)]
+    for t in threads:
+        t.start()
+    answered = 0
+    while any(t.is_alive() for t in threads):
+        assert config(ROOT_PORT) != bytes(4) and config(ROOT_PORT) != b"\xff" * 4
+        answered += 2
+    assert answered > 3 * 60, "as many as if each had waited for one that times out, or not many more"
+    assert config(ENDPOINT) == b"\xff" * 4
+    platform.tell(f"adversary {ENDPOINT} up off")
+    assert config(ENDPOINT) != b"\xff" * 4
+
+
 # --- Start and end ---------------------------------------------------------------------------------------------------
 
 
