@@ -10,7 +10,7 @@ import pytest
 from conftest import ENDPOINT, ROOT, ROOT_PORT, SWITCH_ENDPOINTS, SWITCH_ROOT_PORT, ctl
 
 SCHEMA = json.loads((ROOT / "docs" / "api.schema.json").read_text())
-ORDER = ["function", "type", "path", "flow_through", "ide", "streams", "blocks", "mailbox", "protocols", "provider", "kernel",
+ORDER = ["function", "type", "path", "flow_through", "ide", "streams", "wanted", "blocks", "mailbox", "protocols", "provider", "kernel",
          "trust", "clock", "identity", "versions", "references", "cxl", "plan", "synchronized", "controller"]
 
 
@@ -62,7 +62,7 @@ def test_what_a_person_reads(controller):
     at = lines.index("problem  the path, 0000:00:04.0: several endpoints are below it: 0000:04:00.0, 0000:05:00.0")
     assert lines[at + 1] == "         Try: name the endpoint instead of the root port."
     assert lines[at + 2] == (
-        "skipped  switches on the path, IDE capability, streams between them, free streams, DOE mailboxes, what the mailboxes "
+        "skipped  switches on the path, IDE capability, streams between them, what is wanted here, free streams, DOE mailboxes, what the mailboxes "
         "carry, who gives them keys, the kernel, identity, versions and algorithms, reference values: it is not known where "
         "a stream would end")
     assert lines[-1] == "IDE cannot come up here: 1 problem."

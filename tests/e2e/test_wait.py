@@ -105,3 +105,28 @@ def test_an_interrupt_ends_it(controller, wait):
     waiting.process.terminate()
     status, out, _ = waiting.end()
     assert (status in (1, -15), out) == (True, "")
+
+
+def test_what_is_quarantined_is_not_waited_for(directory, platform, start_controller):
+    file = directory / "ide-kmd.conf"
+    file.write_text(f"[stream five]\nstream = 5\n[device {ENDPOINT}]\nstreams = five\non-failure = quarantine\n")
+    platform.misbehave(ENDPOINT, "foreign-chain")
+    controller = start_controller(platform, "--config", str(file))
+    done = controller.ctl("wait", ENDPOINT, "--stream", "5", "--state", "quarantined", "--timeout", "50s")
+    assert (done.returncode, done.stdout) == (0, f"Stream 5 of {ENDPOINT} is quarantined.\n")
+    error = controller.error("wait", ROOT_PORT, "--stream", "5", "--timeout", "3600s")
+    assert (error["code"], error["hint"][:13]) == ("quarantined", "`ide-ctl log`")
+    assert controller.ctl("wait", ENDPOINT, "--stream", "5", "--state", "off", "--timeout", "50s").returncode == 0
+    kept = controller.json("show", ENDPOINT)["kept"]
+    assert [(k["stream"], k["state"], k["source"], k["root_port"]) for k in kept] == [(5, "quarantined", "configuration", ROOT_PORT)]
+    assert "does not lead to a trust anchor" in kept[0]["cause"]
+    assert controller.json("show")["kept"] == kept
+    lines = controller.ctl("show").stdout.splitlines()
+    assert lines[0] == "No stream is set up." and lines[1].split()[:2] == ["NOT-UP", "STATE"]
+    assert lines[2].split()[:5] == ["5", "quarantined", ROOT_PORT, ENDPOINT, "configuration"]
+    report = json.loads(controller.ctl("--json", "doctor", ENDPOINT).stdout)
+    wanted = [line for line in report["checks"] if line["check"] == "wanted"]
+    assert [line["state"] for line in wanted] == ["warning"]
+    platform.behave(ENDPOINT)
+    controller.json("establish", ENDPOINT, "--stream", "5")
+    assert controller.json("show")["kept"] == []

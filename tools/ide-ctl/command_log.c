@@ -12,7 +12,8 @@
 #include "tools/ide-ctl/table.h"
 #include "tools/ide-ctl/terminal.h"
 
-/* ---- what the command line says ---------------------------------------------------------------------------------- */
+/* ---- what the command line says
+ * ---------------------------------------------------------------------------------- */
 
 static long long now_ms(void)
 {
@@ -24,7 +25,8 @@ static long long now_ms(void)
 /* A time of this machine's zone, or how long ago. */
 static bool parse_time(const char *text, json_int_t *ms)
 {
-    static const char *const forms[] = {"%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d"};
+    static const char *const forms[] = {"%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M",
+                                        "%Y-%m-%d"};
     uint64_t ago;
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         struct tm tm = {.tm_isdst = -1};
@@ -94,7 +96,8 @@ static json_t *request_of(const struct ctl *ctl)
     return request;
 }
 
-/* ---- printing ---------------------------------------------------------------------------------------------------- */
+/* ---- printing
+ * ---------------------------------------------------------------------------------------------------- */
 
 static const char *time_of(const json_t *entry, char text[static TABLE_TEXT_MAX])
 {
@@ -230,7 +233,8 @@ static void print_lines(const json_t *entries)
     }
 }
 
-/* ---- asking ------------------------------------------------------------------------------------------------------ */
+/* ---- asking
+ * ------------------------------------------------------------------------------------------------------ */
 
 static enum ctl_status refused(const struct ctl *ctl, json_t *reply)
 {

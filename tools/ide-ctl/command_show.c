@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "tools/ide-ctl/ctl.h"
+#include "tools/ide-ctl/kept_table.h"
 #include "tools/ide-ctl/print.h"
 #include "tools/ide-ctl/streams_table.h"
 #include "tools/ide-ctl/terminal.h"
@@ -40,6 +41,8 @@ static void print_port(const json_t *port)
         print_streams(streams);
     else
         printf("  No stream is set up.\n");
+    if (!view.no_headings) /* a script wants the streams alone */
+        kept_table_print(json_object_get(port, "kept"));
     print_cxl_links(json_object_get(port, "cxl_links"));
 }
 
@@ -50,6 +53,8 @@ static void print_all(const json_t *result)
         print_streams(streams);
     else
         printf("No stream is set up.\n");
+    if (!view.no_headings)
+        kept_table_print(json_object_get(result, "kept"));
     print_cxl_links(json_object_get(result, "cxl_links"));
 }
 

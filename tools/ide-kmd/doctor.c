@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "root_port/cxl_ide.h"
+#include "tools/ide-kmd/kept_json.h"
 
 /* ---- checks of the platform that only the controller can do --------------------- */
 
@@ -120,6 +121,40 @@ static void find_streams(struct checkup *up)
         checkup_find(up, FINDING_OK, NULL, NULL, "none yet");
 }
 
+/* What the controller itself would do here, and what keeps it from that. */
+static void tell_kept(struct checkup *up, const json_t *kept)
+{
+    const char *state = json_string_value(json_object_get(kept, "state"));
+    const char *cause = json_string_value(json_object_get(kept, "cause"));
+    bool waits = strcmp(state, "wanted") == 0 && !cause;
+    checkup_find(
+        up, waits ? FINDING_OK : FINDING_WARNING, NULL,
+        waits ? NULL
+              : "mend what failed, and establish it by hand; `ide-ctl log` has the whole story, and the "
+                "configuration says what is done after failures",
+        "a stream is %s by the %s and not up%s%s", strcmp(state, "wanted") == 0 ? "wanted" : state,
+        json_string_value(json_object_get(kept, "source")), cause ? ": " : "", cause ? cause : "");
+}
+
+static void find_wanted(struct checkup *up)
+{
+    size_t i;
+    json_t *kept;
+    struct doctor *d = doctor_of(up);
+    if (!d->has_ends) {
+        checkup_find(up, FINDING_SKIPPED, NULL, NULL, "it is not known where a stream would end");
+        return;
+    }
+    json_t *list = kept_json(&d->controller->kept.keeper, &d->end[END_ENDPOINT].bdf, (uint64_t)zclock_mono());
+    json_array_foreach(list, i, kept)
+    {
+        tell_kept(up, kept);
+    }
+    if (json_array_size(list) == 0)
+        checkup_find(up, FINDING_OK, NULL, NULL, "nothing that is not up");
+    json_decref(list);
+}
+
 /* ---- CXL ------------------------------------------------------------------------- */
 
 static bool has_cxl_registers(struct doctor *d, enum stream_end end)
@@ -167,6 +202,7 @@ static void find_cxl(struct checkup *up)
 static const struct checkup_row provider = {"provider", find_provider, "who gives them keys"};
 static const struct checkup_row protocols = {"protocols", doctor_protocols, "what the mailboxes carry"};
 static const struct checkup_row streams = {"streams", find_streams, "streams between them"};
+static const struct checkup_row wanted = {"wanted", find_wanted, "what is wanted here"};
 static const struct checkup_row trust = {"trust", doctor_trust, "trust anchors"};
 static const struct checkup_row identity = {"identity", doctor_identity, "identity"};
 static const struct checkup_row the_clock = {"clock", doctor_clock, "the clock"};
@@ -185,6 +221,7 @@ static const struct {
     {&checkup_flow_through, false},
     {&checkup_ide, false},
     {&streams, false},
+    {&wanted, false},
     {&checkup_blocks, false},
     {&checkup_mailbox, false},
     {&protocols, true},

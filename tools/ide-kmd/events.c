@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What is published while operations run. docs/api.md says what each event is for. */
 #include "tools/ide-kmd/controller.h"
+#include "tools/ide-kmd/kept_json.h"
 
 #include "tools/ide-kmd/journal.h"
 
@@ -98,27 +99,6 @@ void publish_stream(struct controller *c, const struct task *task, const char *s
     json_object_set_new(event, "state", json_string(state));
     json_object_set_new(event, "key_set", json_integer(task->op.stream->key_set));
     announce(c, event);
-}
-
-/* As programs know it: what the operations of the keeper do to it they say themselves. NULL: nothing to say. */
-static const char *kept_state(enum keeper_state state)
-{
-    switch (state) {
-    case KEEPER_WAITING:
-        return "wanted";
-    case KEEPER_ABSENT:
-    case KEEPER_LEFT_OFF:
-    case KEEPER_QUARANTINED:
-    case KEEPER_STOPPED:
-        return keeper_state_name(state);
-    case KEEPER_STARTING:
-    case KEEPER_UP:
-    case KEEPER_REFRESHING:
-    case KEEPER_FALLEN:
-    case KEEPER_STOPPING:
-        break;
-    }
-    return NULL;
 }
 
 void publish_kept(struct controller *c, const struct keeper_item *item)

@@ -5,6 +5,7 @@
 #include "tools/ide-kmd/controller.h"
 #include "tools/ide-kmd/log.h"
 #include "tools/ide-kmd/doctor.h"
+#include "tools/ide-kmd/kept_json.h"
 
 static void refuse(struct controller *c, struct ticket *ticket, const struct failure *failure)
 {
@@ -53,6 +54,7 @@ static json_t *port_json(struct controller *c, const struct pcie_bdf *bdf)
 {
     json_t *port = survey_port_json(&c->survey, bdf);
     json_object_set_new(port, "cxl_links", cxl_links_json(&c->survey.access, &c->cxl, bdf));
+    json_object_set_new(port, "kept", kept_json(&c->kept.keeper, bdf, (uint64_t)zclock_mono()));
     return port;
 }
 
@@ -70,7 +72,8 @@ static void run_show(struct controller *c, const struct request *request, struct
         ticket_answer(ticket, &c->front, port_json(c, &request->bdf));
     else
         ticket_answer(ticket, &c->front,
-                      json_pack("{s:o, s:o}", "streams", survey_streams_json(&c->survey), "cxl_links",
+                      json_pack("{s:o, s:o, s:o}", "streams", survey_streams_json(&c->survey), "kept",
+                                kept_json(&c->kept.keeper, NULL, (uint64_t)zclock_mono()), "cxl_links",
                                 cxl_links_json(&c->survey.access, &c->cxl, NULL)));
 }
 

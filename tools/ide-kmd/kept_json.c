@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tools/ide-kmd/kept_json.h"
+
+const char *kept_state(enum keeper_state state)
+{
+    switch (state) {
+    case KEEPER_WAITING:
+        return "wanted";
+    case KEEPER_ABSENT:
+    case KEEPER_LEFT_OFF:
+    case KEEPER_QUARANTINED:
+    case KEEPER_STOPPED:
+        return keeper_state_name(state);
+    case KEEPER_STARTING:
+    case KEEPER_UP:
+    case KEEPER_REFRESHING:
+    case KEEPER_FALLEN:
+    case KEEPER_STOPPING:
+        break;
+    }
+    return NULL;
+}
+
+static json_t *bdf_json(const struct pcie_bdf *bdf)
+{
+    char text[PCIE_BDF_TEXT];
+    return json_string(pcie_bdf_format(bdf, text));
+}
+
+/* The one that it had, or is to have; null: whichever is free. */
+static json_t *number_json(const struct keeper_item *item)
+{
+    if (item->had_stream)
+        return json_integer(item->stream);
+    return item->want.has_stream ? json_integer(item->want.stream) : json_null();
+}
+
+static json_t *retry_json(const struct keeper_item *item, uint64_t now_ms)
+{
+    if (item->state != KEEPER_WAITING || item->due_ms == UINT64_MAX)
+        return json_null();
+    return json_integer(item->due_ms > now_ms ? (json_int_t)((item->due_ms - now_ms + 999) / 1000) : 0);
+}
+
+static json_t *item_json(const struct keeper_item *item, uint64_t now_ms)
+{
+    const struct keeper_key *key = &item->want.key;
+    return json_pack("{s:o, s:s, s:o, s:o, s:s, s:s, s:s?, s:i, s:o}", "stream", number_json(item), "kind",
+                     key->kind == IDE_LINK ? "link" : "selective", "root_port", bdf_json(&key->root_port),
+                     "endpoint", bdf_json(&key->endpoint), "state", kept_state(item->state), "source",
+                     item->source == KEEPER_BY_CONFIG ? "configuration" : "client", "cause",
+                     *item->cause ? item->cause : NULL, "attempts", (int)item->attempts, "retry_in_s",
+                     retry_json(item, now_ms));
+}
+
+json_t *kept_json(const struct keeper *keeper, const struct pcie_bdf *port, uint64_t now_ms)
+{
+    json_t *list = json_array();
+    for (const struct keeper_item *item = keeper->first; item; item = item->next) {
+        const struct keeper_key *key = &item->want.key;
+        bool is_here = !port || pcie_bdf_compare(&key->root_port, port) == 0 ||
+                       pcie_bdf_compare(&key->endpoint, port) == 0;
+        if (is_here && kept_state(item->state) && !item->dropped && !item->gone)
+            json_array_append_new(list, item_json(item, now_ms));
+    }
+    return list;
+}
