@@ -32,7 +32,7 @@ def test_every_message_fits_the_schema(platform, controller, client):
         check("port", client.ask("show", bdf=port["bdf"])["result"])
     check("attest_result", client.ask("attest", bdf=ENDPOINT)["result"])
     check("attest_result", client.ask("attest", bdf=ENDPOINT, measurements={
-        "signed": True, "raw": True, "in_session": True, "mel": True, "index": 1})["result"])
+        "signed": True, "raw": True, "in_session": True, "mel": True, "ide_km": True, "index": 1})["result"])
     check("operation_result", client.ask("establish", "word", bdf=ENDPOINT, stream=0)["result"])
     check("rekey_result", client.ask("rekey")["result"])
     check("show_result", client.ask("show")["result"])

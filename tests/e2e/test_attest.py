@@ -44,7 +44,7 @@ def test_identity_measurements_and_log(platform, start_controller, directory):
     assert [b["type"] for b in m["list"]] == TYPES
     assert m["list"][0] == {"index": 1, "type": "rom", "raw": False, "value": digest(ROM), "as_expected": False}
     assert m["list"][5] == {"index": 6, "type": "svn", "raw": True, "value": "0100000000000000", "as_expected": False}
-    assert shown["mel"] is None
+    assert shown["mel"] is None and shown["ide_km"] is None
 
     m = controller.json("attest", ENDPOINT, "--raw", "--measurement", "2", "--unsigned")["measurements"]
     assert m == {"signed": False, "in_session": False, "hash": "SHA-384", "content_changed": "unknown", "references": 0,
@@ -116,3 +116,14 @@ def test_reference_values(platform, start_controller, directory):
     error = controller.error("attest", ENDPOINT)
     assert (error["code"], error["step"], error["field"]) == ("no_reference", "reference", "bdf")
     assert error["message"].endswith('reference.json: references[0].bdf: is no string such as "0000:01:00.0"')
+
+
+def test_what_ide_km_says_without_a_key(controller, platform):
+    shown = controller.json("attest", ENDPOINT, "--ide-km")
+    assert [(p["index"], p["bdf"]) for p in shown["ide_km"]] == [(0, ENDPOINT)]
+    assert shown["ide_km"][0]["register_bytes"] > 0
+    text = controller.ctl("attest", ENDPOINT, "--ide-km").stdout
+    assert f"IDE_KM: port index 0 is {ENDPOINT}, with {shown['ide_km'][0]['register_bytes']} bytes of IDE registers" in text
+    state = next(f for f in platform.state()["functions"] if f["bdf"] == ENDPOINT)
+    assert not any(key != "none" for s in state["streams"] for key_set in s["key_sets"] for keys in key_set.values()
+                   for key in keys)

@@ -107,6 +107,13 @@ def test_attest(guest, bdf):
     assert result["measurements"]["signed"]
 
 
+def test_ide_km_is_spoken_with_the_endpoint(guest):
+    """QUERY in the session: the device knows which function it is. What is in the root complex has no IDE_KM."""
+    assert [(p["index"], p["bdf"]) for p in ctl(guest, f"attest {BEHIND} --ide-km")["ide_km"]] == [(0, BEHIND)]
+    error = ctl(guest, f"attest {BARE} --ide-km", expect=1)["error"]
+    assert (error["code"], error["exchange"]) == ("peer_error", "QUERY")
+
+
 @pytest.mark.parametrize("fault, code", [("wrong-name", "name"), ("foreign-chain", "untrusted"),
                                          ("bad-signature", "signature"), ("expired-chain", "expired")])
 def test_who_is_not_believed(bench, guest, fault, code):

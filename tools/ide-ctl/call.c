@@ -23,6 +23,8 @@ static json_t *measurements_of(const struct ctl_measurements *m)
         json_object_set_new(object, "in_session", json_true());
     if (m->mel)
         json_object_set_new(object, "mel", json_true());
+    if (m->ide_km)
+        json_object_set_new(object, "ide_km", json_true());
     return object;
 }
 

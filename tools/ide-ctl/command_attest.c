@@ -113,6 +113,17 @@ static void print_mel(const json_t *list)
     print_blocks(list);
 }
 
+static void print_ide_km(const json_t *list)
+{
+    size_t i;
+    const json_t *port;
+    json_array_foreach(list, i, port)
+    {
+        printf("  IDE_KM: port index %lld is %s, with %lld bytes of IDE registers\n", number_of(port, "index"),
+               text_of(port, "bdf"), number_of(port, "register_bytes"));
+    }
+}
+
 static void print(const json_t *result)
 {
     printf("%s has proved its identity.\n", text_of(result, "device"));
@@ -124,6 +135,7 @@ static void print(const json_t *result)
     printf("  ");
     print_algorithms(stdout, result);
     putchar('\n');
+    print_ide_km(json_object_get(result, "ide_km"));
     print_measurements(json_object_get(result, "measurements"));
     print_mel(json_object_get(result, "mel"));
 }

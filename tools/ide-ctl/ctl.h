@@ -17,7 +17,7 @@ enum ctl_status { CTL_DONE = 0, CTL_FAILED = 1, CTL_USAGE = 2, CTL_NO_CONTROLLER
 /* What attest asks of a device's measurements. */
 struct ctl_measurements {
     bool is_given;
-    bool is_unsigned, raw, in_session, mel;
+    bool is_unsigned, raw, in_session, mel, ide_km;
     json_int_t index; /* 0: all */
 };
 

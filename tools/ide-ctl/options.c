@@ -93,6 +93,7 @@ static bool take_measurement(struct ctl *ctl, const struct ctl_option *option, c
     m->is_unsigned |= strcmp(option->name, "unsigned") == 0;
     m->in_session |= strcmp(option->name, "in-session") == 0;
     m->mel |= strcmp(option->name, "mel") == 0;
+    m->ide_km |= strcmp(option->name, "ide-km") == 0;
     return !option->argument || (parse_number(argument, &m->index) && m->index > 0);
 }
 
@@ -188,6 +189,7 @@ static const struct ctl_option options[] = {
     {"unsigned", NULL, ON_ATTEST, take_measurement, NULL, NULL, "measurements without a signature"},
     {"in-session", NULL, ON_ATTEST, take_measurement, NULL, NULL, "ask for them in a secure session"},
     {"mel", NULL, ON_ATTEST, take_measurement, NULL, NULL, "the measurement extension log too"},
+    {"ide-km", NULL, ON_ATTEST, take_measurement, NULL, NULL, "what it says of its IDE ports, in a secure session"},
     {"selective", NULL, ON_ESTABLISH, ctl_take_wish, NULL, "selective",
      "from root port to endpoint; so it is without --link"},
     {"link", NULL, ON_ESTABLISH, ctl_take_wish, NULL, "link",

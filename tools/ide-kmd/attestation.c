@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "root_port/key_provider.h"
 #include "spdm/x509.h"
 
 #define CHAIN_HEADER 4u
@@ -227,6 +228,29 @@ static enum ide_err collect_mel(const struct attestation *a, struct spdm_port *p
     return err;
 }
 
+/* Which ports it gives keys to, by its own account: QUERY changes nothing. */
+static enum ide_err collect_ports(struct spdm_port *port, json_t *list, struct ide_fault *fault)
+{
+    struct key_provider keys = key_provider_doe(port);
+    struct ide_km_query_resp resp = {0};
+    char name[PCIE_BDF_TEXT];
+    uint8_t own_index = port->km_index;
+    enum ide_err err = keys.ops->open(keys.context, fault);
+    for (unsigned index = 0; err == IDE_OK && index <= resp.max_port_index; index++) {
+        port->km_index = (uint8_t)index;
+        err = keys.ops->query(keys.context, &resp, fault);
+        const struct pcie_bdf bdf = {.domain = resp.segment,
+                                     .bus = resp.bus,
+                                     .device = resp.devfn >> 3,
+                                     .function = resp.devfn & 7};
+        if (err == IDE_OK)
+            json_array_append_new(list, json_pack("{s:i, s:s, s:i}", "index", (int)index, "bdf",
+                                                  pcie_bdf_format(&bdf, name), "register_bytes", (int)resp.block_len));
+    }
+    port->km_index = own_index;
+    return err;
+}
+
 static enum ide_err collect(const struct attestation *a, struct spdm_port *port,
                             const struct reference_values *values, struct record *record, json_t *evidence,
                             struct measurement_mismatch *mismatch, struct ide_fault *fault)
@@ -236,6 +260,9 @@ static enum ide_err collect(const struct attestation *a, struct spdm_port *port,
     json_object_set_new(evidence, "chain", chain_json(&port->connection));
     json_object_set_new(evidence, "measurements", json_null());
     json_object_set_new(evidence, "mel", json_null());
+    json_object_set_new(evidence, "ide_km", a->ide_km ? json_array() : json_null());
+    if (a->ide_km)
+        TRY(collect_ports(port, json_object_get(evidence, "ide_km"), fault));
     if (!measures && !a->is_explicit && values->count == 0)
         return IDE_OK;
     if (values->count > 0)

@@ -18,12 +18,12 @@ struct attestation {
     bool is_required; /* of establish: no stream without reference values that are met */
     bool is_explicit; /* the rest was asked for: a device that cannot do it is an error */
     bool is_unsigned; /* else signed, if the device can */
-    bool raw, in_session, mel;
+    bool raw, in_session, mel, ide_km;
     uint8_t index; /* 0: all */
 };
 
 /*
- * Of a port whose identity is proved: "chain", "measurements" and "mel" of docs/api.md, a new object, which
+ * Of a port whose identity is proved: "chain", "measurements" and "mel" and "ide_km" of docs/api.md, a new object, which
  * is the caller's. in_use: streams live on the port's keys. On IDE_E_MEASUREMENT *mismatch says what came and
  * what was wanted. Errors: those of spdm_port_measure() and reference_values_check(); IDE_E_MEMORY.
  */

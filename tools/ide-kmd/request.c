@@ -189,6 +189,8 @@ static enum ide_err take_measurement_member(const char *name, const json_t *valu
         return take_switch(value, name, &m->in_session, failure);
     if (strcmp(name, "mel") == 0)
         return take_switch(value, name, &m->mel, failure);
+    if (strcmp(name, "ide_km") == 0)
+        return take_switch(value, name, &m->ide_km, failure);
     if (strcmp(name, "signed") != 0)
         return failure_set(failure, IDE_E_ARGUMENT, STEP, name, "\"measurements\" takes no member \"%.40s\"",
                            name);

@@ -17,7 +17,7 @@
 /* The member "measurements" of attest. */
 struct request_measurements {
     bool is_there;
-    bool is_unsigned, raw, in_session, mel;
+    bool is_unsigned, raw, in_session, mel, ide_km;
     uint8_t index; /* 0: all */
 };
 

@@ -104,6 +104,7 @@ static void take_wish(const struct request_measurements *asked, struct attestati
     a->raw = asked->raw;
     a->in_session = asked->in_session;
     a->mel = asked->mel;
+    a->ide_km = asked->ide_km;
     a->index = asked->index;
 }
 
