@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The state file: older and newer schemas, damage, a full disk, what is held, the log's bounds, power loss; and no key. */
+/* The state file: older and newer schemas, damage, a full disk, what is held, the log's bounds, power loss;
+ * and no key. */
 #include <fcntl.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -80,15 +81,18 @@ static struct held_stream a_stream(uint8_t id)
     held.features.algorithm = PCIE_IDE_ALG_AES_GCM_256;
     held.features.traffic_class = 3;
     held.features.pcrc = true;
-    held.end[END_ROOT_PORT] = (struct held_end){.bdf = {.device = 3}, .block = 1, .control_at = 0x120, .control = 0x05000000};
-    held.end[END_ENDPOINT] = (struct held_end){.bdf = {.bus = 1}, .block = 2, .control_at = 0x140, .control = 0x05000100};
+    held.end[END_ROOT_PORT] =
+        (struct held_end){.bdf = {.device = 3}, .block = 1, .control_at = 0x120, .control = 0x05000000};
+    held.end[END_ENDPOINT] =
+        (struct held_end){.bdf = {.bus = 1}, .block = 2, .control_at = 0x140, .control = 0x05000100};
     for (enum stream_end end = 0; end < END_COUNT; end++)
         held.end[end].mailbox = held.end[end].bdf;
     held.top = held.end[END_ROOT_PORT].bdf;
     return held;
 }
 
-static const struct stream_ends ends = {.bdf = {[END_ENDPOINT] = {.bus = 1}, [END_ROOT_PORT] = {.device = 3}}};
+static const struct stream_ends ends = {
+    .bdf = {[END_ENDPOINT] = {.bus = 1}, [END_ROOT_PORT] = {.device = 3}}};
 
 /* Waits for what was handed over without waiting. */
 static struct held load(void)
@@ -98,7 +102,8 @@ static struct held load(void)
     return held;
 }
 
-/* ---- opening ----------------------------------------------------------------------------------------------------- */
+/* ---- opening
+ * ----------------------------------------------------------------------------------------------------- */
 
 static void a_folder_is_made_for_root_alone(void)
 {
@@ -134,7 +139,8 @@ static const char version_1[] =
     " undo INTEGER NOT NULL DEFAULT 0, cause TEXT, answer TEXT) STRICT;"
     "CREATE INDEX entry_time ON entry (time_ms);"
     "INSERT INTO held_stream VALUES ('0000:00:03.0', '0000:01:00.0', '0000:00:03.0', 7, 'selective',"
-    " '{\"tc\": 2, \"pcrc\": true}', 'up', 1, 1796060767401, 0, 288, 117440512, 0, 320, 117440512, NULL, NULL);"
+    " '{\"tc\": 2, \"pcrc\": true}', 'up', 1, 1796060767401, 0, 288, 117440512, 0, 320, 117440512, NULL, "
+    "NULL);"
     "INSERT INTO held_slots VALUES ('0000:00:03.0', 7, 1, 3, '0,1,2', '3,4,5');"
     "INSERT INTO entry (time_ms, what, state) VALUES (1796060767401, 'operation', 'done');"
     "PRAGMA user_version = 1;";
@@ -157,7 +163,8 @@ static void an_older_schema_is_brought_up_to_date(void)
     CU_ASSERT_EQUAL_FATAL(held.slot_sets, 1);
     CU_ASSERT_EQUAL(held.slots[0].slot[IDE_TX][IDE_CPL], 5);
     CU_ASSERT_EQUAL(ask("SELECT count(*) FROM log WHERE state = 'done'"), 1);
-    CU_ASSERT_EQUAL(ask("SELECT count(*) FROM streams WHERE wanted = 'yes' AND since_utc = '2026-11-30 17:46:07'"), 1);
+    CU_ASSERT_EQUAL(
+        ask("SELECT count(*) FROM streams WHERE wanted = 'yes' AND since_utc = '2026-11-30 17:46:07'"), 1);
     held_release(&held);
     store_close(store);
     drop_folder();
@@ -243,7 +250,8 @@ static void a_file_that_cannot_be_made_is_an_error(void)
     drop_folder();
 }
 
-/* ---- a full disk -------------------------------------------------------------------------------------------------- */
+/* ---- a full disk
+ * -------------------------------------------------------------------------------------------------- */
 
 static void limit_files(rlim_t size)
 {
@@ -280,12 +288,14 @@ static void a_full_disk_keeps_what_is_held_from_beginning(void)
     CU_ASSERT_EQUAL(now.streams, 1);
     held_release(&now);
     CU_ASSERT_EQUAL(ask("SELECT count(*) FROM log WHERE state = 'kept'"), 1);
-    CU_ASSERT_EQUAL(ask("SELECT count(*) FROM log WHERE what = 'gap' AND message = '2 entries could not be written'"), 1);
+    CU_ASSERT_EQUAL(
+        ask("SELECT count(*) FROM log WHERE what = 'gap' AND message = '2 entries could not be written'"), 1);
     store_close(store);
     drop_folder();
 }
 
-/* ---- what is held -------------------------------------------------------------------------------------------------- */
+/* ---- what is held
+ * -------------------------------------------------------------------------------------------------- */
 
 static void expect(size_t streams, enum held_state state, bool wanted)
 {
@@ -325,7 +335,8 @@ static void what_is_wanted_stays_and_what_is_not_goes(void)
 static void all_of_a_stream_comes_back(void)
 {
     struct held_stream held = a_stream(5);
-    struct held_slots slots = {.root_port = held.top, .id = 5, .key_set = 1, .block = 3, .slot = {{0, 1, 2}, {9, 8, 7}}};
+    struct held_slots slots = {
+        .root_port = held.top, .id = 5, .key_set = 1, .block = 3, .slot = {{0, 1, 2}, {9, 8, 7}}};
     make_folder();
     CHECK_OK(open_store());
     CHECK_OK(store_hold_stream(store, &held, &fault));
@@ -355,10 +366,19 @@ static void all_of_a_stream_comes_back(void)
 /* Whoever is root may write into the file: nothing of it ends up as an offset or index that is none. */
 static void rows_that_make_no_sense_are_passed_over(void)
 {
-    static const char *const wrong[] = {
-        "root_port = 'x'", "endpoint = ''", "root_block = 256", "endpoint_block = -2", "endpoint_control_at = 4096",
-        "endpoint_control_at = 3", "endpoint_control = 4294967296", "stream = 255", "state = 'odd'", "wanted = 2",
-        "features = '[]'", "features = '{\"tc\": 8}'", "top = '1'"};
+    static const char *const wrong[] = {"root_port = 'x'",
+                                        "endpoint = ''",
+                                        "root_block = 256",
+                                        "endpoint_block = -2",
+                                        "endpoint_control_at = 4096",
+                                        "endpoint_control_at = 3",
+                                        "endpoint_control = 4294967296",
+                                        "stream = 255",
+                                        "state = 'odd'",
+                                        "wanted = 2",
+                                        "features = '[]'",
+                                        "features = '{\"tc\": 8}'",
+                                        "top = '1'"};
     struct held_stream held = a_stream(5);
     make_folder();
     log_set_priority(LOG_CRIT);
@@ -376,7 +396,8 @@ static void rows_that_make_no_sense_are_passed_over(void)
     drop_folder();
 }
 
-/* ---- the log ------------------------------------------------------------------------------------------------------- */
+/* ---- the log
+ * ------------------------------------------------------------------------------------------------------- */
 
 static void the_log_keeps_its_bound(void)
 {
@@ -411,7 +432,8 @@ static json_t *read_log(struct request_log wish)
 
 static long long id_at(const json_t *result, size_t index)
 {
-    return json_integer_value(json_object_get(json_array_get(json_object_get(result, "entries"), index), "id"));
+    return json_integer_value(
+        json_object_get(json_array_get(json_object_get(result, "entries"), index), "id"));
 }
 
 static void the_log_is_read_in_pages(void)
@@ -445,17 +467,19 @@ static void the_log_is_read_in_pages(void)
     drop_folder();
 }
 
-/* ---- power loss ----------------------------------------------------------------------------------------------------- */
+/* ---- power loss
+ * ----------------------------------------------------------------------------------------------------- */
 
-/* The file and the first bytes of its log, as a disk may have them; opened as the next start does. -1: it is damaged. */
+/* The file and the first bytes of its log, as a disk may have them; opened as the next start does. -1: it is
+ * damaged. */
 static long long streams_after_loss(const char *wal, size_t kept)
 {
     char command[512], copy[128], before[128];
     struct held held;
     long long streams = -1;
     snprintf(copy, sizeof copy, "%s/lost/state.db", folder);
-    snprintf(command, sizeof command, "rm -rf %s/lost && mkdir %s/lost && cp %s %s && head -c %zu %s >%s-wal", folder,
-             folder, path, copy, kept, wal, copy);
+    snprintf(command, sizeof command, "rm -rf %s/lost && mkdir %s/lost && cp %s %s && head -c %zu %s >%s-wal",
+             folder, folder, path, copy, kept, wal, copy);
     CU_ASSERT_EQUAL_FATAL(system(command), 0);
     memcpy(before, path, sizeof before);
     memcpy(path, copy, sizeof copy < sizeof path ? sizeof copy : sizeof path);
@@ -471,7 +495,8 @@ static long long streams_after_loss(const char *wal, size_t kept)
     return streams;
 }
 
-/* What was committed is there wherever the write-ahead log is cut off behind it, and nothing is there by half. */
+/* What was committed is there wherever the write-ahead log is cut off behind it, and nothing is there by
+ * half. */
 static void power_may_fail_at_any_byte(void)
 {
     char wal[160];
@@ -498,7 +523,8 @@ static void power_may_fail_at_any_byte(void)
     drop_folder();
 }
 
-/* ---- secrets -------------------------------------------------------------------------------------------------------- */
+/* ---- secrets
+ * -------------------------------------------------------------------------------------------------------- */
 
 #define KEYS_MAX 256
 static uint8_t known[KEYS_MAX][IDE_KEY_SIZE];

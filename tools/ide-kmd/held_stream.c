@@ -3,19 +3,20 @@
 
 #include <stdio.h>
 
-static enum ide_err hold_end(struct held_stream *held, enum stream_end end, struct job *job, const struct ide_port *port,
-                             const struct ide_stream_settings *settings)
+static enum ide_err hold_end(struct held_stream *held, enum stream_end end, struct job *job,
+                             const struct ide_port *port, const struct ide_stream_settings *settings)
 {
     struct ide_stream_regs regs;
     job->device = job->ends.bdf[end];
     enum ide_err err = ide_stream_image(settings, &port->cap, &regs, &job->fault);
     if (err != IDE_OK)
         return err;
-    held->end[end] = (struct held_end){.bdf = job->ends.bdf[end],
-                                       .mailbox = *stream_mailbox(&job->ends, end),
-                                       .block = settings->block.index,
-                                       .control_at = (uint16_t)ide_control_offset(&port->cap, settings->block),
-                                       .control = regs.control};
+    held->end[end] =
+        (struct held_end){.bdf = job->ends.bdf[end],
+                          .mailbox = *stream_mailbox(&job->ends, end),
+                          .block = settings->block.index,
+                          .control_at = (uint16_t)ide_control_offset(&port->cap, settings->block),
+                          .control = regs.control};
     return IDE_OK;
 }
 

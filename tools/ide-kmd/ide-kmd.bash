@@ -7,7 +7,7 @@ _ide_kmd() {
         mapfile -t COMPREPLY < <(compgen -d -- "$cur")
         return
         ;;
-    --config | --keyp | --memory | --reference | --psk | --identity)
+    --config | --state | --keyp | --memory | --reference | --psk | --identity)
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
         ;;
@@ -31,6 +31,10 @@ _ide_kmd() {
         mapfile -t COMPREPLY < <(compgen -W "error warning notice info debug" -- "$cur")
         return
         ;;
+    --log-rows | --log-days)
+        mapfile -t COMPREPLY < <(compgen -W "none 100000 90" -- "$cur")
+        return
+        ;;
     --watch-interval)
         mapfile -t COMPREPLY < <(compgen -W "0 60ms 250ms 1" -- "$cur")
         return
@@ -40,6 +44,6 @@ _ide_kmd() {
     mapfile -t COMPREPLY < <(compgen -W "--config --check --sysfs --listen --trust --allow-unnamed --allow-wrong-bdf --timeout --watch-interval --certificate-warning
         --provider --rot --keyp --memory --reference --require-reference --spdm-versions --secured-versions --algorithms --strength --identity
         --identity-is-provisioned --psk --public-keys --handshake-in-the-clear
-        --metrics --log-level --no-sandbox --help --version" -- "$cur")
+        --state --new-state --log-rows --log-days --metrics --log-level --no-sandbox --help --version" -- "$cur")
 }
 complete -F _ide_kmd ide-kmd

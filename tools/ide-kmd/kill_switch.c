@@ -46,6 +46,6 @@ void kill_point(const char *name)
     log_say(LOG_WARNING, LOG_PLAIN, "killed by IDE_KMD_KILL: %s", name);
     if (kill(getpid(), SIGKILL) == 0)
         for (;;)
-            pause(); /* another thread of this process may have to take the signal */
+            pause();      /* another thread of this process may have to take the signal */
     _exit(128 + SIGKILL); /* the filter of system calls has no kill(); this is as sudden */
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * For tests of what a kill leaves behind: with IDE_KMD_KILL=OPERATION:N in the environment the program kills itself, as
- * kill -9 does, at the Nth point that it passes once that operation of a client has begun. Without it a point is one comparison.
- * docs/testing.md
+ * For tests of what a kill leaves behind: with IDE_KMD_KILL=OPERATION:N in the environment the program kills
+ * itself, as kill -9 does, at the Nth point that it passes once that operation of a client has begun. Without
+ * it a point is one comparison. docs/testing.md
  */
 #ifndef IDE_KMD_KILL_SWITCH_H
 #define IDE_KMD_KILL_SWITCH_H

@@ -11,7 +11,8 @@
 
 #define STEP "recovery"
 
-/* ---- telling ----------------------------------------------------------------------------------------------------- */
+/* ---- telling
+ * ----------------------------------------------------------------------------------------------------- */
 
 struct told {
     struct pcie_bdf root_port, endpoint; /* the latter the same where there is none */
@@ -24,19 +25,20 @@ static json_t *bdf_json(const struct pcie_bdf *bdf)
     return json_string(pcie_bdf_format(bdf, text));
 }
 
-static void tell(const struct recovery *r, const struct told *what, const char *state, const struct pcie_bdf *device,
-                 const char *message)
+static void tell(const struct recovery *r, const struct told *what, const char *state,
+                 const struct pcie_bdf *device, const char *message)
 {
     char root[PCIE_BDF_TEXT], endpoint[PCIE_BDF_TEXT], number[16] = "";
     if (what->stream >= 0)
         snprintf(number, sizeof number, " stream %d", what->stream);
-    log_say(LOG_NOTICE, LOG_PLAIN, "left by an earlier run: %s - %s%s: %s", pcie_bdf_format(&what->root_port, root),
-            pcie_bdf_format(&what->endpoint, endpoint), number, message);
+    log_say(LOG_NOTICE, LOG_PLAIN, "left by an earlier run: %s - %s%s: %s",
+            pcie_bdf_format(&what->root_port, root), pcie_bdf_format(&what->endpoint, endpoint), number,
+            message);
     json_t *event = json_pack("{s:s, s:o, s:o, s:o, s:o, s:s, s:s, s:s}", "event", "recovery", "root_port",
                               bdf_json(&what->root_port), "endpoint", bdf_json(&what->endpoint), "stream",
                               what->stream < 0 ? json_null() : json_integer(what->stream), "device",
-                              device ? bdf_json(device) : json_null(), "state", state, "message", message, "asked_by",
-                              "recovery");
+                              device ? bdf_json(device) : json_null(), "state", state, "message", message,
+                              "asked_by", "recovery");
     store_take_event(r->store, event);
     json_decref(event);
 }
@@ -48,7 +50,8 @@ static void tell_fault(const struct recovery *r, const struct told *what, const 
     tell(r, what, "failed", device, ide_fault_text(fault, text, sizeof text));
 }
 
-/* ---- streams and links ------------------------------------------------------------------------------------------- */
+/* ---- streams and links
+ * ------------------------------------------------------------------------------------------- */
 
 static void stream_off(struct recovery *r, struct pcie_access *access, struct held_stream *held)
 {
@@ -93,7 +96,8 @@ static void cxl_link_off(struct recovery *r, struct held_cxl_link *held)
     store_let_cxl_link_go(r->store, root);
 }
 
-/* ---- switch ports ------------------------------------------------------------------------------------------------ */
+/* ---- switch ports
+ * ------------------------------------------------------------------------------------------------ */
 
 static bool has_streams(struct pcie_access *access, const struct topology_node *node)
 {
@@ -178,7 +182,8 @@ static void switch_ports_off(struct recovery *r, struct pcie_access *access)
         r->held.switch_ports = 0;
 }
 
-/* ---- all of it --------------------------------------------------------------------------------------------------- */
+/* ---- all of it
+ * --------------------------------------------------------------------------------------------------- */
 
 static void put_in_order(struct recovery *r, struct pcie_access *access)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a controller that was killed has left of its streams: the state file says what it held, and it is all turned off,
- * because the secrets that it was held by have died with it. Blocks and slots that somebody else has by now are left
- * alone. Before anything else looks at the platform: an endpoint may have to be left alone. docs/state.md
+ * What a controller that was killed has left of its streams: the state file says what it held, and it is all
+ * turned off, because the secrets that it was held by have died with it. Blocks and slots that somebody else
+ * has by now are left alone. Before anything else looks at the platform: an endpoint may have to be left
+ * alone. docs/state.md
  */
 #ifndef IDE_KMD_RECOVERY_H
 #define IDE_KMD_RECOVERY_H
@@ -18,8 +19,8 @@ struct recovery {
     bool is_done;     /* nothing is left that could not be put in order */
 };
 
-/* Reads what is held and puts it in order; each thing that was done, or cannot be yet, is in the log and on standard error.
- * Errors: IDE_E_STORE, and those of pcie_access_open(). Close also after a failure. */
+/* Reads what is held and puts it in order; each thing that was done, or cannot be yet, is in the log and on
+ * standard error. Errors: IDE_E_STORE, and those of pcie_access_open(). Close also after a failure. */
 enum ide_err recovery_open(struct recovery *recovery, struct failure *failure) MUST_USE;
 
 /* Tries what could not be done: a key unit may answer again. Updates is_done. */

@@ -35,8 +35,10 @@ static struct ide_block block_of(const struct held_stream *held, enum stream_end
     return (struct ide_block){.kind = held->kind, .index = (uint8_t)held->end[end].block};
 }
 
-/* A selective block is associated with the other end: one of somebody else's stream mostly is with another function. */
-static bool is_associated(const struct side *side, const struct held_stream *held, enum stream_end end, bool *valid)
+/* A selective block is associated with the other end: one of somebody else's stream mostly is with another
+ * function. */
+static bool is_associated(const struct side *side, const struct held_stream *held, enum stream_end end,
+                          bool *valid)
 {
     const struct pcie_bdf *other = &held->end[!end].bdf;
     uint32_t rid = side->stream.regs.rid_2;
@@ -51,8 +53,9 @@ static bool is_kernels(const struct side *side, const struct held_stream *held, 
 }
 
 /*
- * Ours is what carries our number and is for our other end. In the middle of a setup or release the association may be there
- * without the number, or neither: such a block is not enabled, and nobody lives on it.
+ * Ours is what carries our number and is for our other end. In the middle of a setup or release the
+ * association may be there without the number, or neither: such a block is not enabled, and nobody lives on
+ * it.
  */
 static enum remains judge(const struct side *side, const struct held_stream *held, enum stream_end end)
 {
@@ -91,8 +94,8 @@ static enum ide_err forgive_absence(enum ide_err err, struct side *side)
     return gone ? IDE_OK : err;
 }
 
-static enum ide_err root_port_off(struct pcie_access *access, const struct held_stream *held, struct side *root,
-                                  struct ide_fault *fault)
+static enum ide_err root_port_off(struct pcie_access *access, const struct held_stream *held,
+                                  struct side *root, struct ide_fault *fault)
 {
     struct ide_block_state state;
     enum ide_err err = forgive_absence(look(access, held, END_ROOT_PORT, root, fault), root);
@@ -101,10 +104,12 @@ static enum ide_err root_port_off(struct pcie_access *access, const struct held_
     TRY(ide_stream_disable(&root->stream, fault));
     kill_point("recovery: the root port is off");
     TRY(ide_stream_status(&root->stream, &state, fault));
-    return state.use == IDE_USE_ENABLED ? ide_fail(fault, IDE_E_REGISTER, STEP, "IDE Stream Control") : IDE_OK;
+    return state.use == IDE_USE_ENABLED ? ide_fail(fault, IDE_E_REGISTER, STEP, "IDE Stream Control")
+                                        : IDE_OK;
 }
 
-static enum ide_err key_unit_off(const struct recovery *recovery, const struct held_stream *held, struct ide_fault *fault)
+static enum ide_err key_unit_off(const struct recovery *recovery, const struct held_stream *held,
+                                 struct ide_fault *fault)
 {
     const struct pcie_bdf *root = &held->end[END_ROOT_PORT].bdf;
     for (size_t i = 0; i < recovery->held.slot_sets; i++) {
@@ -116,7 +121,8 @@ static enum ide_err key_unit_off(const struct recovery *recovery, const struct h
             for (unsigned sub = 0; sub < IDE_SUBSTREAMS; sub++)
                 remains.slot[d][sub] = slots->slot[d][sub];
         enum ide_err err = providers_clear_remains(recovery->providers, root, &remains, fault);
-        if (err != IDE_OK && err != IDE_E_PROVIDER && err != IDE_E_ARGUMENT) /* these: it is another unit by now */
+        if (err != IDE_OK && err != IDE_E_PROVIDER &&
+            err != IDE_E_ARGUMENT) /* these: it is another unit by now */
             return err;
         store_let_slots_go(recovery->store, root, slots->id, slots->key_set);
     }
@@ -124,10 +130,12 @@ static enum ide_err key_unit_off(const struct recovery *recovery, const struct h
 }
 
 /*
- * Written without a look. While the root port said Secure it was the endpoint that we had keyed, and its register was where
- * it had been; and a link whose upper end is off may carry no answer until the lower end is off too.
+ * Written without a look. While the root port said Secure it was the endpoint that we had keyed, and its
+ * register was where it had been; and a link whose upper end is off may carry no answer until the lower end
+ * is off too.
  */
-static enum ide_err endpoint_off_unseen(struct pcie_access *access, const struct held_end *end, struct ide_fault *fault)
+static enum ide_err endpoint_off_unseen(struct pcie_access *access, const struct held_end *end,
+                                        struct ide_fault *fault)
 {
     struct pcie_function function = {0};
     enum ide_err err = pcie_function_bind(&function, access, &end->bdf, fault);
@@ -138,8 +146,8 @@ static enum ide_err endpoint_off_unseen(struct pcie_access *access, const struct
     return err == IDE_E_NO_DEVICE ? IDE_OK : err;
 }
 
-static enum ide_err look_at_endpoint(struct pcie_access *access, const struct held_stream *held, struct side *endpoint,
-                                     struct ide_fault *fault)
+static enum ide_err look_at_endpoint(struct pcie_access *access, const struct held_stream *held,
+                                     struct side *endpoint, struct ide_fault *fault)
 {
     struct ide_fault later;
     enum ide_err err = look(access, held, END_ENDPOINT, endpoint, fault);

@@ -23,20 +23,21 @@ static enum ide_err take_number(const json_t *object, const char *member, long l
     if (!value)
         return IDE_OK;
     if (!json_is_integer(value) || json_integer_value(value) < least || json_integer_value(value) > most)
-        return failure_set(failure, IDE_E_ARGUMENT, STEP, member, "the member \"%s\" must be an integer from %lld to %lld",
-                           member, least, most);
+        return failure_set(failure, IDE_E_ARGUMENT, STEP, member,
+                           "the member \"%s\" must be an integer from %lld to %lld", member, least, most);
     *out = json_integer_value(value);
     return IDE_OK;
 }
 
-static enum ide_err take_word(const json_t *object, const char *member, char *out, size_t size, struct failure *failure)
+static enum ide_err take_word(const json_t *object, const char *member, char *out, size_t size,
+                              struct failure *failure)
 {
     const json_t *value = json_object_get(object, member);
     if (!value)
         return IDE_OK;
     if (!json_is_string(value) || json_string_length(value) == 0 || json_string_length(value) >= size)
-        return failure_set(failure, IDE_E_ARGUMENT, STEP, member, "the member \"%s\" must be a string of 1 to %zu bytes",
-                           member, size - 1);
+        return failure_set(failure, IDE_E_ARGUMENT, STEP, member,
+                           "the member \"%s\" must be a string of 1 to %zu bytes", member, size - 1);
     memcpy(out, json_string_value(value), json_string_length(value) + 1);
     return IDE_OK;
 }

@@ -24,6 +24,7 @@ struct request_log {
 bool request_is_log(const char *member);
 
 /* IDE_E_ARGUMENT for a wrong type or value. bdf and stream are the caller's. */
-enum ide_err request_take_log(const json_t *object, struct request_log *log, struct failure *failure) MUST_USE;
+enum ide_err request_take_log(const json_t *object, struct request_log *log,
+                              struct failure *failure) MUST_USE;
 
 #endif

@@ -13,7 +13,8 @@
 
 #define BY_RECOVERY "recovery"
 
-/* ---- sessions ---------------------------------------------------------------------------------------------------- */
+/* ---- sessions
+ * ---------------------------------------------------------------------------------------------------- */
 
 /* That it cannot be asked is no harm: a session of which nobody has the secrets keys nothing that is on. */
 static void forget_sessions(struct controller *c, const struct pcie_bdf *mailbox, enum stream_end end)
@@ -59,21 +60,23 @@ static void forget_cxl_links(struct controller *c)
     c->survey.is_fresh = false;
 }
 
-/* ---- streams ----------------------------------------------------------------------------------------------------- */
+/* ---- streams
+ * ----------------------------------------------------------------------------------------------------- */
 
 static bool is_left_off(const struct held *held, const struct keeper_key *key)
 {
     for (size_t i = 0; i < held->kept_off; i++) {
         const struct keeper_key *k = &held->kept[i].want.key;
         if (k->kind == key->kind && k->traffic_class == key->traffic_class &&
-            pcie_bdf_compare(&k->root_port, &key->root_port) == 0 && pcie_bdf_compare(&k->endpoint, &key->endpoint) == 0)
+            pcie_bdf_compare(&k->root_port, &key->root_port) == 0 &&
+            pcie_bdf_compare(&k->endpoint, &key->endpoint) == 0)
             return true;
     }
     return false;
 }
 
-/* What the configuration wants it says itself. What could not be turned off waits for it in the keeper, too: its number is
- * taken until then. */
+/* What the configuration wants it says itself. What could not be turned off waits for it in the keeper, too:
+ * its number is taken until then. */
 static void restore_stream(struct controller *c, const struct held_stream *held)
 {
     const struct keeper_want want = {.key = {.kind = held->kind,
@@ -101,7 +104,8 @@ static void restore_streams(struct controller *c)
     store_want_no_config(c->store);
 }
 
-/* ---- CXL links --------------------------------------------------------------------------------------------------- */
+/* ---- CXL links
+ * --------------------------------------------------------------------------------------------------- */
 
 static int on_links(zloop_t *loop, int timer, void *argument);
 
@@ -120,8 +124,8 @@ static void restore_link(struct controller *c, struct held_cxl_link *held, bool 
     }
     *pending = true;
     if (!link && cxl_begin(c, endpoint, held->mode, held->generate, NULL, BY_RECOVERY, &failure) != IDE_OK)
-        log_say(LOG_WARNING, LOG_PLAIN, "%s: its CXL link cannot be established: %s", pcie_bdf_format(endpoint, bdf),
-                failure.message);
+        log_say(LOG_WARNING, LOG_PLAIN, "%s: its CXL link cannot be established: %s",
+                pcie_bdf_format(endpoint, bdf), failure.message);
 }
 
 static void restore_links(struct controller *c)
@@ -155,7 +159,8 @@ bool restore_give_up(struct controller *c, const struct pcie_bdf *port, struct c
         struct held_cxl_link *held = &c->recovery.held.cxl_link[i];
         struct ide_fault fault;
         const struct pcie_bdf *root = &held->bdf[END_ROOT_PORT];
-        if (!held->wanted || (pcie_bdf_compare(root, port) != 0 && pcie_bdf_compare(&held->bdf[END_ENDPOINT], port) != 0))
+        if (!held->wanted ||
+            (pcie_bdf_compare(root, port) != 0 && pcie_bdf_compare(&held->bdf[END_ENDPOINT], port) != 0))
             continue;
         held->wanted = false;
         if (store_set_cxl_link(c->store, root, held->state, HELD_NOT_WANTED, &fault) == IDE_OK)

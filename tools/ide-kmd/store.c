@@ -64,7 +64,8 @@ const struct store_settings *store_settings_of(const struct store *store)
     return &store->settings;
 }
 
-/* In the store's thread, as what changes it is. It is told once the transaction that tells it has been committed. */
+/* In the store's thread, as what changes it is. It is told once the transaction that tells it has been
+ * committed. */
 uint64_t store_lost(struct store *store)
 {
     uint64_t untold = store->lost - store->told;
@@ -72,7 +73,8 @@ uint64_t store_lost(struct store *store)
     return untold;
 }
 
-/* ---- transactions ------------------------------------------------------------------------------------------------ */
+/* ---- transactions
+ * ------------------------------------------------------------------------------------------------ */
 
 sqlite3_stmt *store_statement(struct store *store, const char *sql)
 {
@@ -149,11 +151,13 @@ static int transact(struct store *store, struct entry *first, const struct entry
 static void say_lost(struct store *store, int rc)
 {
     if (store->lost++ == 0)
-        log_say(LOG_ERR, LOG_PLAIN, "the state file %s cannot be written, and the log has a gap from here: %s",
+        log_say(LOG_ERR, LOG_PLAIN,
+                "the state file %s cannot be written, and the log has a gap from here: %s",
                 store->settings.path ? store->settings.path : "in memory", sqlite3_errstr(rc));
 }
 
-/* ---- the thread -------------------------------------------------------------------------------------------------- */
+/* ---- the thread
+ * -------------------------------------------------------------------------------------------------- */
 
 static void run_batch(struct store *store, struct entry *first)
 {
@@ -241,7 +245,8 @@ void store_later(struct store *store, store_work *work, void *argument, void (*r
     pthread_mutex_unlock(&store->lock);
 }
 
-/* ---- opening ----------------------------------------------------------------------------------------------------- */
+/* ---- opening
+ * ----------------------------------------------------------------------------------------------------- */
 
 static enum ide_err file_failed(const char *path, struct failure *failure)
 {
@@ -263,7 +268,8 @@ static enum ide_err take_lock(struct store *store, struct failure *failure)
     char name[PATH_CAP];
     int n = snprintf(name, sizeof name, "%s.lock", store->settings.path);
     if (n < 0 || (size_t)n >= sizeof name - 64)
-        return failure_set(failure, IDE_E_STORE, STEP, "state", "the path is too long: %.120s", store->settings.path);
+        return failure_set(failure, IDE_E_STORE, STEP, "state", "the path is too long: %.120s",
+                           store->settings.path);
     enum ide_err err = make_folder(store->settings.path, failure);
     if (err != IDE_OK)
         return err;
@@ -295,7 +301,8 @@ static int check(sqlite3 *db)
 /* That it can be written shows here, and not with the first stream. */
 static int probe(sqlite3 *db)
 {
-    int rc = sqlite3_exec(db, "BEGIN IMMEDIATE; CREATE TABLE probe (x); DROP TABLE probe; COMMIT", NULL, NULL, NULL);
+    int rc = sqlite3_exec(db, "BEGIN IMMEDIATE; CREATE TABLE probe (x); DROP TABLE probe; COMMIT", NULL, NULL,
+                          NULL);
     if (rc != SQLITE_OK)
         (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
     return rc;
@@ -312,7 +319,8 @@ static int open_file(struct store *store, int *version)
     sqlite3_busy_timeout(store->db, BUSY_MS);
     store->is_full_sync = true;
     if (!memory)
-        rc = sqlite3_exec(store->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL", NULL, NULL, NULL);
+        rc =
+            sqlite3_exec(store->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL", NULL, NULL, NULL);
     if (rc == SQLITE_OK)
         rc = check(store->db);
     if (rc == SQLITE_OK)
@@ -342,8 +350,8 @@ static bool set_aside(const char *path)
         ok &= rename(from, to) == 0 || (i > 0 && errno == ENOENT);
     }
     if (ok)
-        log_say(LOG_ERR, LOG_PLAIN, "the state file was damaged; it is %s.damaged-%lld now, and a new one is begun", path,
-                now);
+        log_say(LOG_ERR, LOG_PLAIN,
+                "the state file was damaged; it is %s.damaged-%lld now, and a new one is begun", path, now);
     return ok;
 }
 
@@ -355,8 +363,10 @@ static enum ide_err open_failed(const struct store *store, int rc, int version, 
                            "%s is of schema version %d, and this ide-kmd knows up to %d", path, version,
                            STORE_SCHEMA_VERSION);
     if (is_damage(rc))
-        return failure_set(failure, IDE_E_STORE, STEP, "state", "%s is damaged: %s", path, sqlite3_errstr(rc));
-    return failure_set(failure, IDE_E_STORE, STEP, "state", "%s cannot be used: %s", path, sqlite3_errstr(rc));
+        return failure_set(failure, IDE_E_STORE, STEP, "state", "%s is damaged: %s", path,
+                           sqlite3_errstr(rc));
+    return failure_set(failure, IDE_E_STORE, STEP, "state", "%s cannot be used: %s", path,
+                       sqlite3_errstr(rc));
 }
 
 static enum ide_err open_or_set_aside(struct store *store, struct failure *failure)

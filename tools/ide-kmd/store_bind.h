@@ -9,7 +9,8 @@
 
 #include "root_port/pcie_bdf.h"
 
-/* A parameter that the statement does not have is passed over. Texts must live until the statement has run. */
+/* A parameter that the statement does not have is passed over. Texts must live until the statement has run.
+ */
 void bind_text(sqlite3_stmt *statement, const char *name, const char *text); /* NULL: null */
 void bind_bdf(sqlite3_stmt *statement, const char *name, const struct pcie_bdf *bdf);
 void bind_number(sqlite3_stmt *statement, const char *name, long long number);

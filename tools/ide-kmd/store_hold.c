@@ -56,17 +56,22 @@ static void order_later(struct store *store, const struct order *o)
     store_later(store, run_order, copy, free);
 }
 
-/* ---- streams ----------------------------------------------------------------------------------------------------- */
+/* ---- streams
+ * ----------------------------------------------------------------------------------------------------- */
 
 static const char put_stream[] =
-    "INSERT INTO held_stream (root_port, endpoint, top, stream, kind, features, state, wanted, since_ms, asked_by, source,"
+    "INSERT INTO held_stream (root_port, endpoint, top, stream, kind, features, state, wanted, since_ms, "
+    "asked_by, source,"
     " root_block, root_control_at, root_control, endpoint_block, endpoint_control_at, endpoint_control,"
     " root_mailbox, endpoint_mailbox)"
-    " VALUES (:a, :b, :top, :number, :kind, :features, :state, :wanted, :now, :asked_by, :source, :block1, :at1, :control1,"
+    " VALUES (:a, :b, :top, :number, :kind, :features, :state, :wanted, :now, :asked_by, :source, :block1, "
+    ":at1, :control1,"
     " :block0, :at0, :control0, :mailbox1, :mailbox0)"
     " ON CONFLICT (root_port, endpoint, stream) DO UPDATE SET top = :top, kind = :kind, features = :features,"
-    " state = :state, since_ms = :now, asked_by = :asked_by, source = :source, root_block = :block1, root_control_at = :at1,"
-    " root_control = :control1, endpoint_block = :block0, endpoint_control_at = :at0, endpoint_control = :control0,"
+    " state = :state, since_ms = :now, asked_by = :asked_by, source = :source, root_block = :block1, "
+    "root_control_at = :at1,"
+    " root_control = :control1, endpoint_block = :block0, endpoint_control_at = :at0, endpoint_control = "
+    ":control0,"
     " root_mailbox = :mailbox1, endpoint_mailbox = :mailbox0";
 
 static char *features_text(const struct ide_features *features, enum ide_kind kind)
@@ -127,30 +132,40 @@ static int wish_number(enum held_wish wish)
     return wish == HELD_AS_WAS ? -1 : wish == HELD_WANTED;
 }
 
-enum ide_err store_set_stream(struct store *store, const struct stream_ends *ends, uint8_t id, enum held_state state,
-                              enum held_wish wish, struct ide_fault *fault)
+enum ide_err store_set_stream(struct store *store, const struct stream_ends *ends, uint8_t id,
+                              enum held_state state, enum held_wish wish, struct ide_fault *fault)
 {
     static const char sql[] = "UPDATE held_stream SET state = :state, wanted = ifnull(:wanted, wanted)"
                               " WHERE root_port = :a AND endpoint = :b AND stream = :number";
-    struct order o = {.sql = sql, .a = ends->bdf[END_ROOT_PORT], .b = ends->bdf[END_ENDPOINT], .number = id,
-                      .wanted = wish_number(wish), .state = state_names[state]};
+    struct order o = {.sql = sql,
+                      .a = ends->bdf[END_ROOT_PORT],
+                      .b = ends->bdf[END_ENDPOINT],
+                      .number = id,
+                      .wanted = wish_number(wish),
+                      .state = state_names[state]};
     return do_order(store, &o, fault);
 }
 
 void store_let_go(struct store *store, const struct stream_ends *ends, uint8_t id)
 {
-    static const char forget[] = "DELETE FROM held_stream WHERE root_port = :a AND endpoint = :b AND stream = :number"
-                                 " AND NOT wanted";
-    static const char keep[] = "UPDATE held_stream SET state = 'nothing', root_block = -1, endpoint_block = -1"
-                               " WHERE root_port = :a AND endpoint = :b AND stream = :number";
-    struct order o = {.sql = forget, .a = ends->bdf[END_ROOT_PORT], .b = ends->bdf[END_ENDPOINT], .number = id,
+    static const char forget[] =
+        "DELETE FROM held_stream WHERE root_port = :a AND endpoint = :b AND stream = :number"
+        " AND NOT wanted";
+    static const char keep[] =
+        "UPDATE held_stream SET state = 'nothing', root_block = -1, endpoint_block = -1"
+        " WHERE root_port = :a AND endpoint = :b AND stream = :number";
+    struct order o = {.sql = forget,
+                      .a = ends->bdf[END_ROOT_PORT],
+                      .b = ends->bdf[END_ENDPOINT],
+                      .number = id,
                       .wanted = -1};
     order_later(store, &o);
     o.sql = keep;
     order_later(store, &o);
 }
 
-enum ide_err store_give_up(struct store *store, const struct pcie_bdf *port, uint8_t id, struct ide_fault *fault)
+enum ide_err store_give_up(struct store *store, const struct pcie_bdf *port, uint8_t id,
+                           struct ide_fault *fault)
 {
     static const char sql[] = "DELETE FROM held_stream WHERE stream = :number AND state = 'nothing'"
                               " AND (root_port = :a OR endpoint = :a)";
@@ -166,11 +181,13 @@ void store_want_no_config(struct store *store)
         order_later(store, &(struct order){.sql = sql[i], .wanted = -1});
 }
 
-/* ---- what is left off -------------------------------------------------------------------------------------------- */
+/* ---- what is left off
+ * -------------------------------------------------------------------------------------------- */
 
 static int forget_kept(struct store *store, sqlite3 *db, const struct held_kept *kept)
 {
-    static const char sql[] = "DELETE FROM kept_off WHERE root_port = :a AND endpoint = :b AND kind = :kind AND tc = :tc";
+    static const char sql[] =
+        "DELETE FROM kept_off WHERE root_port = :a AND endpoint = :b AND kind = :kind AND tc = :tc";
     sqlite3_stmt *s = store_statement(store, sql);
     if (!s)
         return sqlite3_errcode(db);
@@ -183,8 +200,9 @@ static int forget_kept(struct store *store, sqlite3 *db, const struct held_kept 
 
 static int put_kept(struct store *store, sqlite3 *db, const struct held_kept *kept)
 {
-    static const char sql[] = "INSERT OR REPLACE INTO kept_off VALUES (:a, :b, :kind, :tc, :features, :stream, :source,"
-                              " :state, :now, NULL)";
+    static const char sql[] =
+        "INSERT OR REPLACE INTO kept_off VALUES (:a, :b, :kind, :tc, :features, :stream, :source,"
+        " :state, :now, NULL)";
     const struct keeper_want *want = &kept->want;
     sqlite3_stmt *s = store_statement(store, sql);
     char *features = features_text(&want->features, want->key.kind);
@@ -241,7 +259,8 @@ void store_want_nothing(struct store *store)
         order_later(store, &(struct order){.sql = sql[i], .wanted = -1});
 }
 
-/* ---- switch ports and key slots ---------------------------------------------------------------------------------- */
+/* ---- switch ports and key slots
+ * ---------------------------------------------------------------------------------- */
 
 enum ide_err store_hold_switch_port(struct store *store, const struct pcie_bdf *port, struct ide_fault *fault)
 {
@@ -288,18 +307,23 @@ enum ide_err store_hold_slots(struct store *store, const struct held_slots *held
 
 void store_let_slots_go(struct store *store, const struct pcie_bdf *root_port, uint8_t id, uint8_t key_set)
 {
-    static const char sql[] = "DELETE FROM held_slots WHERE root_port = :a AND stream = :number AND key_set = :other";
-    order_later(store, &(struct order){.sql = sql, .a = *root_port, .number = id, .other = key_set, .wanted = -1});
+    static const char sql[] =
+        "DELETE FROM held_slots WHERE root_port = :a AND stream = :number AND key_set = :other";
+    order_later(store,
+                &(struct order){.sql = sql, .a = *root_port, .number = id, .other = key_set, .wanted = -1});
 }
 
-/* ---- CXL links --------------------------------------------------------------------------------------------------- */
+/* ---- CXL links
+ * --------------------------------------------------------------------------------------------------- */
 
 static int run_put_cxl_link(struct store *store, sqlite3 *db, void *argument)
 {
     static const char sql[] =
         "INSERT INTO held_cxl_link (root_port, endpoint, mode, generate, state, wanted, since_ms, asked_by)"
-        " VALUES (:a, :b, :mode, :generate, :state, :wanted, :now, :asked_by) ON CONFLICT (root_port) DO UPDATE SET"
-        " endpoint = :b, mode = :mode, generate = :generate, state = :state, since_ms = :now, asked_by = :asked_by";
+        " VALUES (:a, :b, :mode, :generate, :state, :wanted, :now, :asked_by) ON CONFLICT (root_port) DO "
+        "UPDATE SET"
+        " endpoint = :b, mode = :mode, generate = :generate, state = :state, since_ms = :now, asked_by = "
+        ":asked_by";
     const struct held_cxl_link *held = argument;
     sqlite3_stmt *s = store_statement(store, sql);
     if (!s)
@@ -315,7 +339,8 @@ static int run_put_cxl_link(struct store *store, sqlite3 *db, void *argument)
     return sqlite3_step(s);
 }
 
-enum ide_err store_hold_cxl_link(struct store *store, const struct held_cxl_link *held, struct ide_fault *fault)
+enum ide_err store_hold_cxl_link(struct store *store, const struct held_cxl_link *held,
+                                 struct ide_fault *fault)
 {
     return store ? store_do(store, run_put_cxl_link, (void *)held, true, fault) : IDE_OK;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What of the platform the controller holds, written down before it is touched: after a kill the next start finds it here
- * and puts it in order (recovery.h). And which streams are wanted, which a kill does not change.
+ * What of the platform the controller holds, written down before it is touched: after a kill the next start
+ * finds it here and puts it in order (recovery.h). And which streams are wanted, which a kill does not
+ * change.
  *
- * From any thread. Each call returns once it is on the disk, unless said otherwise. A store that is NULL holds nothing, and
- * all succeeds: for tests of what is around it.
+ * From any thread. Each call returns once it is on the disk, unless said otherwise. A store that is NULL
+ * holds nothing, and all succeeds: for tests of what is around it.
  */
 #ifndef IDE_KMD_STORE_HOLD_H
 #define IDE_KMD_STORE_HOLD_H
@@ -44,7 +45,8 @@ struct held_stream {
     char asked_by[ASKED_BY_CAP]; /* empty: nobody knows */
 };
 
-/* A stream that the keeper leaves off, and did before: that outlives the controller too. Without its policy. */
+/* A stream that the keeper leaves off, and did before: that outlives the controller too. Without its policy.
+ */
 struct held_kept {
     struct keeper_want want;
     enum keeper_source source;
@@ -69,20 +71,24 @@ struct held_cxl_link {
 };
 
 /* One stream more, or the same one anew: wanted stays what it was in a row that is there. */
-enum ide_err store_hold_stream(struct store *store, const struct held_stream *held, struct ide_fault *fault) MUST_USE;
+enum ide_err store_hold_stream(struct store *store, const struct held_stream *held,
+                               struct ide_fault *fault) MUST_USE;
 
 enum held_wish { HELD_WANTED, HELD_NOT_WANTED, HELD_AS_WAS };
-enum ide_err store_set_stream(struct store *store, const struct stream_ends *ends, uint8_t id, enum held_state state,
-                              enum held_wish wish, struct ide_fault *fault) MUST_USE;
+enum ide_err store_set_stream(struct store *store, const struct stream_ends *ends, uint8_t id,
+                              enum held_state state, enum held_wish wish, struct ide_fault *fault) MUST_USE;
 
 /* Nothing of it is on the platform any more: what is not wanted is forgotten. Does not wait. */
 void store_let_go(struct store *store, const struct stream_ends *ends, uint8_t id);
 
-/* A switch port passes IDE TLPs on because we have told it to; or does so no more, which is not waited for. */
-enum ide_err store_hold_switch_port(struct store *store, const struct pcie_bdf *port, struct ide_fault *fault) MUST_USE;
+/* A switch port passes IDE TLPs on because we have told it to; or does so no more, which is not waited for.
+ */
+enum ide_err store_hold_switch_port(struct store *store, const struct pcie_bdf *port,
+                                    struct ide_fault *fault) MUST_USE;
 void store_let_switch_port_go(struct store *store, const struct pcie_bdf *port);
 
-enum ide_err store_hold_slots(struct store *store, const struct held_slots *held, struct ide_fault *fault) MUST_USE;
+enum ide_err store_hold_slots(struct store *store, const struct held_slots *held,
+                              struct ide_fault *fault) MUST_USE;
 void store_let_slots_go(struct store *store, const struct pcie_bdf *root_port, uint8_t id, uint8_t key_set);
 
 enum ide_err store_hold_cxl_link(struct store *store, const struct held_cxl_link *held,
@@ -95,7 +101,8 @@ void store_let_cxl_link_go(struct store *store, const struct pcie_bdf *root_port
 void store_take_kept(struct store *store, const struct keeper_item *item);
 
 /* Somebody has given up a stream that is off at the moment. */
-enum ide_err store_give_up(struct store *store, const struct pcie_bdf *port, uint8_t id, struct ide_fault *fault) MUST_USE;
+enum ide_err store_give_up(struct store *store, const struct pcie_bdf *port, uint8_t id,
+                           struct ide_fault *fault) MUST_USE;
 
 /* What the configuration wanted is not wanted until it says so again. Does not wait. */
 void store_want_no_config(struct store *store);

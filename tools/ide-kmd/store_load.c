@@ -55,9 +55,10 @@ static bool read_stream(sqlite3_stmt *s, void *row)
 {
     struct held_stream *held = row;
     long long id, wanted;
-    if (!read_stream_end(s, 0, &held->end[END_ROOT_PORT]) || !read_stream_end(s, 5, &held->end[END_ENDPOINT]) ||
-        !column_bdf(s, 10, &held->top) || !column_number(s, 11, 0, IDE_STREAM_ID_IDLE - 1, &id) ||
-        !read_state(s, 13, &held->state) || !column_number(s, 14, 0, 1, &wanted) || !read_features(s, 15, &held->features))
+    if (!read_stream_end(s, 0, &held->end[END_ROOT_PORT]) ||
+        !read_stream_end(s, 5, &held->end[END_ENDPOINT]) || !column_bdf(s, 10, &held->top) ||
+        !column_number(s, 11, 0, IDE_STREAM_ID_IDLE - 1, &id) || !read_state(s, 13, &held->state) ||
+        !column_number(s, 14, 0, 1, &wanted) || !read_features(s, 15, &held->features))
         return false;
     held->id = (uint8_t)id;
     held->kind = strcmp(column_text(s, 12), "link") == 0 ? IDE_LINK : IDE_SELECTIVE;
@@ -77,7 +78,8 @@ static bool read_slots(sqlite3_stmt *s, void *row)
     struct held_slots *held = row;
     long long id, set, block;
     if (!column_bdf(s, 0, &held->root_port) || !column_number(s, 1, 0, UINT8_MAX, &id) ||
-        !column_number(s, 2, 0, KCU_KEY_SETS - 1, &set) || !column_number(s, 3, 0, KCU_STREAMS_MAX - 1, &block))
+        !column_number(s, 2, 0, KCU_KEY_SETS - 1, &set) ||
+        !column_number(s, 3, 0, KCU_STREAMS_MAX - 1, &block))
         return false;
     held->id = (uint8_t)id;
     held->key_set = (uint8_t)set;
@@ -131,7 +133,7 @@ static bool read_kept(sqlite3_stmt *s, void *row)
         !read_kept_state(s, 7, &kept->state))
         return false;
     want->key.kind = strcmp(column_text(s, 2), "link") == 0 ? IDE_LINK : IDE_SELECTIVE;
-    want->key.traffic_class = (uint8_t)class;
+    want->key.traffic_class = (uint8_t) class;
     want->stream = (uint8_t)number;
     kept->source = strcmp(column_text(s, 6), "config") == 0 ? KEEPER_BY_CONFIG : KEEPER_BY_CLIENT;
     return true;
@@ -144,13 +146,15 @@ static const struct table {
 } tables[] = {
     {"held_stream",
      "SELECT root_port, root_mailbox, root_block, root_control_at, root_control, endpoint, endpoint_mailbox,"
-     " endpoint_block, endpoint_control_at, endpoint_control, top, stream, kind, state, wanted, features, asked_by, source"
+     " endpoint_block, endpoint_control_at, endpoint_control, top, stream, kind, state, wanted, features, "
+     "asked_by, source"
      " FROM held_stream ORDER BY kind, rowid",
      sizeof(struct held_stream), read_stream},
     {"held_switch_port", "SELECT port FROM held_switch_port", sizeof(struct pcie_bdf), read_switch_port},
-    {"held_slots", "SELECT root_port, stream, key_set, block, rx, tx FROM held_slots", sizeof(struct held_slots),
-     read_slots},
-    {"held_cxl_link", "SELECT root_port, endpoint, mode, generate, state, wanted, asked_by FROM held_cxl_link",
+    {"held_slots", "SELECT root_port, stream, key_set, block, rx, tx FROM held_slots",
+     sizeof(struct held_slots), read_slots},
+    {"held_cxl_link",
+     "SELECT root_port, endpoint, mode, generate, state, wanted, asked_by FROM held_cxl_link",
      sizeof(struct held_cxl_link), read_cxl_link},
     {"kept_off", "SELECT root_port, endpoint, kind, tc, features, stream, source, state FROM kept_off",
      sizeof(struct held_kept), read_kept},
@@ -196,8 +200,8 @@ static int run_load(struct store *store, sqlite3 *db, void *argument)
     held_release(held); /* of a first try */
     for (size_t i = 0; i < TABLES && rc == SQLITE_DONE; i++)
         rc = read_table(store, db, &tables[i], &rows[i], &count[i]);
-    *held = (struct held){rows[0], count[0], rows[1], count[1], rows[2], count[2], rows[3], count[3],
-                          rows[4], count[4]};
+    *held = (struct held){rows[0],  count[0], rows[1],  count[1], rows[2],
+                          count[2], rows[3],  count[3], rows[4],  count[4]};
     return rc;
 }
 

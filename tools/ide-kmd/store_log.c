@@ -13,7 +13,8 @@
 #define TRIM_EVERY 256 /* entries: the bound is kept that well */
 #define DAY_MS     86400000ll
 
-/* ---- entries ----------------------------------------------------------------------------------------------------- */
+/* ---- entries
+ * ----------------------------------------------------------------------------------------------------- */
 
 struct log_event {
     json_t *event; /* the store's own copy */
@@ -54,8 +55,9 @@ static char *dump_of(json_t *value)
 static void bind_event(sqlite3_stmt *s, const json_t *event)
 {
     static const char *const columns[][2] = {
-        {":what", "event"},       {":operation", "operation"}, {":root_port", "root_port"}, {":endpoint", "endpoint"},
-        {":device", "device"},    {":step", "step"},           {":state", "state"},         {":asked_by", "asked_by"},
+        {":what", "event"},        {":operation", "operation"}, {":root_port", "root_port"},
+        {":endpoint", "endpoint"}, {":device", "device"},       {":step", "step"},
+        {":state", "state"},       {":asked_by", "asked_by"},
     };
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
         bind_text(s, columns[i][0], text_of(event, columns[i][1]));
@@ -69,10 +71,11 @@ static void bind_event(sqlite3_stmt *s, const json_t *event)
 
 static int insert(struct store *store, sqlite3 *db, const json_t *event, uint64_t time_ms)
 {
-    static const char sql[] =
-        "INSERT INTO entry (time_ms, what, operation, root_port, endpoint, stream, device, step, state, undo, cause,"
-        " answer, asked_by, request) VALUES (:time, :what, :operation, :root_port, :endpoint, :stream, :device, :step,"
-        " :state, :undo, :cause, :answer, :asked_by, :request)";
+    static const char sql[] = "INSERT INTO entry (time_ms, what, operation, root_port, endpoint, stream, "
+                              "device, step, state, undo, cause,"
+                              " answer, asked_by, request) VALUES (:time, :what, :operation, :root_port, "
+                              ":endpoint, :stream, :device, :step,"
+                              " :state, :undo, :cause, :answer, :asked_by, :request)";
     sqlite3_stmt *s = store_statement(store, sql);
     if (!s)
         return sqlite3_errcode(db);
@@ -161,7 +164,8 @@ void store_take_event(struct store *store, const json_t *event)
     store_later(store, run_event, e, release_event);
 }
 
-/* ---- sessions ---------------------------------------------------------------------------------------------------- */
+/* ---- sessions
+ * ---------------------------------------------------------------------------------------------------- */
 
 struct log_session {
     struct pcie_bdf device;
@@ -193,10 +197,12 @@ static const char *begun_by(const struct key_provider_status *status)
 
 static int open_session(struct store *store, sqlite3 *db, const struct log_session *l)
 {
-    static const char sql[] =
-        "INSERT INTO session (device, number, opened_ms, provider, begun_by, mutual, spdm_version, secured_version,"
-        " algorithms) SELECT :device, :number, :now, :provider, :begun_by, :mutual, :spdm, :secured, :algorithms"
-        " WHERE NOT EXISTS (SELECT 1 FROM session WHERE device = :device AND number = :number AND closed_ms IS NULL)";
+    static const char sql[] = "INSERT INTO session (device, number, opened_ms, provider, begun_by, mutual, "
+                              "spdm_version, secured_version,"
+                              " algorithms) SELECT :device, :number, :now, :provider, :begun_by, :mutual, "
+                              ":spdm, :secured, :algorithms"
+                              " WHERE NOT EXISTS (SELECT 1 FROM session WHERE device = :device AND number = "
+                              ":number AND closed_ms IS NULL)";
     sqlite3_stmt *s = store_statement(store, sql);
     if (!s)
         return sqlite3_errcode(db);
@@ -239,7 +245,8 @@ void store_take_session(struct store *store, const struct job *job)
     struct log_session *l = calloc(1, sizeof *l);
     if (!l)
         return;
-    *l = (struct log_session){.device = *stream_mailbox(&job->ends, job->end), .is_open = opened, .time_ms = store_now_ms()};
+    *l = (struct log_session){
+        .device = *stream_mailbox(&job->ends, job->end), .is_open = opened, .time_ms = store_now_ms()};
     if (opened) {
         l->status = job->provider;
         l->provider = job->provider_name;
@@ -269,21 +276,25 @@ void store_close_sessions(struct store *store)
         store_later(store, run_close_sessions, NULL, release_nothing);
 }
 
-/* ---- reading ----------------------------------------------------------------------------------------------------- */
+/* ---- reading
+ * ----------------------------------------------------------------------------------------------------- */
 
 struct log_query {
     const struct request_log *wish;
     json_t *result;
 };
 
-/* The last ones in falling order if there is no cursor. One more than the limit, to know whether there are more. */
+/* The last ones in falling order if there is no cursor. One more than the limit, to know whether there are
+ * more. */
 static const char *const select_sql[2] = {
-#define SELECT(compare, order)                                                                                          \
-    "SELECT id, time_ms, what, operation, root_port, endpoint, stream, device, step, state, undo, cause, answer,"       \
-    " asked_by, request FROM entry WHERE id " compare " :cursor AND time_ms >= :since AND time_ms <= :until"             \
-    " AND (:what IS NULL OR what = :what) AND (:state IS NULL OR state = :state)"                                       \
-    " AND (:stream IS NULL OR stream = :stream)"                                                                        \
-    " AND (:bdf IS NULL OR root_port = :bdf OR endpoint = :bdf OR device = :bdf) ORDER BY id " order " LIMIT :limit"
+#define SELECT(compare, order)                                                                               \
+    "SELECT id, time_ms, what, operation, root_port, endpoint, stream, device, step, state, undo, cause, "   \
+    "answer,"                                                                                                \
+    " asked_by, request FROM entry WHERE id " compare " :cursor AND time_ms >= :since AND time_ms <= :until" \
+    " AND (:what IS NULL OR what = :what) AND (:state IS NULL OR state = :state)"                            \
+    " AND (:stream IS NULL OR stream = :stream)"                                                             \
+    " AND (:bdf IS NULL OR root_port = :bdf OR endpoint = :bdf OR device = :bdf) ORDER BY id " order         \
+    " LIMIT :limit"
     SELECT(">=", "DESC"), SELECT(">", "ASC")
 #undef SELECT
 };
@@ -315,17 +326,18 @@ static json_t *json_column(sqlite3_stmt *s, int column)
 
 static json_t *row_json(sqlite3_stmt *s)
 {
-    static const char *const names[] = {"what",   "operation", "root_port", "endpoint", "stream", "device",
-                                        "step",   "state",     "undo",      "cause",    "answer", "asked_by",
-                                        "request"};
+    static const char *const names[] = {"what",   "operation", "root_port", "endpoint", "stream",
+                                        "device", "step",      "state",     "undo",     "cause",
+                                        "answer", "asked_by",  "request"};
     json_t *row = json_pack("{s:I, s:I}", "id", (json_int_t)sqlite3_column_int64(s, 0), "time_ms",
                             (json_int_t)sqlite3_column_int64(s, 1));
     for (int i = 0; i < (int)(sizeof names / sizeof *names); i++) {
         int column = i + 2;
         json_t *value;
         if (strcmp(names[i], "stream") == 0)
-            value = sqlite3_column_type(s, column) == SQLITE_NULL ? json_null()
-                                                                  : json_integer(sqlite3_column_int64(s, column));
+            value = sqlite3_column_type(s, column) == SQLITE_NULL
+                        ? json_null()
+                        : json_integer(sqlite3_column_int64(s, column));
         else if (strcmp(names[i], "undo") == 0)
             value = json_boolean(sqlite3_column_int(s, column));
         else if (strcmp(names[i], "answer") == 0 || strcmp(names[i], "request") == 0)
@@ -360,8 +372,9 @@ static int run_query(struct store *store, sqlite3 *db, void *argument)
     }
     json_t *last = json_object_get(json_array_get(rows, json_array_size(rows) - 1), "id");
     json_decref(q->result);
-    q->result = json_pack("{s:o, s:o, s:b}", "entries", rows, "cursor",
-                          last ? json_incref(last) : json_integer(forward ? wish->cursor : 0), "more", (int)more);
+    q->result =
+        json_pack("{s:o, s:o, s:b}", "entries", rows, "cursor",
+                  last ? json_incref(last) : json_integer(forward ? wish->cursor : 0), "more", (int)more);
     return rc;
 }
 

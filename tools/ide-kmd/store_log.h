@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What happened, in the state file: every event but those that only say that something begins, and the sessions. */
+/* What happened, in the state file: every event but those that only say that something begins, and the
+ * sessions. */
 #ifndef IDE_KMD_STORE_LOG_H
 #define IDE_KMD_STORE_LOG_H
 

@@ -6,7 +6,8 @@
 
 #include "tools/ide-kmd/store.h"
 
-/* Each step brings a file of the version before to the next. A step that was ever released is not changed any more. */
+/* Each step brings a file of the version before to the next. A step that was ever released is not changed any
+ * more. */
 static const char *const steps[STORE_SCHEMA_VERSION] = {
     /* 1: what is held, and what happened */
     "CREATE TABLE held_stream (root_port TEXT NOT NULL, endpoint TEXT NOT NULL, top TEXT NOT NULL,"
@@ -26,33 +27,42 @@ static const char *const steps[STORE_SCHEMA_VERSION] = {
     /* 2: who asked, sessions, CXL links, and views for people */
     "ALTER TABLE held_stream ADD COLUMN asked_by TEXT;"
     "ALTER TABLE held_stream ADD COLUMN source TEXT NOT NULL DEFAULT 'client';"
-    "CREATE TABLE kept_off (root_port TEXT NOT NULL, endpoint TEXT NOT NULL, kind TEXT NOT NULL, tc INTEGER NOT NULL,"
-    " features TEXT NOT NULL, stream INTEGER, source TEXT NOT NULL, state TEXT NOT NULL, since_ms INTEGER NOT NULL,"
+    "CREATE TABLE kept_off (root_port TEXT NOT NULL, endpoint TEXT NOT NULL, kind TEXT NOT NULL, tc INTEGER "
+    "NOT NULL,"
+    " features TEXT NOT NULL, stream INTEGER, source TEXT NOT NULL, state TEXT NOT NULL, since_ms INTEGER "
+    "NOT NULL,"
     " cause TEXT, PRIMARY KEY (root_port, endpoint, kind, tc)) STRICT;"
     "ALTER TABLE entry ADD COLUMN asked_by TEXT;"
     "ALTER TABLE entry ADD COLUMN request TEXT;"
     "CREATE TABLE held_cxl_link (root_port TEXT PRIMARY KEY, endpoint TEXT NOT NULL, mode TEXT NOT NULL,"
     " generate INTEGER NOT NULL, state TEXT NOT NULL, wanted INTEGER NOT NULL, since_ms INTEGER NOT NULL,"
     " asked_by TEXT) STRICT;"
-    "CREATE TABLE session (id INTEGER PRIMARY KEY AUTOINCREMENT, device TEXT NOT NULL, number INTEGER NOT NULL,"
+    "CREATE TABLE session (id INTEGER PRIMARY KEY AUTOINCREMENT, device TEXT NOT NULL, number INTEGER NOT "
+    "NULL,"
     " opened_ms INTEGER NOT NULL, closed_ms INTEGER, cause TEXT, provider TEXT, begun_by TEXT,"
     " mutual INTEGER NOT NULL DEFAULT 0, spdm_version TEXT, secured_version TEXT, algorithms TEXT) STRICT;"
     "CREATE INDEX session_open ON session (device) WHERE closed_ms IS NULL;"
     "CREATE VIEW streams AS SELECT root_port, endpoint, stream, kind, state,"
-    " iif(wanted, 'yes', 'no') AS wanted, source AS wanted_by, datetime(since_ms / 1000, 'unixepoch') AS since_utc,"
+    " iif(wanted, 'yes', 'no') AS wanted, source AS wanted_by, datetime(since_ms / 1000, 'unixepoch') AS "
+    "since_utc,"
     " asked_by, root_block, endpoint_block, features FROM held_stream;"
     "CREATE VIEW left_off AS SELECT root_port, endpoint, kind, tc, state, source AS wanted_by,"
     " datetime(since_ms / 1000, 'unixepoch') AS since_utc, cause FROM kept_off;"
-    "CREATE VIEW cxl_links AS SELECT root_port, endpoint, mode, iif(generate, 'endpoint', 'controller') AS keys_from,"
-    " state, iif(wanted, 'yes', 'no') AS wanted, datetime(since_ms / 1000, 'unixepoch') AS since_utc, asked_by"
+    "CREATE VIEW cxl_links AS SELECT root_port, endpoint, mode, iif(generate, 'endpoint', 'controller') AS "
+    "keys_from,"
+    " state, iif(wanted, 'yes', 'no') AS wanted, datetime(since_ms / 1000, 'unixepoch') AS since_utc, "
+    "asked_by"
     " FROM held_cxl_link;"
     "CREATE VIEW switch_ports AS SELECT port, datetime(since_ms / 1000, 'unixepoch') AS since_utc"
     " FROM held_switch_port;"
     "CREATE VIEW key_slots AS SELECT root_port, stream, key_set, block, rx, tx FROM held_slots;"
-    "CREATE VIEW sessions AS SELECT id, device, provider, datetime(opened_ms / 1000, 'unixepoch') AS opened_utc,"
-    " datetime(closed_ms / 1000, 'unixepoch') AS closed_utc, cause, begun_by, iif(mutual, 'yes', 'no') AS mutual,"
+    "CREATE VIEW sessions AS SELECT id, device, provider, datetime(opened_ms / 1000, 'unixepoch') AS "
+    "opened_utc,"
+    " datetime(closed_ms / 1000, 'unixepoch') AS closed_utc, cause, begun_by, iif(mutual, 'yes', 'no') AS "
+    "mutual,"
     " spdm_version, secured_version, algorithms FROM session;"
-    "CREATE VIEW log AS SELECT id, strftime('%Y-%m-%d %H:%M:%f', time_ms / 1000.0, 'unixepoch') AS time_utc, what,"
+    "CREATE VIEW log AS SELECT id, strftime('%Y-%m-%d %H:%M:%f', time_ms / 1000.0, 'unixepoch') AS time_utc, "
+    "what,"
     " operation, root_port, endpoint, stream, device, step, state, iif(undo, 'yes', 'no') AS undo, cause,"
     " json_extract(answer, '$.message') AS message, answer, asked_by, request FROM entry;",
 };

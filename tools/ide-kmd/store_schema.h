@@ -6,8 +6,8 @@
 struct sqlite3;
 
 /*
- * Brings the file from the version that it says it has to STORE_SCHEMA_VERSION, in one transaction. An SQLite result;
- * SQLITE_MISMATCH if it is of a newer version, which *version says.
+ * Brings the file from the version that it says it has to STORE_SCHEMA_VERSION, in one transaction. An SQLite
+ * result; SQLITE_MISMATCH if it is of a newer version, which *version says.
  */
 int store_schema_migrate(struct sqlite3 *db, int *version);
 
