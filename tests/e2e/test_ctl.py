@@ -322,6 +322,18 @@ def test_monitor_tells_a_person(platform, controller, start_monitor):
     monitor.stop()
 
 
+def test_monitor_tells_what_falls_and_that_it_comes_back(platform, controller, start_monitor):
+    controller.json("establish", ENDPOINT, "--stream", "0")
+    monitor = start_monitor()
+    platform.tell(f"reset {ENDPOINT}")
+    pair = f"stream 0  {ROOT_PORT} - {ENDPOINT}  "
+    fell = monitor.until(lambda line: "is Insecure" in line)[-1][10:]
+    assert fell.startswith(f"{pair}is Insecure: ") and "_" not in fell, "in words"
+    lines = monitor.until(lambda line: "is Secure" in line)
+    assert any("establish begins, asked for by policy" in line for line in lines)
+    monitor.stop()
+
+
 def test_monitor_tells_a_script(platform, controller, start_monitor):
     monitor = start_monitor("--json")
     assert json.loads(monitor.hello)["event"] == "hello"

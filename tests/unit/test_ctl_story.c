@@ -86,6 +86,21 @@ static void what_happens_without_an_operation_is_told_at_once(void)
     check_says("stream 0  0000:00:03.0 - 0000:01:00.0  is wanted, and will be established");
 }
 
+static void a_port_has_its_words(void)
+{
+    CU_ASSERT_TRUE(
+        take("{'event': 'port', 'device': '0000:00:03.0', 'state': 'link_down', 'message': null}"));
+    check_says("0000:00:03.0  the link below it is down");
+    CU_ASSERT_STRING_EQUAL(line.color, TERMINAL_RED);
+    CU_ASSERT_TRUE(
+        take("{'event': 'certificate', 'device': '0000:01:00.0', 'state': 'expires_soon', 'message': "
+             "'until 2026-12-24'}"));
+    check_says("0000:01:00.0  its certificate ends soon: until 2026-12-24");
+    CU_ASSERT_TRUE(
+        take("{'event': 'session', 'device': '0000:01:00.0', 'state': 'lost', 'cause': 'timeout'}"));
+    check_says("0000:01:00.0  its session is lost: timeout");
+}
+
 static void two_operations_at_once_are_kept_apart(void)
 {
     take("{'event': 'operation', " ABOUT("establish") ", 'state': 'started', 'error': null}");
@@ -104,8 +119,8 @@ static void two_operations_at_once_are_kept_apart(void)
 
 static void whatever_else_comes_is_told_in_its_own_words(void)
 {
-    CU_ASSERT_TRUE(take("{'event': 'certificate', 'device': '0000:01:00.0', 'state': 'expires_soon'}"));
-    check_says("certificate 0000:01:00.0: expires_soon");
+    CU_ASSERT_TRUE(take("{'event': 'weather', 'device': '0000:01:00.0', 'state': 'fine'}"));
+    check_says("weather 0000:01:00.0: fine");
     CU_ASSERT_TRUE(take("{'event': 'hello', 'instance': 'x'}"));
     check_says("connected");
     CU_ASSERT_TRUE(take("{'event': 5}"));
@@ -150,6 +165,7 @@ int main(void)
     CU_TestInfo tests[] = {TEST(an_operation_is_two_lines),
                            TEST(a_failure_says_where_and_why),
                            TEST(what_happens_without_an_operation_is_told_at_once),
+                           TEST(a_port_has_its_words),
                            TEST(two_operations_at_once_are_kept_apart),
                            TEST(whatever_else_comes_is_told_in_its_own_words),
                            TEST(a_long_text_is_cut_off),

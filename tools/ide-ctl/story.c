@@ -24,21 +24,48 @@ struct story_operation {
 const char *story_cause(const char *cause)
 {
     static const char *const words[][2] = {
-        {"ide_fail", "an IDE fail message was received"},
-        {"aer", "a port has logged an error"},
-        {"reset", "a port was reset"},
+        {"kernel", "the kernel has taken it"},
         {"link_down", "the link went down"},
         {"gone", "the device is gone"},
+        {"taken", "its registers carry another stream"},
+        {"reset", "a port was reset"},
+        {"disabled", "somebody else has turned it off"},
+        {"ide_fail", "an IDE fail message was received"},
+        {"aer", "a port has logged an IDE error"},
         {"session_lost", "the session is lost"},
-        {"doe_lost", "the mailbox does not answer"},
-        {"registers", "its registers were changed by somebody else"},
-        {"kernel", "the kernel has taken the device"},
-        {"certificate_expired", "the certificate has expired"},
+        {"unknown", "nothing shows why"},
     };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(words[i][0], cause) == 0)
             return words[i][1];
     return cause;
+}
+
+/* What is told of a port. */
+static const struct port_words {
+    const char *event, *state, *text, *color;
+} port_words[] = {
+    {"port", "added", "is there", TERMINAL_GREEN},
+    {"port", "removed", "is gone", TERMINAL_RED},
+    {"port", "link_down", "the link below it is down", TERMINAL_RED},
+    {"port", "link_up", "the link below it is up", TERMINAL_GREEN},
+    {"port", "error", "has logged errors", TERMINAL_YELLOW},
+    {"port", "doe_lost", "its mailbox does not answer", TERMINAL_YELLOW},
+    {"port", "doe_back", "its mailbox answers again", TERMINAL_GREEN},
+    {"port", "kernel", "belongs to the kernel now", TERMINAL_YELLOW},
+    {"port", "released", "was given back by the kernel", NULL},
+    {"session", "lost", "its session is lost", TERMINAL_RED},
+    {"certificate", "expires_soon", "its certificate ends soon", TERMINAL_YELLOW},
+    {"certificate", "expired", "its certificate has ended", TERMINAL_RED},
+};
+
+static const struct port_words *find_port_words(const json_t *event)
+{
+    for (size_t i = 0; i < sizeof port_words / sizeof *port_words; i++)
+        if (strcmp(port_words[i].event, text_of(event, "event")) == 0 &&
+            strcmp(port_words[i].state, text_of(event, "state")) == 0)
+            return &port_words[i];
+    return NULL;
 }
 
 /* ---- lines ------------------------------------------------------------------------- */
@@ -241,6 +268,20 @@ static bool take_stream(struct story *story, const json_t *event, struct story_l
     return true;
 }
 
+static bool take_port(const json_t *event, struct story_line *line)
+{
+    const struct port_words *words = find_port_words(event);
+    if (!words)
+        return false;
+    line->color = words->color;
+    add(line, "%s  %s", text_of(event, "device"), words->text);
+    if (has(event, "cause"))
+        add(line, ": %s", story_cause(text_of(event, "cause")));
+    if (has(event, "message"))
+        add(line, ": %s", text_of(event, "message"));
+    return true;
+}
+
 /* An event of a later controller, or about something else than a stream. */
 static void take_other(const json_t *event, struct story_line *line)
 {
@@ -268,7 +309,7 @@ bool story_take(struct story *story, const json_t *event, struct story_line *lin
         return take_stream(story, event, line);
     if (strcmp(kind, "hello") == 0)
         add(line, "connected");
-    else
+    else if (!take_port(event, line))
         take_other(event, line);
     return true;
 }
