@@ -44,19 +44,20 @@ const char *story_cause(const char *cause)
 /* What is told of a port. */
 static const struct port_words {
     const char *event, *state, *text, *color;
+    bool has_more; /* its message says more than the text */
 } port_words[] = {
-    {"port", "added", "is there", TERMINAL_GREEN},
-    {"port", "removed", "is gone", TERMINAL_RED},
-    {"port", "link_down", "the link below it is down", TERMINAL_RED},
-    {"port", "link_up", "the link below it is up", TERMINAL_GREEN},
-    {"port", "error", "has logged errors", TERMINAL_YELLOW},
-    {"port", "doe_lost", "its mailbox does not answer", TERMINAL_YELLOW},
-    {"port", "doe_back", "its mailbox answers again", TERMINAL_GREEN},
-    {"port", "kernel", "belongs to the kernel now", TERMINAL_YELLOW},
-    {"port", "released", "was given back by the kernel", NULL},
-    {"session", "lost", "its session is lost", TERMINAL_RED},
-    {"certificate", "expires_soon", "its certificate ends soon", TERMINAL_YELLOW},
-    {"certificate", "expired", "its certificate has ended", TERMINAL_RED},
+    {"port", "added", "is there", TERMINAL_GREEN, false},
+    {"port", "removed", "is gone", TERMINAL_RED, false},
+    {"port", "link_down", "the link below it is down", TERMINAL_RED, false},
+    {"port", "link_up", "the link below it is up", TERMINAL_GREEN, false},
+    {"port", "error", "has logged errors", TERMINAL_YELLOW, true},
+    {"port", "doe_lost", "its mailbox does not answer", TERMINAL_YELLOW, true},
+    {"port", "doe_back", "its mailbox answers again", TERMINAL_GREEN, false},
+    {"port", "kernel", "belongs to the kernel now", TERMINAL_YELLOW, true},
+    {"port", "released", "was given back by the kernel", NULL, false},
+    {"session", "lost", "its session is lost", TERMINAL_RED, true},
+    {"certificate", "expires_soon", "its certificate ends soon", TERMINAL_YELLOW, true},
+    {"certificate", "expired", "its certificate has ended", TERMINAL_RED, true},
 };
 
 static const struct port_words *find_port_words(const json_t *event)
@@ -277,7 +278,7 @@ static bool take_port(const json_t *event, struct story_line *line)
     add(line, "%s  %s", text_of(event, "device"), words->text);
     if (has(event, "cause"))
         add(line, ": %s", story_cause(text_of(event, "cause")));
-    if (has(event, "message"))
+    if (has(event, "message") && words->has_more)
         add(line, ": %s", text_of(event, "message"));
     return true;
 }
