@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The configuration file of ide-kmd: --check says all that is wrong with it, and what is right counts."""
 
+import json
+import re
 import subprocess
 
 import pytest
 
-from conftest import ENDPOINT, program
+from conftest import ENDPOINT, ROOT, program
+from test_session_forms import make_host
 
 
 def check(config, *options):
@@ -92,3 +95,47 @@ spdm-versions = 1.2
     controller = start_controller(platform, "--config", str(config))
     assert not (directory / "other").exists()
     assert controller.json("establish", ENDPOINT)["spdm_version"] == "1.2"
+
+
+def example(directory, identity):
+    """The complete example of ide-kmd.conf(5), with what it names in the directory."""
+    etc = directory / "etc"
+    etc.mkdir()
+    (etc / "trust").symlink_to(identity / "trust")
+    (etc / "reference").mkdir()
+    (etc / "reference" / "drives.json").write_text(json.dumps(
+        {"references": [{"bdf": "0000:01:00.0", "measurements": [{"index": 1, "value": "00"}]}]}))
+    make_host(etc, "host")
+    return (ROOT / "tools" / "ide-kmd" / "ide-kmd.conf.example").read_text().replace("/etc/ide-kmd", str(etc))
+
+
+def test_the_example_is_right_and_the_manual_page_shows_it(directory, identity):
+    done = check(write(directory, example(directory, identity)))
+    assert (done.returncode, done.stderr) == (0, "")
+    page = (ROOT / "tools" / "ide-kmd" / "ide-kmd.conf.5").read_text()
+    shown = page.split(".Bd -literal -offset indent\n")[1].split(".Ed\n")[0]
+    assert shown == (ROOT / "tools" / "ide-kmd" / "ide-kmd.conf.example").read_text()
+
+
+def test_the_installed_configuration_is_right(directory, trust):
+    text = (ROOT / "tools" / "host" / "ide-kmd.conf").read_text()
+    done = check(write(directory, text), "--trust", str(trust))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_manual_page_has_each_setting_in_its_section():
+    rows = re.findall(r'^    \{"([a-z-]+)", "([a-z]+)", .*?(?=^    \{)',
+                      (ROOT / "tools" / "ide-kmd" / "settings.c").read_text(), re.M | re.S)
+    page = (ROOT / "tools" / "ide-kmd" / "ide-kmd.conf.5").read_text()
+    assert len(rows) > 20
+    for name, section in rows:
+        part = page.split(f".It Cm [{section}]\n")[1].split(".It ")[0].split(".El")[0]
+        assert re.search(rf"(?<![\w-]){name}(?![\w-])", part), f"{name} is not in [{section}] of ide-kmd.conf(5)"
+
+
+def test_each_policy_key_is_in_the_manual_page():
+    names = re.findall(r'\{"([a-z-]+)", set_\w+, FIELD', (ROOT / "tools" / "ide-kmd" / "policy.c").read_text())
+    page = (ROOT / "tools" / "ide-kmd" / "ide-kmd.conf.5").read_text()
+    assert len(names) == 12
+    for name in names:
+        assert re.search(rf"\.It Ic .*{name}|, Ic {name}", page), name

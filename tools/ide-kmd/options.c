@@ -15,8 +15,9 @@ static const char help_head[] =
     "Controls IDE streams: authenticates both ends over CMA/SPDM, gives them keys,\n"
     "and turns link encryption on and off. Serves ide-ctl; needs root.\n"
     "\n"
-    "  --config FILE      the configuration, which has all options below without -- as keys of\n"
-    "                     an INI file; an option counts more (default:\n"
+    "  --config FILE      the configuration, which has all options below without -- as keys,\n"
+    "                     and says which device gets which streams, and what is done with\n"
+    "                     them: ide-kmd.conf(5); an option counts more (default:\n"
     "                     " CONFIG_DEFAULT ", if it is there)\n"
     "  --check            say what is wrong with configuration and options, and end\n";
 
