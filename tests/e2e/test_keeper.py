@@ -250,3 +250,36 @@ require-reference = yes
     failed = controller.error("establish", ENDPOINT)
     assert (failed["code"], failed["step"]) == ("no_reference", "session")
     assert controller.json("establish", SWITCH_ENDPOINTS[0])["state"] == "secure"
+
+
+def kept_of(controller, *bdf):
+    return controller.json("show", *bdf)["kept"]
+
+
+def test_what_is_wanted_and_off_is_shown_and_can_be_given_up(kept):
+    controller = kept.start(f"[policy]\nretry-first = 1h\nretry-most = 1h\nrefresh-every = 1s\nrefresh-attempts = 1\n"
+                            f"[device {ENDPOINT}]\nstreams = default\n")
+    wait_for(lambda: streams(controller))
+    assert kept_of(controller) == []
+    kept.platform.misbehave(ENDPOINT, "km-refuse")
+    [item] = wait_for(lambda: kept_of(controller))
+    assert (item["stream"], item["endpoint"], item["source"], item["state"], item["attempts"]) == \
+        (0, ENDPOINT, "configuration", "wanted", 1)
+    assert "refused" in item["cause"] and 2000 < item["retry_in_s"] <= 4600
+    assert kept_of(controller, ENDPOINT) == kept_of(controller, ROOT_PORT) and len(kept_of(controller, ROOT_PORT)) == 1
+    assert kept_of(controller, SWITCH_ROOT_PORT) == []
+    done = controller.json("stop", ENDPOINT, "--stream", "0")
+    assert (done["state"], done["ends"]) == ("off", [])
+    assert kept_of(controller)[0]["state"] == "stopped"
+
+
+def test_what_somebody_established_is_kept(kept):
+    controller = kept.start("[policy]\nrefresh-every = 1s\nrefresh-attempts = 1\nretry-first = 100ms\n")
+    controller.json("establish", ENDPOINT, "--stream", "7", "--tc", "2")
+    kept.platform.misbehave(ENDPOINT, "km-refuse", 1)
+    wait_for(lambda: kept.says("stop of stream 7"))
+    up = wait_for(lambda: streams(controller).get(ENDPOINT))
+    assert (up["stream"], up["ends"][0]["features"]["tc"]) == (7, 2)
+    controller.json("stop", ENDPOINT, "--stream", "7")
+    time.sleep(1)
+    assert streams(controller) == {} and kept_of(controller) == []

@@ -238,9 +238,9 @@ void keeper_take_platform(struct controller *c)
     keeper_host_plan(c, false);
 }
 
-bool keeper_host_give_up(struct controller *c, const struct pcie_bdf *port, uint8_t stream)
+const struct keeper_item *keeper_host_give_up(struct controller *c, const struct pcie_bdf *port, uint8_t stream)
 {
-    return keeper_give_up(&c->kept.keeper, port, stream, now_ms()) != NULL;
+    return keeper_give_up(&c->kept.keeper, port, stream, now_ms());
 }
 
 /* ---- the plan ------------------------------------------------------------------- */

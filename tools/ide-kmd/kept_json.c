@@ -65,3 +65,13 @@ json_t *kept_json(const struct keeper *keeper, const struct pcie_bdf *port, uint
     }
     return list;
 }
+
+json_t *kept_off_json(const struct keeper_item *item)
+{
+    const struct keeper_key *key = &item->want.key;
+    return json_pack("{s:o, s:s, s:o, s:o, s:s, s:s, s:n, s:b, s:i, s:n, s:n, s:n, s:n, s:n, s:n, s:[], s:[]}", "stream",
+                     number_json(item), "kind", key->kind == IDE_LINK ? "link" : "selective", "root_port",
+                     bdf_json(&key->root_port), "endpoint", bdf_json(&key->endpoint), "owner", "controller", "state", "off",
+                     "key_set", "both_key_sets", 0, "rekeys", 0, "refresh", "provider", "spdm_version", "secured_version",
+                     "authentication", "algorithms", "ends", "notes");
+}

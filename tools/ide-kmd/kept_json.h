@@ -14,4 +14,7 @@ const char *kept_state(enum keeper_state state);
  * ends. */
 json_t *kept_json(const struct keeper *keeper, const struct pcie_bdf *port, uint64_t now_ms);
 
+/* The result of a stop for which there was nothing to do: the stream was off, and is wanted no longer. */
+json_t *kept_off_json(const struct keeper_item *item);
+
 #endif

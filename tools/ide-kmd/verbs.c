@@ -247,25 +247,16 @@ static bool is_asked_for(const struct request *request, const struct stream *str
            (!request->has_stream || stream->id == request->stream);
 }
 
-/* A stream that fell and was to come back: there is nothing to turn off. */
-static void answer_given_up(struct controller *c, const struct request *request, struct ticket *ticket)
-{
-    char bdf[PCIE_BDF_TEXT];
-    ticket_answer(ticket, &c->front,
-                  json_pack("{s:i, s:s, s:s}", "stream", (int)request->stream, "bdf",
-                            pcie_bdf_format(&request->bdf, bdf), "state", "off"));
-}
-
-/* A stream that is wanted, and off at the moment. That it cannot be written down must not keep it wanted now. */
-static bool give_up(struct controller *c, const struct request *request)
+/* A stream that is wanted, and off at the moment: there is nothing to turn off. That it cannot be written down must not
+ * keep it wanted now. */
+static const struct keeper_item *give_up(struct controller *c, const struct request *request)
 {
     struct ide_fault fault;
     char text[FAILURE_MESSAGE_MAX];
-    if (!keeper_host_give_up(c, &request->bdf, request->stream))
-        return false;
-    if (store_give_up(c->store, &request->bdf, request->stream, &fault) != IDE_OK)
+    const struct keeper_item *kept = keeper_host_give_up(c, &request->bdf, request->stream);
+    if (kept && store_give_up(c->store, &request->bdf, request->stream, &fault) != IDE_OK)
         log_say(LOG_ERR, LOG_PLAIN, "%s", ide_fault_text(&fault, text, sizeof text));
-    return true;
+    return kept;
 }
 
 /* One operation for each stream that the request is about. Counted first: a ticket is gone with its last
@@ -286,8 +277,9 @@ static void submit_for_streams(struct controller *c, const struct request *reque
     }
     if (made > 0)
         return;
-    if (kind == OPERATION_STOP && give_up(c, request))
-        answer_given_up(c, request, ticket);
+    const struct keeper_item *kept = kind == OPERATION_STOP ? give_up(c, request) : NULL;
+    if (kept)
+        ticket_answer(ticket, &c->front, kept_off_json(kept));
     else if (request->has_bdf)
         refuse_no_stream(c, request, ticket);
     else
