@@ -8,7 +8,7 @@
 static const struct api_verb_row verbs[] = {
     {API_PING, "ping", 0, 0, true},
     {API_LIST, "list", 0, 0, true},
-    {API_SHOW, "show", 0, API_BDF, true},
+    {API_SHOW, "show", 0, API_BDF | API_MAX_AGE, true},
     {API_ATTEST, "attest", API_BDF, API_BDF | API_MEASUREMENTS, false},
     {API_ESTABLISH, "establish", API_BDF, API_BDF | API_STREAM | API_FEATURES, false},
     {API_REKEY, "rekey", 0, API_BDF | API_STREAM, false},

@@ -18,6 +18,7 @@
 #define API_ID_MAX           64u      /* bytes of a request id that is a string */
 #define API_STREAM_LAST      254u     /* 255 marks idle register blocks */
 #define API_MEASUREMENT_LAST 254u
+#define API_AGE_MAX_MS       60000
 
 enum api_verb {
     API_PING,
@@ -45,6 +46,7 @@ enum api_verb {
 #define API_OTHER        0x10u  /* "request" */
 #define API_POSITION     0x20u  /* "instance" and "after" */
 #define API_CXL          0x100u /* "mode" and "generate" */
+#define API_MAX_AGE      0x400u /* "max_age_ms" */
 #define API_LOG_FILTER   0x200u /* since_ms, until_ms, what, state, cursor, limit */
 
 struct api_verb_row {

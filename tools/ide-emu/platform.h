@@ -15,7 +15,7 @@
 #include "spdm/identity.h"
 #include "spdm/policy.h"
 
-#define PLATFORM_FUNCTIONS_MAX 256u
+#define PLATFORM_FUNCTIONS_MAX 1024u
 #define PLATFORM_LINK_STREAMS_MAX 8u
 #define PLATFORM_SELECTIVE_STREAMS_MAX 256u
 #define PLATFORM_ADDRESS_BLOCKS_MAX 15u

@@ -695,6 +695,7 @@ void controller_close(struct controller *c)
     cxl_link_table_clear(&c->cxl);
     front_close(&c->front);
     survey_close(&c->survey);
+    show_cache_clear(&c->shown);
     providers_close(&c->providers);
     credentials_close(&c->credentials);
     flow_through_close(&c->flow);

@@ -21,6 +21,7 @@
 #include "tools/ide-kmd/store_hold.h"
 #include "tools/ide-kmd/store_log.h"
 #include "tools/ide-kmd/recovery.h"
+#include "tools/ide-kmd/show_cache.h"
 #include "tools/ide-kmd/stream.h"
 #include "tools/ide-kmd/survey.h"
 #include "tools/ide-kmd/ticket.h"
@@ -92,6 +93,8 @@ struct controller {
     struct recovery recovery;
     unsigned links_pause_ms; /* of restore.c */
     struct watch *watch;
+    struct show_cache shown;
+    uint64_t changes; /* how many events there were */
     struct front front;
     struct operation_hooks hooks;
     zloop_t *loop;

@@ -14,6 +14,7 @@ static json_t *bdf_json(const struct pcie_bdf *bdf)
 /* Every event passes here, and each part that listens has its line; takes the event over. */
 static void announce(struct controller *c, json_t *event)
 {
+    c->changes++;
     journal_take_event(event);
     notify_take_event(c, event);
     store_take_event(c->store, event);

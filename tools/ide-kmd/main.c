@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -49,6 +50,17 @@ static void seal(const struct controller_settings *settings)
     }
     expect(privileges_drop_chown(error), error);
     expect(privileges_seal(error), error);
+}
+
+/* A port takes a thread with two sockets, and files: as many as this process may have. */
+static void take_files(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+        files.rlim_cur = files.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
+    zsys_set_max_sockets(0); /* all that the system has */
 }
 
 /* Signals become something to poll, in this thread and in those that it starts. -1 if they cannot. */
@@ -133,6 +145,7 @@ int main(int argc, char **argv)
      * itself. */
     int stop_fd = take_signals();
     zsys_handler_set(NULL);
+    take_files();
     if (stop_fd < 0) {
         log_say(LOG_ERR, LOG_NOT_STARTED, "signals cannot be taken: %s", strerror(errno));
         return EXIT_FAILURE;

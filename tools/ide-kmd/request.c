@@ -100,6 +100,8 @@ static enum ide_err refuse_unknown(json_t *object, const struct request *request
             continue;
         if (request_is_wish(name) && (request->verb->allowed & API_FEATURES))
             continue;
+        if (strcmp(name, "max_age_ms") == 0 && (request->verb->allowed & API_MAX_AGE))
+            continue;
         if (strcmp(name, "measurements") == 0 && (request->verb->allowed & API_MEASUREMENTS))
             continue;
         if (strcmp(name, "request") == 0 && (request->verb->allowed & API_OTHER))
@@ -150,6 +152,20 @@ static enum ide_err take_stream(const json_t *object, struct request *request, s
                            "the member \"bdf\" is missing: a stream number says nothing without its port");
     request->stream = (uint8_t)number;
     request->has_stream = true;
+    return IDE_OK;
+}
+
+/* Of show: how old what it tells may be. */
+static enum ide_err take_max_age(const json_t *object, struct request *request, struct failure *failure)
+{
+    const json_t *age = json_object_get(object, "max_age_ms");
+    if (!age)
+        return IDE_OK;
+    json_int_t ms = json_integer_value(age);
+    if (!json_is_integer(age) || ms < 0 || ms > API_AGE_MAX_MS)
+        return failure_set(failure, IDE_E_ARGUMENT, STEP, "max_age_ms",
+                           "the member \"max_age_ms\" must be an integer from 0 to %d", API_AGE_MAX_MS);
+    request->max_age_ms = (uint32_t)ms;
     return IDE_OK;
 }
 
@@ -266,6 +282,8 @@ static enum ide_err decode_object(json_t *object, struct request *request, struc
         err = request_take_wish(object, &request->wish, failure);
     if (err == IDE_OK)
         err = take_measurements(object, request, failure);
+    if (err == IDE_OK)
+        err = take_max_age(object, request, failure);
     if (err == IDE_OK)
         err = take_cxl(object, request, failure);
     if (err == IDE_OK)

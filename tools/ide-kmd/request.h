@@ -34,6 +34,7 @@ struct request {
     json_t *other;                    /* owned; of cancel: which request */
     struct request_position position; /* of events */
     struct request_log log; /* of log */
+    uint32_t max_age_ms;    /* of show: how old the answer may be */
 };
 
 /*

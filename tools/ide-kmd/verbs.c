@@ -58,23 +58,47 @@ static json_t *port_json(struct controller *c, const struct pcie_bdf *bdf)
     return port;
 }
 
+static uint64_t changes_of(const struct controller *c)
+{
+    return c->changes + watch_generation(c->watch);
+}
+
+static json_t *streams_json(struct controller *c)
+{
+    return json_pack("{s:o, s:o, s:o}", "streams", survey_streams_json(&c->survey), "kept",
+                     kept_json(&c->kept.keeper, NULL, (uint64_t)zclock_mono()), "cxl_links",
+                     cxl_links_json(&c->survey.access, &c->cxl, NULL));
+}
+
+static void answer_show(struct controller *c, const struct request *request, struct ticket *ticket)
+{
+    const struct pcie_bdf *bdf = request->has_bdf ? &request->bdf : NULL;
+    json_t *result = bdf ? port_json(c, bdf) : streams_json(c);
+    if (request->max_age_ms > 0)
+        show_cache_put(&c->shown, bdf, result, changes_of(c), (uint64_t)zclock_mono());
+    ticket_answer(ticket, &c->front, result);
+}
+
 static void run_show(struct controller *c, const struct request *request, struct ticket *ticket)
 {
     struct failure failure;
     size_t index;
+    json_t *known = request->max_age_ms > 0
+                        ? show_cache_get(&c->shown, request->has_bdf ? &request->bdf : NULL, changes_of(c),
+                                         (uint64_t)zclock_mono(), request->max_age_ms)
+                        : NULL;
+    if (known) {
+        ticket_answer(ticket, &c->front, known);
+        return;
+    }
     enum ide_err err = survey_refresh(&c->survey, &failure);
     controller_count_use(c);
     if (err == IDE_OK && request->has_bdf)
         err = find_function(c, &request->bdf, &index, &failure);
     if (err != IDE_OK)
         refuse(c, ticket, &failure);
-    else if (request->has_bdf)
-        ticket_answer(ticket, &c->front, port_json(c, &request->bdf));
     else
-        ticket_answer(ticket, &c->front,
-                      json_pack("{s:o, s:o, s:o}", "streams", survey_streams_json(&c->survey), "kept",
-                                kept_json(&c->kept.keeper, NULL, (uint64_t)zclock_mono()), "cxl_links",
-                                cxl_links_json(&c->survey.access, &c->cxl, NULL)));
+        answer_show(c, request, ticket);
 }
 
 enum ide_err controller_load_trust(struct controller *c, struct task *task, struct failure *failure)

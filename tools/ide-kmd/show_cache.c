@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tools/ide-kmd/show_cache.h"
+
+/* Ports with the same place take turns in it: it is a cache. */
+static struct show_slot *slot_of(struct show_cache *cache, const struct pcie_bdf *bdf)
+{
+    uint32_t hash = bdf ? (bdf->domain * 2654435761u) ^ ((uint32_t)pcie_bdf_rid(bdf) * 40503u) : 0;
+    return &cache->slot[(hash ^ hash >> 16) % SHOW_CACHE_SLOTS];
+}
+
+static bool is_of(const struct show_slot *slot, const struct pcie_bdf *bdf)
+{
+    return slot->result && slot->of_port == (bdf != NULL) && (!bdf || pcie_bdf_compare(&slot->bdf, bdf) == 0);
+}
+
+static void say_age(json_t *result, uint64_t age_ms)
+{
+    json_object_set_new(result, "age_ms", json_integer((json_int_t)age_ms));
+}
+
+void show_cache_clear(struct show_cache *cache)
+{
+    for (size_t i = 0; i < SHOW_CACHE_SLOTS; i++) {
+        json_decref(cache->slot[i].result);
+        cache->slot[i].result = NULL;
+    }
+}
+
+json_t *show_cache_get(struct show_cache *cache, const struct pcie_bdf *bdf, uint64_t changes,
+                       uint64_t now_ms, uint32_t max_age_ms)
+{
+    const struct show_slot *slot = slot_of(cache, bdf);
+    if (cache->changes != changes) {
+        show_cache_clear(cache);
+        cache->changes = changes;
+    }
+    if (!is_of(slot, bdf) || now_ms - slot->at_ms > max_age_ms)
+        return NULL;
+    say_age(slot->result, now_ms - slot->at_ms);
+    return json_incref(slot->result);
+}
+
+void show_cache_put(struct show_cache *cache, const struct pcie_bdf *bdf, json_t *result, uint64_t changes,
+                    uint64_t now_ms)
+{
+    struct show_slot *slot = slot_of(cache, bdf);
+    say_age(result, 0);
+    if (cache->changes != changes)
+        show_cache_clear(cache);
+    cache->changes = changes;
+    json_decref(slot->result);
+    *slot = (struct show_slot){.of_port = bdf != NULL, .result = json_incref(result), .at_ms = now_ms};
+    if (bdf)
+        slot->bdf = *bdf;
+}

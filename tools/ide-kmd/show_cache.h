@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What `show` has answered, for requests that say how old an answer may be: a look at a port takes dozens of
+ * reads across links. An answer is worth nothing any more as soon as anything happened that was published, or
+ * functions came or went; each carries its age.
+ */
+#ifndef IDE_KMD_SHOW_CACHE_H
+#define IDE_KMD_SHOW_CACHE_H
+
+#include <jansson.h>
+
+#include "root_port/pcie_bdf.h"
+
+#define SHOW_CACHE_SLOTS 1024u
+
+struct show_cache {
+    struct show_slot {
+        struct pcie_bdf bdf; /* all zero: of all streams */
+        bool of_port;
+        json_t *result; /* owned; NULL: empty */
+        uint64_t at_ms;
+    } slot[SHOW_CACHE_SLOTS];
+    uint64_t changes; /* as of all that is in it */
+};
+
+/* The answer of the last max_age_ms, with its age in it, to be released by the caller; NULL: look. changes is
+ * a number that differs if anything has happened. bdf NULL: of all streams. */
+json_t *show_cache_get(struct show_cache *cache, const struct pcie_bdf *bdf, uint64_t changes,
+                       uint64_t now_ms, uint32_t max_age_ms);
+
+/* Keeps a new answer, and says in it that it is new. */
+void show_cache_put(struct show_cache *cache, const struct pcie_bdf *bdf, json_t *result, uint64_t changes,
+                    uint64_t now_ms);
+
+void show_cache_clear(struct show_cache *cache);
+
+#endif
