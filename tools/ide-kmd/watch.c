@@ -89,15 +89,6 @@ static struct watch_port *need_port(struct watch *watch, const struct pcie_bdf *
     return port;
 }
 
-static void take_identity(struct watch_port *port, const struct stream *stream, enum stream_end end)
-{
-    const struct key_provider_status *status = &stream->provider[end];
-    if (port->not_after != status->not_after)
-        port->expiry = WATCH_VALID;
-    port->not_after = status->not_after;
-    port->by_mailbox = status->secured_version != 0 && !stream->ends.served[end];
-}
-
 uint64_t watch_add(struct watch *watch, const struct stream *stream, const struct watch_gates *gates)
 {
     struct watched *w = calloc(1, sizeof *w);
@@ -110,8 +101,8 @@ uint64_t watch_add(struct watch *watch, const struct stream *stream, const struc
         w->block[end] = stream->block[end];
         w->port[end] = need_port(watch, &stream->ends.bdf[end], &stream->ends.top, gates->end[end]);
         complete = complete && w->port[end];
-        if (w->port[end])
-            take_identity(w->port[end], stream, end);
+        w->not_after[end] = stream->provider[end].not_after;
+        w->by_mailbox[end] = stream->provider[end].secured_version != 0 && !stream->ends.served[end];
     }
     w->serial = complete ? ++watch->serial : 0;
     atomic_store(&w->forgotten, !complete);

@@ -316,6 +316,19 @@ static bool is_due(uint64_t *at_ms, uint64_t now_ms, uint64_t period_ms)
     return true;
 }
 
+/* What a new stream says of its ports. */
+static void take_identity(struct watched *w)
+{
+    for (enum stream_end end = 0; end < END_COUNT && !w->is_known; end++) {
+        struct watch_port *port = w->port[end];
+        if (port->not_after != w->not_after[end])
+            port->expiry = WATCH_VALID;
+        port->not_after = w->not_after[end];
+        port->by_mailbox = w->by_mailbox[end];
+    }
+    w->is_known = true;
+}
+
 static void gather(struct watched *streams, struct watch_port *ports)
 {
     for (struct watch_port *port = ports; port; port = port->next)
@@ -323,6 +336,7 @@ static void gather(struct watched *streams, struct watch_port *ports)
     for (struct watched *w = streams; w; w = w->next) {
         if (atomic_load(&w->forgotten))
             continue;
+        take_identity(w);
         w->next_here = w->port[END_ROOT_PORT]->streams;
         w->port[END_ROOT_PORT]->streams = w;
     }

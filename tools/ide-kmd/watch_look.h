@@ -23,8 +23,11 @@ struct watched {
     struct watch_port *port[END_COUNT];
     atomic_bool forgotten, session_lost[END_COUNT];
     struct watch_memory memory;
-    uint64_t slow_ms; /* when the endpoint is to be looked at again */
-    bool kernel;      /* it was told that the kernel has its device */
+    int64_t not_after[END_COUNT]; /* of the ends' certificates */
+    bool by_mailbox[END_COUNT];   /* the end's keys come through its own mailbox */
+    bool is_known;                /* its ports know the two */
+    uint64_t slow_ms;             /* when the endpoint is to be looked at again */
+    bool kernel;                  /* it was told that the kernel has its device */
 };
 
 struct watch {
