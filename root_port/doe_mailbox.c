@@ -8,7 +8,7 @@
 #define STEP_RECEIVE "DOE receive"
 
 #define HEADER_DWORDS 2u
-#define HEADER_BYTES ((size_t)4 * HEADER_DWORDS)
+#define HEADER_BYTES  ((size_t)4 * HEADER_DWORDS)
 #define CHECK_EVERY   32u /* dwords: between two of them the deadline and the cancel flag are not looked at */
 
 /* One exchange under way. */
@@ -116,10 +116,18 @@ static enum ide_err send_object(struct transfer *t, const uint8_t *request, size
     return IDE_OK;
 }
 
+/* One answer that was late, on a busy machine say, does not make the next one wait. */
+static void note_time(struct doe_mailbox *mailbox, uint32_t took_us)
+{
+    mailbox->usual_us = took_us < mailbox->last_us ? took_us : mailbox->last_us;
+    mailbox->last_us = took_us;
+}
+
 static enum ide_err wait_ready(struct transfer *t)
 {
     t->step = STEP_RECEIVE;
-    wait_expect(&t->wait, t->mailbox->usual_us); /* from GO: what sending took says nothing about the device */
+    wait_expect(&t->wait,
+                t->mailbox->usual_us); /* from GO: what sending took says nothing about the device */
     for (;;) {
         uint32_t status = get(t->mailbox, PCIE_DOE_STATUS);
         if (status == PCIE_ALL_ONES)
@@ -127,7 +135,7 @@ static enum ide_err wait_ready(struct transfer *t)
         if (status & PCIE_DOE_STATUS_ERROR)
             return give_up(t, IDE_E_DOE_ERROR, "DOE Error");
         if (status & PCIE_DOE_STATUS_READY) {
-            t->mailbox->usual_us = wait_took(&t->wait);
+            note_time(t->mailbox, wait_took(&t->wait));
             return IDE_OK;
         }
         enum ide_err err = wait_pause(&t->wait);
@@ -255,7 +263,8 @@ uint16_t doe_mailbox_find(const struct pcie_config *config, unsigned nth)
 enum ide_err doe_mailbox_open(struct doe_mailbox *mailbox, const struct pcie_config *config, uint16_t offset,
                               const struct wait_ops *wait, struct ide_fault *fault)
 {
-    *mailbox = (struct doe_mailbox){.config = *config, .wait = wait, .offset = offset, .dead = true};
+    *mailbox = (struct doe_mailbox){
+        .config = *config, .wait = wait, .offset = offset, .last_us = UINT32_MAX, .dead = true};
     uint32_t header = offset >= PCIE_EXT_CAP_FIRST && fits(offset) ? pcie_read32(config, offset) : 0;
     if (field_get(PCIE_EXT_CAP_ID, header) != PCIE_EXT_CAP_ID_DOE)
         return ide_fail(fault, IDE_E_NO_DOE, STEP_OPEN, NULL);

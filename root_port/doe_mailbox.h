@@ -28,8 +28,9 @@ struct doe_mailbox {
     struct pcie_config config;
     const struct wait_ops *wait; /* borrowed */
     uint16_t offset;             /* of the DOE extended capability */
-    uint32_t usual_us;           /* what the last answer took: wait_expect() */
-    bool dead;                   /* an abort failed: nothing is sent any more until it is opened again */
+    uint32_t last_us,
+        usual_us; /* what the last answer took, and the quicker of the last two: wait_expect() */
+    bool dead;    /* an abort failed: nothing is sent any more until it is opened again */
 };
 
 /* The offset of the function's nth DOE capability (from 0) that lies in configuration space; 0 if none. */

@@ -183,7 +183,7 @@ FAULTS_OF_A_ROOT_PORT = {
 
 @PROVIDERS
 def test_establish_names_what_went_wrong_and_leaves_nothing(provider, start_cxl):
-    platform, controller = start_cxl("--timeout", "300ms", kcu=units(provider))
+    platform, controller = start_cxl("--timeout", "1", kcu=units(provider))
     for bdf, fault, code, step, device, exchange, field in FAULTS + FAULTS_OF_A_ROOT_PORT[provider]:
         platform.misbehave(bdf, fault)
         error = controller.error("establish", ENDPOINT, "--cxl")
@@ -355,15 +355,19 @@ def test_a_wrong_command_line(arguments, text):
 
 
 @PROVIDERS
-def test_what_a_kill_leaves_is_taken_back(provider, start_cxl, start_controller, directory):
+def test_what_a_kill_leaves_is_taken_back_and_comes_back(provider, start_cxl, start_controller, directory):
     options = ("--state", str(directory / "state.db"))
     platform, controller = start_cxl(*options, kcu=units(provider))
     controller.json("establish", ENDPOINT, "--cxl")
     controller.kill()
     assert states(platform) == both("containment")
     controller = start_controller(platform, *options)
-    end = time.monotonic() + 20
-    while states(platform) != both("insecure") and time.monotonic() < end:
+    end = time.monotonic() + 30
+    while not (links := controller.json("show")["cxl_links"]) or links[0]["state"] != "secure":
+        assert time.monotonic() < end, links
         time.sleep(0.05)
+    assert links[0]["provider"] == provider
+    # the sessions are the new controller's: what was keyed in others could not be keyed again
+    assert controller.json("rekey", ENDPOINT, "--cxl")["state"] == "secure"
+    assert controller.json("stop", ENDPOINT, "--cxl")["state"] == "off"
     assert states(platform) == both("insecure")
-    assert controller.json("establish", ENDPOINT, "--cxl")["state"] == "secure"

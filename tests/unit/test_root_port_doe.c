@@ -97,6 +97,12 @@ static void a_usual_time_passes_before_the_first_look(void)
         first = d.function.reads;
         CU_ASSERT_EQUAL(exchange(&d, &fault), IDE_OK);
         CU_ASSERT_TRUE(d.function.reads - first <= 5 + 4 + latencies[i] / 16 / 1000 + 3);
+        /* one that is late is no reason to wait for the next */
+        uint32_t usual_us = d.mailbox.usual_us;
+        d.latency_us = 8 * latencies[i];
+        CU_ASSERT_EQUAL(exchange(&d, &fault), IDE_OK);
+        CU_ASSERT_TRUE(d.mailbox.last_us >= 8 * latencies[i] || d.mailbox.last_us == WAIT_USUAL_MOST_US);
+        CU_ASSERT_TRUE(d.mailbox.usual_us <= usual_us + 1000);
         d.latency_us = 0;
         for (unsigned usual = latencies[i]; usual >= 60; usual /= 2)
             CU_ASSERT_EQUAL(exchange(&d, &fault), IDE_OK);
