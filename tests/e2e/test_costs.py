@@ -8,12 +8,13 @@ themselves. They are few, however slow the device is.
 from conftest import ENDPOINT, ROOT_PORT
 from costs import cost
 
+UNWATCHED = ("--watch-interval", "0")  # what it looks at is no operation's
 OBJECTS = {"establish": 23, "rekey": 18, "stop": 7}
 
 
 def test_operations_take_the_least(start_platform, start_controller):
     platform = start_platform()
-    controller = start_controller(platform)
+    controller = start_controller(platform, *UNWATCHED)
     for operation, objects in OBJECTS.items():
         spent = cost(platform, controller, operation)
         assert spent["data_objects"] == {"root port": objects, "endpoint": objects}, (operation, spent)
@@ -23,7 +24,7 @@ def test_operations_take_the_least(start_platform, start_controller):
 
 def test_a_slow_device_is_not_looked_at_more_often(start_platform, start_controller):
     platform = start_platform()
-    controller = start_controller(platform)
+    controller = start_controller(platform, *UNWATCHED)
     for bdf in (ROOT_PORT, ENDPOINT):
         platform.misbehave(bdf, "late=20")
     for operation, objects in OBJECTS.items():
