@@ -69,11 +69,12 @@ def test_an_answer_is_as_old_as_it_says_and_no_older_than_what_happened(crowd):
     assert "age_ms" not in ask(client, bdf=end)
     time.sleep(0.05)
     first = ask(client, bdf=end, max_age_ms=1)
-    assert (first["age_ms"], first["streams"]) == (0, [])
+    assert first["streams"] == []
     time.sleep(0.05)
     again = ask(client, bdf=end, max_age_ms=60000)
-    assert again["age_ms"] >= 50 and {**again, "age_ms": 0} == first
-    assert ask(client, bdf=end, max_age_ms=1)["age_ms"] <= 1
+    assert again["age_ms"] >= first["age_ms"] + 50 and {**again, "age_ms": first["age_ms"]} == first
+    time.sleep(1)
+    assert ask(client, bdf=end, max_age_ms=1)["age_ms"] < 1000   # what it took to look
     # what the controller does is known at once
     client.send("b", "establish", bdf=end, stream=3)
     assert client.receive(60)["result"]["state"] == "secure"

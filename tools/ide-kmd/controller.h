@@ -95,6 +95,7 @@ struct controller {
     struct watch *watch;
     struct show_cache shown;
     uint64_t changes; /* how many events there were */
+    uint64_t surveyed; /* watch_generation() as of the last survey for show */
     struct front front;
     struct operation_hooks hooks;
     zloop_t *loop;

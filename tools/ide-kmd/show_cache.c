@@ -41,15 +41,15 @@ json_t *show_cache_get(struct show_cache *cache, const struct pcie_bdf *bdf, uin
 }
 
 void show_cache_put(struct show_cache *cache, const struct pcie_bdf *bdf, json_t *result, uint64_t changes,
-                    uint64_t now_ms)
+                    uint64_t at_ms, uint64_t now_ms)
 {
     struct show_slot *slot = slot_of(cache, bdf);
-    say_age(result, 0);
+    say_age(result, now_ms - at_ms);
     if (cache->changes != changes)
         show_cache_clear(cache);
     cache->changes = changes;
     json_decref(slot->result);
-    *slot = (struct show_slot){.of_port = bdf != NULL, .result = json_incref(result), .at_ms = now_ms};
+    *slot = (struct show_slot){.of_port = bdf != NULL, .result = json_incref(result), .at_ms = at_ms};
     if (bdf)
         slot->bdf = *bdf;
 }

@@ -28,9 +28,9 @@ struct show_cache {
 json_t *show_cache_get(struct show_cache *cache, const struct pcie_bdf *bdf, uint64_t changes,
                        uint64_t now_ms, uint32_t max_age_ms);
 
-/* Keeps a new answer, and says in it that it is new. */
+/* Keeps a new answer, whose oldest part is of at_ms, and puts its age in. */
 void show_cache_put(struct show_cache *cache, const struct pcie_bdf *bdf, json_t *result, uint64_t changes,
-                    uint64_t now_ms);
+                    uint64_t at_ms, uint64_t now_ms);
 
 void show_cache_clear(struct show_cache *cache);
 

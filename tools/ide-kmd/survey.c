@@ -2,6 +2,7 @@
 /* What is there, and which stream numbers are free. */
 #include "tools/ide-kmd/survey.h"
 
+#include <czmq.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,7 @@ enum ide_err survey_refresh(struct survey *survey, struct failure *failure)
     if (survey->is_fresh)
         return IDE_OK;
     forget(survey);
+    survey->read_ms = (uint64_t)zclock_mono();
     enum ide_err err = topology_read(&survey->topology, &survey->access, &fault);
     if (err == IDE_OK) {
         read_kernel_streams(survey);

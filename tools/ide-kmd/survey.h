@@ -28,6 +28,7 @@ struct foreign_numbers {
 
 struct survey {
     bool is_fresh; /* the topology was read for the requests at hand: survey_refresh() has nothing to do */
+    uint64_t read_ms; /* when the topology was, of zclock_mono() */
     const char *sysfs;
     struct pcie_access access;
     struct topology topology;

@@ -75,8 +75,18 @@ static void answer_show(struct controller *c, const struct request *request, str
     const struct pcie_bdf *bdf = request->has_bdf ? &request->bdf : NULL;
     json_t *result = bdf ? port_json(c, bdf) : streams_json(c);
     if (request->max_age_ms > 0)
-        show_cache_put(&c->shown, bdf, result, changes_of(c), (uint64_t)zclock_mono());
+        show_cache_put(&c->shown, bdf, result, changes_of(c), c->survey.read_ms, (uint64_t)zclock_mono());
     ticket_answer(ticket, &c->front, result);
+}
+
+/* What functions there are may be as old as the answer, unless one came or went. What is told of one is read in any case. */
+static void reuse_survey(struct controller *c, const struct request *request)
+{
+    uint64_t generation = watch_generation(c->watch);
+    if (c->survey.topology.count > 0 && c->surveyed == generation &&
+        (uint64_t)zclock_mono() - c->survey.read_ms < request->max_age_ms)
+        c->survey.is_fresh = true;
+    c->surveyed = generation;
 }
 
 static void run_show(struct controller *c, const struct request *request, struct ticket *ticket)
@@ -91,6 +101,7 @@ static void run_show(struct controller *c, const struct request *request, struct
         ticket_answer(ticket, &c->front, known);
         return;
     }
+    reuse_survey(c, request);
     enum ide_err err = survey_refresh(&c->survey, &failure);
     controller_count_use(c);
     if (err == IDE_OK && request->has_bdf)
