@@ -283,3 +283,32 @@ def test_what_somebody_established_is_kept(kept):
     controller.json("stop", ENDPOINT, "--stream", "7")
     time.sleep(1)
     assert streams(controller) == {} and kept_of(controller) == []
+
+
+def fell(kept, controller):
+    """The stream of ENDPOINT falls to Insecure at its endpoint."""
+    kept.platform.tell(f"fail {ENDPOINT} {streams(controller)[ENDPOINT]['stream']}")
+
+
+def test_a_stream_that_falls_comes_back(kept):
+    controller = kept.start(f"[policy]\nretry-first = 100ms\n[device {ENDPOINT}]\nstreams = default\n")
+    wait_for(lambda: streams(controller))
+    fell(kept, controller)
+    wait_for(lambda: kept.says("stop of stream 0"))
+    up = wait_for(lambda: streams(controller).get(ENDPOINT))
+    assert (up["key_set"], up["rekeys"]) == (0, 0)
+
+
+@pytest.mark.parametrize("action, state", [("quarantine", "quarantined"), ("leave-off", "left_off")])
+def test_a_stream_that_falls_stays_off_if_its_policy_says_so(kept, action, state):
+    controller = kept.start(f"""[device all]
+streams = default
+[device {ENDPOINT}]
+on-failure = {action}
+""")
+    wait_for(lambda: len(streams(controller)) == 3)
+    fell(kept, controller)
+    [item] = wait_for(lambda: kept_of(controller))
+    wait_for(lambda: kept_of(controller)[0]["state"] == state)
+    assert item["cause"]
+    assert streams(controller).keys() == set(SWITCH_ENDPOINTS)
