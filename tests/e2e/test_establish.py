@@ -173,7 +173,8 @@ def test_rekey_of_all_tells_what_failed_and_what_did_not(platform, controller):
     assert len(secure(platform)) == 6
 
 
-def test_a_rekey_whose_device_lost_the_session_says_so(platform, controller):
+def test_a_rekey_whose_device_lost_the_session_says_so(platform, start_controller):
+    controller = start_controller(platform, "--watch-interval", "0")   # or it would come back by itself
     controller.json("establish", ENDPOINT, "--stream", "0")
     platform.misbehave(ENDPOINT, "forget-sessions")
     assert controller.error("rekey", ENDPOINT)["outcome"] == (

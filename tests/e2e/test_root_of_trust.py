@@ -152,7 +152,7 @@ def test_two_root_ports_that_look_alike_get_no_keys(start_rot, start_controller)
 
 def test_a_reset_takes_the_keys_of_all_its_root_ports(start_rot, start_controller):
     platform = start_rot()
-    controller = start_controller(platform, "--rot", ROT)
+    controller = start_controller(platform, "--rot", ROT, "--watch-interval", "0")
     for number, endpoint in enumerate((ENDPOINT, OTHER_ENDPOINT)):
         controller.json("establish", endpoint, "--stream", str(number))
     platform.tell(f"reset {ROT}")
@@ -182,7 +182,7 @@ def test_its_session_is_kept_alive(start_rot, start_controller):
 
 def test_a_lost_session_is_lost_for_all_its_root_ports(start_rot, start_controller):
     platform = start_rot()
-    controller = start_controller(platform, "--rot", ROT)
+    controller = start_controller(platform, "--rot", ROT, "--watch-interval", "0")
     for number, endpoint in enumerate((ENDPOINT, OTHER_ENDPOINT)):
         controller.json("establish", endpoint, "--stream", str(number))
     platform.misbehave(ROT, "altered-record", 1)
