@@ -154,7 +154,7 @@ static const char *const stream_keys[] = {"stream",    "selective",      "link",
 static const char *flag_key(const struct feature_flag *flag, char key[static RULES_NAME_MAX + 1])
 {
     size_t i;
-    for (i = 0; flag->name[i] && i < RULES_NAME_MAX; i++)
+    for (i = 0; i < RULES_NAME_MAX && flag->name[i]; i++)
         key[i] = (char)(flag->name[i] == '_' ? '-' : flag->name[i]);
     key[i] = '\0';
     return key;
