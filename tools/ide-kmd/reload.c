@@ -126,8 +126,10 @@ static void take_over(struct controller *c, struct generation *g)
 
 void reload_run(struct controller *c)
 {
+    notify_reloading();
     struct generation *g = read_generation(c);
     if (!g) {
+        notify_ready(c);
         log_say(LOG_ERR, LOG_RELOADED, "the configuration is wrong; the one before goes on");
         return;
     }
@@ -136,4 +138,5 @@ void reload_run(struct controller *c)
     drop_old(c);
     keeper_host_plan(c, true);
     log_say(LOG_NOTICE, LOG_RELOADED, "the configuration was read again");
+    notify_ready(c);
 }

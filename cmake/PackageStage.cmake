@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What Debian wants of each package besides: its licence and history, compressed manuals, and reasons for what lintian
+# would say. Called by CPack, with all files in place and no package made.
+set(names programs ide-km emulator ide-km-emu libraries libide-km0 development libide-km-dev)
+file(GLOB components LIST_DIRECTORIES true ${CPACK_TEMPORARY_DIRECTORY}/*)
+foreach(root ${components})
+    get_filename_component(component ${root} NAME)
+    list(FIND names ${component} at)
+    if(at LESS 0)
+        continue()
+    endif()
+    math(EXPR at "${at} + 1")
+    list(GET names ${at} package)
+    set(doc ${root}/usr/share/doc/${package})
+    file(MAKE_DIRECTORY ${doc})
+    configure_file(${CPACK_IDE_KM_SOURCE}/tools/host/deb/copyright ${doc}/copyright COPYONLY)
+    configure_file(${CPACK_IDE_KM_SOURCE}/tools/host/deb/changelog ${doc}/changelog.Debian COPYONLY)
+    execute_process(COMMAND gzip -9nf ${doc}/changelog.Debian COMMAND_ERROR_IS_FATAL ANY)
+    file(GLOB_RECURSE pages ${root}/usr/share/man/*.[1-8])
+    foreach(page ${pages})
+        execute_process(COMMAND gzip -9nf ${page} COMMAND_ERROR_IS_FATAL ANY)
+    endforeach()
+    if(EXISTS ${CPACK_IDE_KM_SOURCE}/tools/host/deb/${package}.overrides)
+        file(MAKE_DIRECTORY ${root}/usr/share/lintian/overrides)
+        configure_file(${CPACK_IDE_KM_SOURCE}/tools/host/deb/${package}.overrides
+            ${root}/usr/share/lintian/overrides/${package} COPYONLY)
+    endif()
+    # cmake makes folders as the user's umask says
+    execute_process(COMMAND chmod -R u=rwX,go=rX ${root} COMMAND_ERROR_IS_FATAL ANY)
+endforeach()
