@@ -52,6 +52,24 @@ def test_systemd_hears_what_ide_kmd_is_at(host):
     controller.notified.wait(lambda m: m.startswith(b"EXTEND_TIMEOUT_USEC="))
 
 
+def test_systemd_hears_of_a_reload(host, directory):
+    """And it counts: a message that was too unimportant before is not any more."""
+    configuration = directory / "ide-kmd.conf"
+    configuration.write_text("[controller]\nlog-level = error\n")
+    controller = host("--config", str(configuration))
+    controller.notified.wait(lambda m: m == b"READY=1")
+    controller.notified.forget()
+    done(controller, "attest", ENDPOINT)
+    assert "attest" not in controller.log.read_text()
+    configuration.write_text("[controller]\nlog-level = info\n")
+    controller.process.send_signal(signal.SIGHUP)
+    reloading = controller.notified.wait(lambda m: m.startswith(b"RELOADING=1\nMONOTONIC_USEC="))
+    controller.notified.wait(lambda m: m == b"READY=1")
+    assert controller.notified.got.index(reloading) < controller.notified.got.index(b"READY=1")
+    done(controller, "attest", ENDPOINT)
+    wait_for(controller, f"attest of {ENDPOINT}: done")
+
+
 def test_the_watchdog_gets_signs_of_life(host):
     controller = host(watchdog_us=200_000)
     for _ in range(3):
