@@ -38,7 +38,7 @@ enum verdict { REFUSED = 0, DONE = 1, NOT_SEALED = 2, OTHERWISE = 3 };
 /* In a child after privileges_seal(); the verdict, or 256 and the signal that it died of. */
 static int sealed(int (*attempt)(void))
 {
-    int status;
+    int status = 0;
     char error[PRIVILEGES_ERROR];
     fflush(NULL);
     pid_t child = fork();
@@ -211,7 +211,7 @@ static void the_seal_holds_in_each_thread(void)
 {
     char error[PRIVILEGES_ERROR];
     pthread_t earlier;
-    int status;
+    int status = 0;
     CU_ASSERT_EQUAL(sealed(earlier_and_later_threads), REFUSED);
     fflush(NULL);
     pid_t child = fork();
@@ -269,7 +269,7 @@ static unsigned long long capabilities(const char *set)
 static int left_with(const struct privilege_needs *needs, unsigned long long wanted)
 {
     char error[PRIVILEGES_ERROR];
-    int status;
+    int status = 0;
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
@@ -304,7 +304,7 @@ static int undumpable(void)
 static void there_is_no_core_dump(void)
 {
     char error[PRIVILEGES_ERROR];
-    int status;
+    int status = 0;
     fflush(NULL);
     pid_t child = fork();
     if (child == 0)

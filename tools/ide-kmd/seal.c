@@ -261,14 +261,13 @@ static int add_allowed(scmp_filter_ctx filter)
 
 static int add_conditionals(scmp_filter_ctx filter)
 {
+    const struct scmp_arg_cmp ourselves = {0, SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0};
     int err = 0;
     for (size_t i = 0; i < sizeof conditionals / sizeof *conditionals && err == 0; i++)
         err = seccomp_rule_add_array(filter, conditionals[i].action, conditionals[i].call,
                                      conditionals[i].arguments, conditionals[i].argument);
     /* abort() */
-    return err != 0 ? err
-                    : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-                                       SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+    return err != 0 ? err : seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, &ourselves);
 }
 
 static int add_all(scmp_filter_ctx filter)
