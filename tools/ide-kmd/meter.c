@@ -33,7 +33,9 @@ static size_t escape(char *out, size_t size, const char *value)
 {
     size_t len = 0;
     for (; *value && len + 3 < size; value++) {
-        char c = *value == '\n' ? 'n' : *value;
+        char c = *value;
+        if (c == '\n')
+            c = 'n';
         if (c != *value || c == '\\' || c == '"')
             out[len++] = '\\';
         out[len++] = c;

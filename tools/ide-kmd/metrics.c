@@ -261,11 +261,12 @@ static unsigned entries_in(const char *folder)
 
 static void look_at_memory(struct meter *meter)
 {
-    unsigned long pages = 0, resident = 0;
+    char line[128], *rest = line;
     FILE *file = fopen("/proc/self/statm", "r");
-    if (file && fscanf(file, "%lu %lu", &pages, &resident) == 2) {
-        meter_put(meter, VIRTUAL, NULL, (double)pages * (double)sysconf(_SC_PAGESIZE));
-        meter_put(meter, RESIDENT, NULL, (double)resident * (double)sysconf(_SC_PAGESIZE));
+    if (file && fgets(line, sizeof line, file)) {
+        double page = (double)sysconf(_SC_PAGESIZE);
+        meter_put(meter, VIRTUAL, NULL, (double)strtoul(rest, &rest, 10) * page);
+        meter_put(meter, RESIDENT, NULL, (double)strtoul(rest, &rest, 10) * page);
     }
     if (file)
         fclose(file);
