@@ -149,6 +149,51 @@ def test_each_point_of_stop(field):
     assert field.ours() == []
 
 
+def test_switch_ports_go_on_for_a_stream_of_others_below_them():
+    field = FIELDS["switch"]()
+    field.provider, field.end = "switch", "0000:03:00.0"
+    try:
+        field.add_foreign(PORT, field.end)
+        daemon = field.start()
+        assert "result" in daemon.ask("establish", bdf=field.end, stream=STREAM)
+        daemon.die()
+        daemon = field.start()
+        assert daemon.log.read_text().count("it goes on passing IDE TLPs, because somebody else's stream needs it") == 2
+        comes_back(field, daemon)
+        field.check_others()
+        assert field.flowing() == ["0000:01:00.0", "0000:02:00.0"]
+        daemon.close()
+        assert field.flowing() == ["0000:01:00.0", "0000:02:00.0"]   # they are the other stream's now
+        field.check_others()
+    finally:
+        field.close()
+
+
+def test_what_the_configuration_wants_comes_back_unless_somebody_stopped_it():
+    field = Field(options=SLOW)
+    field.provider, field.end = "doe", END
+    config = field.directory / "ide-kmd.conf"
+    config.write_text(f"[device {END}]\nstreams = default\n")
+    field.options = [*SLOW, "--config", str(config)]
+    try:
+        daemon = field.start()
+        comes_back(field, daemon)
+        daemon.die()
+        daemon = field.start()
+        comes_back(field, daemon)
+        [stream] = [s for s in daemon.streams() if s["owner"] == "controller"]
+        assert "result" in daemon.ask("stop", bdf=END, stream=stream["stream"])
+        daemon.ask("log")   # what was handed over to the state file is in it
+        daemon.die()
+        daemon = field.start()
+        is_off(field, daemon)
+        time.sleep(0.5)   # nothing tells that it will not come
+        is_off(field, daemon)
+        daemon.close()
+    finally:
+        field.close()
+
+
 # ---- CXL.cachemem ---------------------------------------------------------------------------------------------------
 
 CXL_UNIT = 0xFE100000

@@ -102,8 +102,7 @@ static struct held load(void)
     return held;
 }
 
-/* ---- opening
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------- */
 
 static void a_folder_is_made_for_root_alone(void)
 {
@@ -250,8 +249,7 @@ static void a_file_that_cannot_be_made_is_an_error(void)
     drop_folder();
 }
 
-/* ---- a full disk
- * -------------------------------------------------------------------------------------------------- */
+/* ---- a full disk --------------------------------------------------------- */
 
 static void limit_files(rlim_t size)
 {
@@ -294,8 +292,7 @@ static void a_full_disk_keeps_what_is_held_from_beginning(void)
     drop_folder();
 }
 
-/* ---- what is held
- * -------------------------------------------------------------------------------------------------- */
+/* ---- what is held -------------------------------------------------------- */
 
 static void expect(size_t streams, enum held_state state, bool wanted)
 {
@@ -396,8 +393,66 @@ static void rows_that_make_no_sense_are_passed_over(void)
     drop_folder();
 }
 
-/* ---- the log
- * ------------------------------------------------------------------------------------------------------- */
+static void slots_that_make_no_sense_are_passed_over(void)
+{
+    static const char *const wrong[] = {"rx = '1,2'",    "rx = '1,2,3,4'", "tx = '1,2,1024'", "tx = '-1,2,3'",
+                                        "tx = 'a,b,c'", "block = 256",    "key_set = 2"};
+    const struct held_slots slots = {.id = 5, .key_set = 1, .block = 3, .slot = {{0, 1, 2}, {9, 8, 7}}};
+    make_folder();
+    log_set_priority(LOG_CRIT);
+    CHECK_OK(open_store());
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char sql[160];
+        CHECK_OK(store_hold_slots(store, &slots, &fault));
+        snprintf(sql, sizeof sql, "UPDATE held_slots SET %s", wrong[i]);
+        tell(sql);
+        struct held held = load();
+        CU_ASSERT_EQUAL(held.slot_sets, 0);
+        held_release(&held);
+        tell("DELETE FROM held_slots");
+    }
+    log_set_priority(LOG_INFO);
+    store_close(store);
+    drop_folder();
+}
+
+static struct held take_kept(const struct keeper_item *item)
+{
+    store_take_kept(store, item);
+    return load();
+}
+
+/* What the keeper leaves off, and no longer. */
+static void what_is_left_off_comes_back_so(void)
+{
+    struct keeper_item item = {.source = KEEPER_BY_CONFIG, .state = KEEPER_STOPPED};
+    item.config.key = (struct keeper_key){
+        .root_port = ends.bdf[END_ROOT_PORT], .endpoint = ends.bdf[END_ENDPOINT], .traffic_class = 3};
+    item.config.features.traffic_class = 3;
+    item.config.features.algorithm = PCIE_IDE_ALG_AES_GCM_256;
+    make_folder();
+    CHECK_OK(open_store());
+    struct held held = take_kept(&item);
+    CU_ASSERT_EQUAL_FATAL(held.kept_off, 1);
+    CU_ASSERT_EQUAL(held.kept[0].state, KEEPER_STOPPED);
+    CU_ASSERT_EQUAL(held.kept[0].source, KEEPER_BY_CONFIG);
+    CU_ASSERT_EQUAL(held.kept[0].want.key.traffic_class, 3);
+    CU_ASSERT_FALSE(held.kept[0].want.has_stream);
+    held_release(&held);
+    item.state = KEEPER_QUARANTINED;
+    held = take_kept(&item);
+    CU_ASSERT_EQUAL_FATAL(held.kept_off, 1);
+    CU_ASSERT_EQUAL(held.kept[0].state, KEEPER_QUARANTINED);
+    held_release(&held);
+    item.state = KEEPER_STARTING;
+    held = take_kept(&item);
+    CU_ASSERT_EQUAL(held.kept_off, 0);
+    held_release(&held);
+    store_close(store);
+    drop_folder();
+}
+
+/* ---- the log ------------------------------------------------------------- */
 
 static void the_log_keeps_its_bound(void)
 {
@@ -467,8 +522,7 @@ static void the_log_is_read_in_pages(void)
     drop_folder();
 }
 
-/* ---- power loss
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- power loss ---------------------------------------------------------- */
 
 /* The file and the first bytes of its log, as a disk may have them; opened as the next start does. -1: it is
  * damaged. */
@@ -523,8 +577,7 @@ static void power_may_fail_at_any_byte(void)
     drop_folder();
 }
 
-/* ---- secrets
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- secrets ------------------------------------------------------------- */
 
 #define KEYS_MAX 256
 static uint8_t known[KEYS_MAX][IDE_KEY_SIZE];
@@ -621,6 +674,8 @@ int main(void)
         TEST(what_is_wanted_stays_and_what_is_not_goes),
         TEST(all_of_a_stream_comes_back),
         TEST(rows_that_make_no_sense_are_passed_over),
+        TEST(slots_that_make_no_sense_are_passed_over),
+        TEST(what_is_left_off_comes_back_so),
         TEST(the_log_keeps_its_bound),
         TEST(the_log_is_read_in_pages),
         TEST(power_may_fail_at_any_byte),

@@ -12,8 +12,7 @@
 #include "tools/ide-ctl/table.h"
 #include "tools/ide-ctl/terminal.h"
 
-/* ---- what the command line says
- * ---------------------------------------------------------------------------------- */
+/* ---- what the command line says ------------------------------------------ */
 
 static long long now_ms(void)
 {
@@ -96,8 +95,7 @@ static json_t *request_of(const struct ctl *ctl)
     return request;
 }
 
-/* ---- printing
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- printing ------------------------------------------------------------ */
 
 static const char *time_of(const json_t *entry, char text[static TABLE_TEXT_MAX])
 {
@@ -233,8 +231,7 @@ static void print_lines(const json_t *entries)
     }
 }
 
-/* ---- asking
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- asking -------------------------------------------------------------- */
 
 static enum ctl_status refused(const struct ctl *ctl, json_t *reply)
 {

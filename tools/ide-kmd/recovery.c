@@ -11,8 +11,7 @@
 
 #define STEP "recovery"
 
-/* ---- telling
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- telling ------------------------------------------------------------- */
 
 struct told {
     struct pcie_bdf root_port, endpoint; /* the latter the same where there is none */
@@ -50,8 +49,7 @@ static void tell_fault(const struct recovery *r, const struct told *what, const 
     tell(r, what, "failed", device, ide_fault_text(fault, text, sizeof text));
 }
 
-/* ---- streams and links
- * ------------------------------------------------------------------------------------------- */
+/* ---- streams and links --------------------------------------------------- */
 
 static void stream_off(struct recovery *r, struct pcie_access *access, struct held_stream *held)
 {
@@ -96,8 +94,7 @@ static void cxl_link_off(struct recovery *r, struct held_cxl_link *held)
     store_let_cxl_link_go(r->store, root);
 }
 
-/* ---- switch ports
- * ------------------------------------------------------------------------------------------------ */
+/* ---- switch ports -------------------------------------------------------- */
 
 static bool has_streams(struct pcie_access *access, const struct topology_node *node)
 {
@@ -182,8 +179,7 @@ static void switch_ports_off(struct recovery *r, struct pcie_access *access)
         r->held.switch_ports = 0;
 }
 
-/* ---- all of it
- * --------------------------------------------------------------------------------------------------- */
+/* ---- all of it ----------------------------------------------------------- */
 
 static void put_in_order(struct recovery *r, struct pcie_access *access)
 {

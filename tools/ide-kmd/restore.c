@@ -13,8 +13,7 @@
 
 #define BY_RECOVERY "recovery"
 
-/* ---- sessions
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- sessions ------------------------------------------------------------ */
 
 /* That it cannot be asked is no harm: a session of which nobody has the secrets keys nothing that is on. */
 static void forget_sessions(struct controller *c, const struct pcie_bdf *mailbox, enum stream_end end)
@@ -60,8 +59,7 @@ static void forget_cxl_links(struct controller *c)
     c->survey.is_fresh = false;
 }
 
-/* ---- streams
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- streams ------------------------------------------------------------- */
 
 static bool is_left_off(const struct held *held, const struct keeper_key *key)
 {
@@ -104,8 +102,7 @@ static void restore_streams(struct controller *c)
     store_want_no_config(c->store);
 }
 
-/* ---- CXL links
- * --------------------------------------------------------------------------------------------------- */
+/* ---- CXL links ----------------------------------------------------------- */
 
 static int on_links(zloop_t *loop, int timer, void *argument);
 

@@ -73,8 +73,7 @@ uint64_t store_lost(struct store *store)
     return untold;
 }
 
-/* ---- transactions
- * ------------------------------------------------------------------------------------------------ */
+/* ---- transactions -------------------------------------------------------- */
 
 sqlite3_stmt *store_statement(struct store *store, const char *sql)
 {
@@ -156,8 +155,7 @@ static void say_lost(struct store *store, int rc)
                 store->settings.path ? store->settings.path : "in memory", sqlite3_errstr(rc));
 }
 
-/* ---- the thread
- * -------------------------------------------------------------------------------------------------- */
+/* ---- the thread ---------------------------------------------------------- */
 
 static void run_batch(struct store *store, struct entry *first)
 {
@@ -245,8 +243,7 @@ void store_later(struct store *store, store_work *work, void *argument, void (*r
     pthread_mutex_unlock(&store->lock);
 }
 
-/* ---- opening
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------- */
 
 static enum ide_err file_failed(const char *path, struct failure *failure)
 {

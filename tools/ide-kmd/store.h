@@ -38,8 +38,7 @@ enum ide_err store_open(struct store **store, const struct store_settings *setti
 /* All that was handed over is done first. store may be NULL. */
 void store_close(struct store *store);
 
-/* ---- for the other files of the store
- * -------------------------------------------------------------------------- */
+/* ---- for the other files of the store ------------------------------------ */
 
 struct sqlite3;
 struct sqlite3_stmt;

@@ -56,8 +56,7 @@ static void order_later(struct store *store, const struct order *o)
     store_later(store, run_order, copy, free);
 }
 
-/* ---- streams
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- streams ------------------------------------------------------------- */
 
 static const char put_stream[] =
     "INSERT INTO held_stream (root_port, endpoint, top, stream, kind, features, state, wanted, since_ms, "
@@ -181,8 +180,7 @@ void store_want_no_config(struct store *store)
         order_later(store, &(struct order){.sql = sql[i], .wanted = -1});
 }
 
-/* ---- what is left off
- * -------------------------------------------------------------------------------------------- */
+/* ---- what is left off ---------------------------------------------------- */
 
 static int forget_kept(struct store *store, sqlite3 *db, const struct held_kept *kept)
 {
@@ -259,8 +257,7 @@ void store_want_nothing(struct store *store)
         order_later(store, &(struct order){.sql = sql[i], .wanted = -1});
 }
 
-/* ---- switch ports and key slots
- * ---------------------------------------------------------------------------------- */
+/* ---- switch ports and key slots ------------------------------------------ */
 
 enum ide_err store_hold_switch_port(struct store *store, const struct pcie_bdf *port, struct ide_fault *fault)
 {
@@ -313,8 +310,7 @@ void store_let_slots_go(struct store *store, const struct pcie_bdf *root_port, u
                 &(struct order){.sql = sql, .a = *root_port, .number = id, .other = key_set, .wanted = -1});
 }
 
-/* ---- CXL links
- * --------------------------------------------------------------------------------------------------- */
+/* ---- CXL links ----------------------------------------------------------- */
 
 static int run_put_cxl_link(struct store *store, sqlite3 *db, void *argument)
 {

@@ -73,6 +73,21 @@ static bool read_switch_port(sqlite3_stmt *s, void *row)
     return column_bdf(s, 0, row);
 }
 
+/* "0,1,2": the slot of each sub-stream. */
+static bool read_slot_list(const char *text, int slot[IDE_SUBSTREAMS])
+{
+    char *end;
+    for (unsigned i = 0; i < IDE_SUBSTREAMS; i++) {
+        long number = strtol(text, &end, 10);
+        if (end == text || number < 0 || number >= (long)KCU_SLOTS_MAX ||
+            *end != (i + 1 < IDE_SUBSTREAMS ? ',' : '\0'))
+            return false;
+        slot[i] = (int)number;
+        text = end + 1;
+    }
+    return true;
+}
+
 static bool read_slots(sqlite3_stmt *s, void *row)
 {
     struct held_slots *held = row;
@@ -84,15 +99,8 @@ static bool read_slots(sqlite3_stmt *s, void *row)
     held->id = (uint8_t)id;
     held->key_set = (uint8_t)set;
     held->block = (unsigned)block;
-    for (enum ide_direction d = IDE_RX; d <= IDE_TX; d++) {
-        int *slot = held->slot[d];
-        if (sscanf(column_text(s, d == IDE_RX ? 4 : 5), "%4d,%4d,%4d", &slot[0], &slot[1], &slot[2]) != 3)
-            return false;
-        for (unsigned i = 0; i < IDE_SUBSTREAMS; i++)
-            if (slot[i] < 0 || slot[i] >= (int)KCU_SLOTS_MAX)
-                return false;
-    }
-    return true;
+    return read_slot_list(column_text(s, 4), held->slot[IDE_RX]) &&
+           read_slot_list(column_text(s, 5), held->slot[IDE_TX]);
 }
 
 static bool read_cxl_link(sqlite3_stmt *s, void *row)

@@ -13,8 +13,7 @@
 #define TRIM_EVERY 256 /* entries: the bound is kept that well */
 #define DAY_MS     86400000ll
 
-/* ---- entries
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- entries ------------------------------------------------------------- */
 
 struct log_event {
     json_t *event; /* the store's own copy */
@@ -164,8 +163,7 @@ void store_take_event(struct store *store, const json_t *event)
     store_later(store, run_event, e, release_event);
 }
 
-/* ---- sessions
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- sessions ------------------------------------------------------------ */
 
 struct log_session {
     struct pcie_bdf device;
@@ -276,8 +274,7 @@ void store_close_sessions(struct store *store)
         store_later(store, run_close_sessions, NULL, release_nothing);
 }
 
-/* ---- reading
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------- */
 
 struct log_query {
     const struct request_log *wish;
