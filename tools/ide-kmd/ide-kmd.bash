@@ -39,9 +39,14 @@ _ide_kmd() {
         mapfile -t COMPREPLY < <(compgen -W "0 60ms 250ms 1" -- "$cur")
         return
         ;;
-    --listen | --metrics | --timeout | --rot | --algorithms | --certificate-warning) return ;;
+    --admin-group | --view-group)
+        mapfile -t COMPREPLY < <(compgen -g -- "$cur")
+        return
+        ;;
+    --listen | --listen-tcp | --request-rate | --metrics | --timeout | --rot | --algorithms | --certificate-warning) return ;;
     esac
-    mapfile -t COMPREPLY < <(compgen -W "--config --check --sysfs --listen --trust --allow-unnamed --allow-wrong-bdf --timeout --watch-interval --certificate-warning
+    mapfile -t COMPREPLY < <(compgen -W "--config --check --sysfs --listen --listen-tcp --server-key --authorized --admin-group --view-group --trust --allow-unnamed --allow-wrong-bdf
+        --timeout --watch-interval --certificate-warning --request-rate --message-log
         --provider --rot --keyp --memory --reference --require-reference --spdm-versions --secured-versions --algorithms --strength --identity
         --identity-is-provisioned --psk --public-keys --handshake-in-the-clear
         --state --new-state --log-rows --log-days --metrics --log-level --no-sandbox --help --version" -- "$cur")
