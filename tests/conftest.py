@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from messages import check_messages
+
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = Path(os.environ.get("IDE_KM_BUILD", ROOT / "build" / "gcc")).resolve()
 
@@ -133,8 +135,14 @@ class Controller(Service):
 
     def __init__(self, directory, platform, options=(), trust=None):
         self.endpoint = f"ipc://{directory}/kmd.sock"
+        self.messages = Path(directory) / "messages.jsonl"
         super().__init__([program("ide-kmd"), "--sysfs", str(platform.mount), "--listen", self.endpoint, "--trust",
-                          str(trust or platform.trust), *options], Path(directory) / "ide-kmd.log")
+                          str(trust or platform.trust), "--message-log", str(self.messages), *options],
+                         Path(directory) / "ide-kmd.log")
+
+    def stop(self, expect=0):
+        super().stop(expect)
+        check_messages(self.messages)
 
     def ctl(self, *arguments, timeout=60):
         return ctl("--connect", self.endpoint, *arguments, timeout=timeout)

@@ -14,7 +14,7 @@
 #define API_ENDPOINT_DEFAULT "ipc:///run/ide-kmd/control"
 #define API_ENDPOINT_MAX     256u     /* with its NUL */
 #define API_REQUEST_MAX      16384u   /* bytes; a longer request is refused */
-#define API_FRAME_MAX        1048576u /* bytes; a longer frame ends the connection */
+#define API_FRAME_MAX        65536u /* bytes; a longer frame ends the connection */
 #define API_ID_MAX           64u      /* bytes of a request id that is a string */
 #define API_STREAM_LAST      254u     /* 255 marks idle register blocks */
 #define API_MEASUREMENT_LAST 254u

@@ -16,6 +16,8 @@
 
 #define REQUESTS_AT_ONCE 64u
 #define KEYS_MS          500u
+#define CLIENTS_MS       20u /* until a client that is behind is tried again */
+#define FORGET_MS        5000u
 
 static struct task *task_of(struct operation *op)
 {
@@ -414,6 +416,8 @@ static void handle(struct controller *c, struct client *client, zframe_t *payloa
         err = failure_set(&failure, IDE_E_CANCELLED, "request", NULL, "the controller is ending");
     if (err == IDE_OK)
         err = may_ask(c, client, &request, &failure);
+    if (err == IDE_OK)
+        front_record_request(&c->front, payload);
     struct ticket *ticket = ticket_new(client, &request);
     if (ticket)
         access_text(&c->front.access, &ticket->client.peer, ticket->asked_by);
@@ -422,6 +426,22 @@ static void handle(struct controller *c, struct client *client, zframe_t *payloa
     else if (ticket)
         ticket_refuse(ticket, &c->front, &failure);
     metrics_take_request(c->metrics, err == IDE_OK ? request.verb->name : NULL, metrics_clock() - began);
+    request_release(&request);
+    zframe_destroy(&payload);
+}
+
+/* One request too many, as clients.h counts. Who it is from does not matter, nor whether it could be done. */
+static void refuse_busy(struct controller *c, struct client *client, zframe_t *payload)
+{
+    struct request request;
+    struct failure failure;
+    if (request_decode(zframe_data(payload), zframe_size(payload), &request, &failure) == IDE_OK)
+        failure_set(&failure, IDE_E_BUSY, "request", NULL,
+                    "too much from one client: more than %u requests a second, or %u that wait",
+                    c->start->request_rate, CLIENT_WAITING_MAX);
+    struct ticket *ticket = ticket_new(client, &request);
+    if (ticket)
+        ticket_refuse(ticket, &c->front, &failure);
     request_release(&request);
     zframe_destroy(&payload);
 }
@@ -477,6 +497,8 @@ static void queue_stops(struct controller *c)
 }
 
 /* After each event: what can start now, starts. -1 when all is over, which ends the loop. */
+static void flush_later(struct controller *c);
+
 int controller_settle(struct controller *c)
 {
     schedule(c);
@@ -487,10 +509,30 @@ int controller_settle(struct controller *c)
         queue_stops(c);
         schedule(c);
     }
+    flush_later(c);
     return c->closing && c->running == 0 && !c->queue ? -1 : 0;
 }
 
 /* ---- the loop ------------------------------------------------------------ */
+
+static int on_clients_timer(zloop_t *loop, int timer, void *argument)
+{
+    struct controller *c = argument;
+    (void)loop;
+    c->flushing = c->flushing && timer != c->flush_timer;
+    clients_flush(&c->front.clients, c->front.requests, (uint64_t)zclock_mono());
+    flush_later(c);
+    return 0;
+}
+
+/* What a client did not take at once, it may take soon. */
+static void flush_later(struct controller *c)
+{
+    if (c->front.clients.behind == 0 || c->flushing)
+        return;
+    c->flushing = true;
+    c->flush_timer = zloop_timer(c->loop, CLIENTS_MS, 1, on_clients_timer, c);
+}
 
 static int on_worker(zloop_t *loop, zsock_t *pipe, void *argument)
 {
@@ -511,7 +553,9 @@ static void take_request(struct controller *c)
     zframe_t *payload;
     if (!front_receive(&c->front, &client, &payload))
         return;
-    if (c->deferred || controller_is_delicate(c))
+    if (!clients_admit(&c->front.clients, client.identity, (uint64_t)zclock_mono()))
+        refuse_busy(c, &client, payload);
+    else if (c->deferred || controller_is_delicate(c))
         defer(c, &client, payload);
     else
         handle(c, &client, payload);
@@ -604,7 +648,9 @@ static enum ide_err open_front(struct controller *c, struct failure *failure)
                                          .server_key = s->server_key,
                                          .authorized = s->authorized,
                                          .admin_group = s->admin_group,
-                                         .view_group = s->view_group};
+                                         .view_group = s->view_group,
+                                         .message_log = s->message_log,
+                                         .rate = s->request_rate};
     return front_open(&c->front, &front, failure);
 }
 
@@ -665,6 +711,7 @@ void controller_run(struct controller *c, int stop_fd)
     zloop_set_nonstop(c->loop, true); /* signals come through stop_fd */
     zloop_reader(c->loop, c->front.requests, on_request, c);
     zloop_reader(c->loop, c->front.events, on_subscription, c);
+    zloop_timer(c->loop, FORGET_MS, 0, on_clients_timer, c);
     if (c->front.guard.zap) {
         zloop_reader(c->loop, c->front.guard.zap, on_key_question, c);
         zloop_timer(c->loop, KEYS_MS, 0, on_keys_timer, c);

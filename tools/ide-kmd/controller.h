@@ -37,6 +37,8 @@ struct controller_settings {
     const char *listen, *listen_tcp;     /* the second NULL: none */
     const char *server_key, *authorized; /* CURVE: key file, list of the keys that are let in */
     const char *admin_group, *view_group;
+    const char *message_log; /* NULL: none */
+    uint32_t request_rate;   /* of one connection, a second; 0: any */
     const char *trust;
     enum cma_name_rule name_rule;
     struct provider_settings provider;
@@ -105,6 +107,8 @@ struct controller {
     struct notify notify;
     struct keeper_host kept; /* what is wanted, and kept so */
     struct metrics *metrics; /* NULL: none are wanted */
+    bool flushing; /* flush_timer runs: a client is to be sent what it did not take (clients.h) */
+    int flush_timer;
     bool closing, stops_queued; /* ending: no new requests; every stream's stop is on its way */
 };
 

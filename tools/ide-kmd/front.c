@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tools/ide-kmd/front.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool front_receive(struct front *front, struct client *client, zframe_t **payload)
@@ -22,32 +24,42 @@ bool front_receive(struct front *front, struct client *client, zframe_t **payloa
     return false;
 }
 
-/* The text of a message; what is in it is never secret, so that it may be copied. */
-static zframe_t *frame_of(json_t *message)
+/* What is said is never secret. */
+static void record(struct front *front, const char *kind, const char *text)
 {
-    char *text = message ? json_dumps(message, JSON_COMPACT) : NULL;
-    json_decref(message);
-    if (!text)
-        return NULL;
-    zframe_t *frame = zframe_new(text, strlen(text));
+    if (front->record && fprintf(front->record, "{\"%s\": %s}\n", kind, text) > 0)
+        (void)fflush(front->record);
+}
+
+void front_record_request(struct front *front, const zframe_t *payload)
+{
+    if (!front->record)
+        return;
+    zframe_t *frame = zframe_dup((zframe_t *)payload);
+    char *text = frame ? zframe_strdup(frame) : NULL;
+    for (char *c = text; c && *c; c++) /* white space in JSON means nothing */
+        *c = *c == '\n' || *c == '\r' ? ' ' : *c;
+    if (text)
+        record(front, "request", text);
     free(text);
-    return frame;
+    zframe_destroy(&frame);
 }
 
 void front_reply(struct front *front, const struct client *client, json_t *message)
 {
     front->replies++;
     front->errors += json_object_get(message, "error") != NULL;
-    zframe_t *identity = zframe_dup(client->identity), *frame = frame_of(message);
-    if (frame && zframe_send(&identity, front->requests, ZFRAME_MORE | ZFRAME_DONTWAIT) == 0) {
-        if (client->has_delimiter) {
-            zframe_t *delimiter = zframe_new_empty();
-            zframe_send(&delimiter, front->requests, ZFRAME_MORE | ZFRAME_DONTWAIT);
-        }
-        zframe_send(&frame, front->requests, ZFRAME_DONTWAIT);
+    char *text = message ? json_dumps(message, JSON_COMPACT) : NULL;
+    json_decref(message);
+    zmsg_t *frames = text ? zmsg_new() : NULL;
+    if (frames) {
+        if (client->has_delimiter)
+            zmsg_addmem(frames, "", 0);
+        zmsg_addstr(frames, text);
+        record(front, "reply", text);
+        clients_reply(&front->clients, front->requests, client->identity, frames);
     }
-    zframe_destroy(&identity);
-    zframe_destroy(&frame);
+    free(text);
 }
 
 void front_publish(struct front *front, json_t *event)
@@ -61,6 +73,8 @@ void front_publish(struct front *front, json_t *event)
     if (frame)
         zframe_send(&frame, front->events, ZFRAME_DONTWAIT);
     zframe_destroy(&frame);
+    if (text)
+        record(front, "event", text);
     history_add(&front->history, text);
 }
 

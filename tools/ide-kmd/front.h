@@ -8,6 +8,7 @@
 
 #include "tools/common/api.h"
 #include "tools/ide-kmd/access.h"
+#include "tools/ide-kmd/clients.h"
 #include "tools/ide-kmd/curve_guard.h"
 #include "tools/ide-kmd/failure.h"
 #include "tools/ide-kmd/history.h"
@@ -17,12 +18,16 @@ struct front_settings {
     const char *listen, *listen_tcp; /* the second NULL: none */
     const char *server_key, *authorized;
     const char *admin_group, *view_group;
+    const char *message_log; /* NULL: none */
+    unsigned rate;           /* of requests from one connection: clients.h */
 };
 
 struct front {
     zsock_t *requests, *events;
     struct access access;
     struct curve_guard guard;
+    struct clients clients;
+    FILE *record; /* every message, for debugging; NULL: none */
     uint16_t tcp_events_port[2];
     size_t tcp_count;
     char events_endpoint[API_ENDPOINT_MAX]; /* of the first endpoint */
@@ -51,8 +56,10 @@ void front_close(struct front *front);
 /* Takes one message. False if it has no payload that a reply could be made to. *payload is the caller's. */
 bool front_receive(struct front *front, struct client *client, zframe_t **payload);
 
-/* Sends and takes away message; one that cannot be sent at once is dropped, as its client is gone or does not
- * read. */
+/* A request that was understood: for the log of messages. */
+void front_record_request(struct front *front, const zframe_t *payload);
+
+/* Sends and takes away message; what a client does not take is kept for it up to a bound: clients.h. */
 void front_reply(struct front *front, const struct client *client, json_t *message);
 void front_publish(struct front *front, json_t *event);
 

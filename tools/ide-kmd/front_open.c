@@ -17,6 +17,7 @@
 #define LINGER_MS    1000  /* the last replies still go out */
 #define HANDSHAKE_MS 5000  /* who does not come further in that time is cut off */
 #define HEARTBEAT_MS 10000 /* who does not answer is taken for dead after three times that */
+#define REQUESTS_HWM 64    /* requests of one connection that wait to be read, replies that wait to be sent */
 #define EVENTS_HWM   512   /* events that wait for one subscriber; further ones it has to ask for */
 #define WELCOME      "{\"v\": 1, \"event\": \"hello\", \"instance\": \"%s\"}"
 
@@ -171,14 +172,23 @@ static void set_options(struct front *front)
     /* What a subscriber does not take is dropped, for it alone (no ZMQ_XPUB_NODROP): events wait for nobody.
      */
     zsock_set_sndhwm(front->events, EVENTS_HWM);
+    zsock_set_sndhwm(front->requests, REQUESTS_HWM);
+    zsock_set_rcvhwm(front->requests, REQUESTS_HWM);
+    zsock_set_router_mandatory(front->requests, 1); /* says when it is full: clients_reply() */
     zsock_set_heartbeat_ivl(front->events, HEARTBEAT_MS);
     zsock_set_heartbeat_timeout(front->events, 3 * HEARTBEAT_MS);
 }
 
-static enum ide_err open_sockets(struct front *front, struct failure *failure)
+static enum ide_err open_sockets(struct front *front, const struct front_settings *settings,
+                                 struct failure *failure)
 {
     if (history_open(&front->history) != IDE_OK)
         return failure_set(failure, IDE_E_MEMORY, STEP, NULL, "no memory or random number for events");
+    if (!clients_open(&front->clients, settings->rate))
+        return failure_set(failure, IDE_E_MEMORY, STEP, NULL, "no memory for what clients have asked");
+    if (settings->message_log && !(front->record = fopen(settings->message_log, "ae")))
+        return failure_set(failure, IDE_E_IO, STEP, "message-log", "%.120s: %s", settings->message_log,
+                           strerror(errno));
     front->requests = zsock_new(ZMQ_ROUTER);
     front->events = zsock_new(ZMQ_XPUB);
     if (!front->requests || !front->events)
@@ -202,7 +212,7 @@ static enum ide_err open_all(struct front *front, const struct front_settings *s
     access_open(&front->access, settings->admin_group, settings->view_group,
                 tcp ? settings->authorized : NULL);
     if (err == IDE_OK)
-        err = open_sockets(front, failure);
+        err = open_sockets(front, settings, failure);
     if (err == IDE_OK)
         err = (first_is_tcp ? bind_tcp : bind_both)(front, settings->listen, failure);
     if (err == IDE_OK && settings->listen_tcp)
@@ -224,6 +234,9 @@ void front_close(struct front *front)
 {
     zsock_destroy(&front->requests);
     zsock_destroy(&front->events);
+    clients_close(&front->clients);
+    if (front->record)
+        (void)fclose(front->record);
     curve_guard_close(&front->guard);
     history_close(&front->history);
     access_close(&front->access);

@@ -7,7 +7,7 @@ _ide_kmd() {
         mapfile -t COMPREPLY < <(compgen -d -- "$cur")
         return
         ;;
-    --config | --state | --keyp | --memory | --reference | --psk | --identity)
+    --config | --state | --server-key | --authorized | --message-log | --keyp | --memory | --reference | --psk | --identity)
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
         ;;

@@ -56,6 +56,17 @@ static bool set_spdm(struct controller_settings *s, const struct setting *row, c
     return false;
 }
 
+static bool set_rate(struct controller_settings *s, const struct setting *row, const char *text, char *error)
+{
+    char *end;
+    unsigned long rate = strtoul(text, &end, 10);
+    (void)row;
+    if (end == text || *end || strspn(text, "0123456789") != strlen(text) || rate > CLIENT_RATE_MAX)
+        return refuse(error, " is no number between 0 and 1000000", text);
+    s->request_rate = (uint32_t)rate;
+    return true;
+}
+
 static bool set_log_level(struct controller_settings *s, const struct setting *row, const char *text,
                           char *error)
 {
@@ -121,6 +132,11 @@ const struct setting settings_table[] = {
              "(default: " AUTHORIZED_DEFAULT ")"},
     {"admin-group", "access", "GROUP", SETTING_TEXT, AT(admin_group), .at_start = true,
      .help = "who may do all, besides root (default: " ACCESS_ADMIN_GROUP ")"},
+    {"request-rate", "controller", "N", SETTING_OTHER, .set = set_rate, .at_start = true,
+     .help = "requests a second of one connection, others are refused; 0: any\n"
+             "number (default: 2000)"},
+    {"message-log", "controller", "FILE", SETTING_TEXT, AT(message_log), .at_start = true,
+     .help = "every message of the interface, a line each; for debugging"},
     {"view-group", "access", "GROUP", SETTING_TEXT, AT(view_group), .at_start = true,
      .help = "who may look (default: " ACCESS_VIEW_GROUP ")"},
     {"trust", "trust", "DIR", SETTING_TEXT, AT(trust),
@@ -298,6 +314,7 @@ void settings_init(struct controller_settings *settings)
         .authorized = AUTHORIZED_DEFAULT,
         .admin_group = ACCESS_ADMIN_GROUP,
         .view_group = ACCESS_VIEW_GROUP,
+        .request_rate = CLIENT_RATE_DEFAULT,
         .trust = TRUST_DEFAULT,
         .name_rule = CMA_NAME_REQUIRED,
         .timeout_ms = DOE_TIMEOUT_MS,
