@@ -68,6 +68,9 @@ class Follower:
         event = json.loads(self.events.recv())
         if event["event"] == "hello":    # the connection is new: something may have been missed before
             yield from self.missed()
+        elif event["event"] == "tick":   # the number of the last event there was
+            if event["seq"] > self.seq:
+                yield from self.missed()
         elif event["seq"] > self.seq + 1:
             yield from self.missed()     # this one is among them
         elif event["seq"] == self.seq + 1:

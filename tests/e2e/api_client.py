@@ -2,6 +2,7 @@
 """A client and a subscriber as pyzmq makes them, which hold every message against docs/api.schema.json."""
 
 import json
+import time
 
 import jsonschema
 import zmq
@@ -71,8 +72,13 @@ class Subscriber:
 
     def take(self, wait=200):
         events = []
+        end = time.monotonic() + wait / 1000
         while self.socket.poll(wait):
-            events.append(check("event", json.loads(self.socket.recv())))
+            event = check("event", json.loads(self.socket.recv()))
+            if event["event"] != "tick":
+                events.append(event)
+            elif time.monotonic() > end:
+                break
         return events
 
     def close(self):

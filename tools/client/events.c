@@ -25,6 +25,12 @@ static bool is_hello(const json_t *event)
     return strcmp(text_member(event, "event"), "hello") == 0;
 }
 
+/* The number of the last event there was, again. */
+static bool is_tick(const json_t *event)
+{
+    return strcmp(text_member(event, "event"), "tick") == 0;
+}
+
 static void set_instance(struct ide_client *client, const char *instance)
 {
     snprintf(client->instance, sizeof client->instance, "%s", instance);
@@ -193,15 +199,16 @@ static enum ide_client_status take_head(struct ide_client *client, uint64_t dead
     uint64_t seq = seq_of(head);
     /* After a greeting the connection was away; what it missed is a gap that only the next event would show.
      */
-    bool hello = is_hello(head), gap = hello || seq > client->seq + 1;
-    if (!gap && seq == client->seq + 1) {
+    bool hello = is_hello(head), tick = is_tick(head);
+    bool gap = hello || (tick ? seq > client->seq : seq > client->seq + 1);
+    if (!gap && !tick && seq == client->seq + 1) {
         *event = json_incref(head);
         client->seq = seq;
     }
-    if (hello || !gap)
+    if (hello || tick || !gap)
         json_array_remove(client->backlog, 0);
     enum ide_client_status status = gap ? fill_gap(client, deadline) : IDE_CLIENT_OK;
-    if (status == IDE_CLIENT_OK && gap && !hello &&
+    if (status == IDE_CLIENT_OK && gap && !hello && !tick &&
         seq_of(json_array_get(client->backlog, 0)) != client->seq + 1)
         return lost(client); /* it has published this one, and does not know those before it */
     return status;

@@ -18,6 +18,7 @@
 #define KEYS_MS          500u
 #define CLIENTS_MS       20u /* until a client that is behind is tried again */
 #define FORGET_MS        5000u
+#define TICK_MS          2000u
 
 static struct task *task_of(struct operation *op)
 {
@@ -594,6 +595,15 @@ static int on_key_question(zloop_t *loop, zsock_t *socket, void *argument)
     return 0;
 }
 
+static int on_tick_timer(zloop_t *loop, int timer, void *argument)
+{
+    struct controller *c = argument;
+    (void)loop;
+    (void)timer;
+    front_tick(&c->front);
+    return 0;
+}
+
 /* Where nothing else happens that would have the list looked at. */
 static int on_keys_timer(zloop_t *loop, int timer, void *argument)
 {
@@ -712,6 +722,7 @@ void controller_run(struct controller *c, int stop_fd)
     zloop_reader(c->loop, c->front.requests, on_request, c);
     zloop_reader(c->loop, c->front.events, on_subscription, c);
     zloop_timer(c->loop, FORGET_MS, 0, on_clients_timer, c);
+    zloop_timer(c->loop, TICK_MS, 0, on_tick_timer, c);
     if (c->front.guard.zap) {
         zloop_reader(c->loop, c->front.guard.zap, on_key_question, c);
         zloop_timer(c->loop, KEYS_MS, 0, on_keys_timer, c);

@@ -78,6 +78,16 @@ void front_publish(struct front *front, json_t *event)
     history_add(&front->history, text);
 }
 
+void front_tick(struct front *front)
+{
+    char text[96];
+    front_refresh_keys(front);
+    snprintf(text, sizeof text, "{\"v\":%d,\"event\":\"tick\",\"seq\":%llu}", API_VERSION,
+             (unsigned long long)front->history.last);
+    (void)zmq_send(zsock_resolve(front->events), text, strlen(text), ZMQ_DONTWAIT);
+    record(front, "event", text);
+}
+
 void front_refresh_keys(struct front *front)
 {
     if (!access_refresh_list(&front->access))

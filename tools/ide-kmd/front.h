@@ -63,6 +63,9 @@ void front_record_request(struct front *front, const zframe_t *payload);
 void front_reply(struct front *front, const struct client *client, json_t *message);
 void front_publish(struct front *front, json_t *event);
 
+/* Says the number of the last event, so that who missed the last ones does not only see it when there is another. */
+void front_tick(struct front *front);
+
 /* Subscriptions are counted by libzmq itself; this takes them from the socket's queue. */
 void front_drain_subscriptions(struct front *front);
 
