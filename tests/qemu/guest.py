@@ -5,6 +5,7 @@ The first serial port has the kernel's messages. Both are kept, and are in the e
 """
 
 import base64
+import contextlib
 import json
 import os
 import select
@@ -40,13 +41,17 @@ class Channel:
         self.seen = b""
 
     def send(self, data):
-        self.socket.sendall(data)
+        with contextlib.suppress(BrokenPipeError): # QEMU ended, which the answer that does not come will show
+            self.socket.sendall(data)
 
     def _more(self, end):
         left = max(end - time.monotonic(), 0)
         if not select.select([self.socket], [], [], left)[0]:
             return False
-        part = self.socket.recv(65536)
+        try:
+            part = self.socket.recv(65536)
+        except ConnectionResetError: # QEMU ended
+            part = b""
         self.buffer += part
         self.seen += part
         return bool(part)
@@ -115,7 +120,7 @@ class Guest:
         self.qemu_log = self.directory / "qemu.log"
         self.counter = 0
         self.shell = self.qmp = None
-        argv = [qemu, "-M", "q35,accel=tcg", "-cpu", "max", "-m", memory, "-display", "none", "-nodefaults",
+        argv = [str(qemu), "-M", "q35,accel=tcg", "-cpu", "max", "-m", memory, "-display", "none", "-nodefaults",
                 "-no-user-config", "-nic", "none", "-kernel", str(kernel), "-initrd", str(initramfs),
                 "-append", f"console=ttyS0 panic=-1 {append}".strip(), "-serial", f"file:{self.console_log}",
                 "-serial", f"unix:{self.directory}/shell,server=on,wait=off",
@@ -137,15 +142,18 @@ class Guest:
             if self.process.poll() is not None or time.monotonic() > end:
                 raise self.error("QEMU does not start")
             time.sleep(0.02)
-        self.shell = Channel(self.directory / "shell")
-        self.qmp = Qmp(self.directory / "qmp")
+        try:
+            self.shell = Channel(self.directory / "shell")
+            self.qmp = Qmp(self.directory / "qmp")
+        except (OSError, GuestError) as error:
+            raise self.error(f"QEMU does not start: {error}") from None
 
     def await_shell(self, seconds=BOOT_SECONDS):
         """Until the guest's shell answers: after a start or a reboot."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.process.poll() is not None:
-                raise self.error("QEMU ended")
+                raise self.error(f"QEMU ended: {self.process.returncode}")
             self.counter += 1
             # A line that comes before the shell is there may be lost, or echoed: an echo has not done the sum.
             self.shell.send(f"\necho @ready $(({self.counter} + 1000))@\n".encode())

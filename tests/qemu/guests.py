@@ -62,6 +62,9 @@ class Emulator(Service):
     def tell(self, line):
         return Platform.tell(self, line)
 
+    def state(self):
+        return json.loads(self.tell("state"))
+
     def misbehave(self, bdf, fault, count=None):
         self.tell(f"misbehave {bdf} {fault}" + (f" {count}" if count is not None else ""))
 

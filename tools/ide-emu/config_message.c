@@ -187,16 +187,26 @@ static struct config_reply reset(struct emu_function *f)
     return done(0);
 }
 
+/* Key units are the platform's, and whoever wants them names function 0. */
+static struct config_reply greet(struct emu *emu, const struct config_request *request)
+{
+    static const struct pcie_bdf platform;
+    if (request->address != CONFIG_PROTOCOL)
+        return failed(CONFIG_REFUSED);
+    bool units = emu->key_unit_count > 0 && pcie_bdf_compare(&request->bdf, &platform) == 0;
+    return units || emu_find(emu, &request->bdf) ? done(CONFIG_PROTOCOL) : failed(CONFIG_NO_FUNCTION);
+}
+
 struct config_reply config_request_serve(struct emu *emu, const struct config_request *request)
 {
     if (is_memory(request->operation))
         return access_memory(emu, request);
+    if (request->operation == CONFIG_HELLO)
+        return greet(emu, request);
     struct emu_function *f = emu_find(emu, &request->bdf);
     if (!f)
         return failed(CONFIG_NO_FUNCTION);
     switch (request->operation) {
-    case CONFIG_HELLO:
-        return request->address == CONFIG_PROTOCOL ? done(CONFIG_PROTOCOL) : failed(CONFIG_REFUSED);
     case CONFIG_CAPABILITY:
         return tell_capability(f, request->address);
     case CONFIG_READ:
@@ -207,6 +217,7 @@ struct config_reply config_request_serve(struct emu *emu, const struct config_re
     case CONFIG_BAR_READ:
     case CONFIG_BAR_WRITE:
         return access_bar(f, request);
+    case CONFIG_HELLO:
     case CONFIG_MEMORY_READ:
     case CONFIG_MEMORY_WRITE:
         break;

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Register accesses as a QEMU with tests/qemu/patches sends them over a socket, one function a connection. A
- * request has 24 bytes: operation, size, two zero bytes, function, address, value; a reply 16: status, seven
- * zero bytes, value. Numbers are big-endian. No I/O in here.
+ * Register accesses as a QEMU with tests/qemu/patches sends them over a socket, one function a connection. A request
+ * has 24 bytes: operation, size, two zero bytes, function, address, value; a reply 16: status, seven zero bytes, value.
+ * Numbers are big-endian. No I/O in here.
  *
- *   operation        size     address                value           the reply's value
- *   hello            0        version of this, 1     0               the version
- *   capability       0        which, from 0          0               id | version << 16 | offset << 32 | size
- * << 48 config read      1, 2, 4  offset                 0               what is there, all ones without a
- * completion config write     1, 2, 4  offset                 what to write   0 reset            0        0
- * 0               0 BAR read, write  1 to 8   offset in BAR 0        as above        as above memory read,
- * write  4     physical address of a key unit's register, function 0
+ *   operation           size     address               value          the reply's value
+ *   hello               0        version of this, 1    0              the version
+ *   capability          0        which, from 0         0              see below
+ *   config read         1, 2, 4  offset                0              what is there
+ *   config write        1, 2, 4  offset                what to write  0
+ *   reset               0        0                     0              0
+ *   BAR read, write     1 to 8   offset in BAR 0       as above       as above
+ *   memory read, write  4        physical address      as above       as above
+ *
+ * A capability is id | version << 16 | offset << 32 | size << 48. What is read without a completion is all ones. Memory
+ * is the registers of key units; function 0 stands for it, in hello too.
  */
 #ifndef IDE_EMU_CONFIG_MESSAGE_H
 #define IDE_EMU_CONFIG_MESSAGE_H

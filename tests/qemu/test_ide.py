@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Streams in a guest: a real kernel and its drivers, and the IDE capabilities, keys and links of ide-emu.
+
+All tests have one guest, and each leaves it without streams. tests/qemu/build makes the QEMU that this needs.
+"""
+
+import os
+import random
+import time
+
+import pytest
+
+from guests import QEMU_IDE, ctl, needs_qemu, workspace
+from ide_guest import (BAR_SIZE, ENDPOINT, ROOT_PORT, SWITCH_DRIVES, SWITCH_PORT, TESTDEV, UNIT_PORT, Bench)
+
+pytestmark = [needs_qemu, pytest.mark.skipif(not QEMU_IDE.exists(),
+                                             reason="there is no QEMU with patches: run tests/qemu/build")]
+
+REKEYS = int(os.environ.get("IDE_KM_REFRESHES", "100"))
+
+
+@pytest.fixture(scope="module")
+def bench():
+    with workspace() as directory:
+        bench = Bench(directory)
+        try:
+            bench.guest.until("grep -q ready /run/ide-kmd.out", 30)
+            yield bench
+        finally:
+            bench.close()
+
+
+@pytest.fixture
+def guest(bench):
+    yield bench.guest
+    for stream in ctl(bench.guest, "show")["streams"]:
+        ctl(bench.guest, f"stop {stream['root_port']} --stream {stream['stream']}")
+
+
+def streams(guest):
+    return {s["stream"]: s for s in ctl(guest, "show")["streams"]}
+
+
+def establish(guest, bdf, stream, options=""):
+    result = ctl(guest, f"establish {bdf} --stream {stream} {options}")
+    assert result["state"] == "secure" and [e["state"] for e in result["ends"]] == ["secure", "secure"]
+    return result
+
+
+def model_of(bench, bdf):
+    return next(f for f in bench.emulator.state()["functions"] if f["bdf"] == bdf)
+
+
+def is_secure(bench, bdf, stream):
+    """By the model's own account, which is by its keys."""
+    return any(s["state"] == "secure" and s["stream_id"] == stream for s in model_of(bench, bdf)["streams"])
+
+
+def falls_of(bench, bdf, stream):
+    """How often it has ceased to be Secure."""
+    return [s["falls"] for s in model_of(bench, bdf)["streams"] if s["stream_id"] == stream]
+
+
+def disk_of(guest, bdf):
+    return "/dev/" + guest.until(f"ls -d /sys/bus/pci/devices/{bdf}/nvme/nvme*/nvme*n1").text.split("/")[-1].strip()
+
+
+# --- A stream's life -------------------------------------------------------------------------------------------------
+
+def test_the_guest_sees_ide_where_the_model_has_it(guest):
+    ports = {p["bdf"]: p for p in ctl(guest, "list")["ports"]}
+    for bdf in (ROOT_PORT, ENDPOINT, SWITCH_PORT, *SWITCH_DRIVES, UNIT_PORT, TESTDEV):
+        assert ports[bdf]["ide"] and ports[bdf]["doe"] == 1, bdf
+    assert "Data Object Exchange" in guest.run(f"lspci -vvv -s {ENDPOINT}").text
+
+
+def test_establish_rekey_stop(bench, guest):
+    stream = establish(guest, ROOT_PORT, 0)
+    assert (stream["root_port"], stream["endpoint"], stream["provider"]) == (ROOT_PORT, ENDPOINT, "doe")
+    assert is_secure(bench, ROOT_PORT, 0) and is_secure(bench, ENDPOINT, 0)
+    assert ctl(guest, f"rekey {ROOT_PORT} --stream 0")["streams"][0]["key_set"] == 1
+    assert is_secure(bench, ROOT_PORT, 0) and is_secure(bench, ENDPOINT, 0)
+    assert ctl(guest, f"stop {ROOT_PORT} --stream 0")["state"] == "off"
+    assert not is_secure(bench, ROOT_PORT, 0) and not is_secure(bench, ENDPOINT, 0)
+
+
+def test_data_moves_while_keys_are_refreshed(bench, guest):
+    """The drive is written and read back all the while, and neither end leaves Secure."""
+    disk = disk_of(guest, ENDPOINT)
+    establish(guest, ROOT_PORT, 0)
+    falls = falls_of(bench, ENDPOINT, 0)
+    guest.run("dd if=/dev/urandom of=/tmp/pattern bs=1M count=2 2>/dev/null; rm -f /tmp/moved /tmp/enough; "
+              "want=$(sha256sum </tmp/pattern); (n=0; while [ ! -e /tmp/enough ]; do "
+              f"dd if=/tmp/pattern of={disk} bs=64k seek=$((n % 7 * 32)) conv=fsync oflag=direct 2>/dev/null && "
+              f"[ \"$(dd if={disk} bs=64k skip=$((n % 7 * 32)) count=32 iflag=direct 2>/dev/null | sha256sum)\" = \"$want\" ] "
+              "|| { echo broken; break; }; n=$((n + 1)); done; echo moved $n) >/tmp/moved 2>&1 &")
+    guest.run(f"for i in $(seq {REKEYS}); do ide-ctl rekey {ROOT_PORT} --stream 0 >/tmp/rekey 2>&1 || exit; done; true"
+              .replace("|| exit", "|| { cat /tmp/rekey; false; break; }"), 300)
+    guest.run("touch /tmp/enough")
+    guest.until("grep -q moved /tmp/moved", 60)
+    moved = guest.run("cat /tmp/moved").text
+    assert "broken" not in moved and int(moved.split()[1]) > 2, moved
+    assert streams(guest)[0]["rekeys"] == REKEYS
+    assert is_secure(bench, ROOT_PORT, 0) and is_secure(bench, ENDPOINT, 0)
+    assert falls_of(bench, ENDPOINT, 0) == falls
+
+
+def test_a_switch_with_two_drives(bench, guest):
+    for number, bdf in enumerate(SWITCH_DRIVES, 1):
+        assert establish(guest, bdf, number)["root_port"] == SWITCH_PORT
+    for number, bdf in enumerate(SWITCH_DRIVES, 1):
+        assert is_secure(bench, SWITCH_PORT, number) and is_secure(bench, bdf, number)
+        guest.run(f"dd if={disk_of(guest, bdf)} of=/dev/null bs=1M count=2 iflag=direct 2>/dev/null")
+    assert len(ctl(guest, f"rekey {SWITCH_PORT}")["streams"]) == 2
+    ctl(guest, f"stop {SWITCH_DRIVES[0]} --stream 1")
+    assert is_secure(bench, SWITCH_DRIVES[1], 2) and not is_secure(bench, SWITCH_DRIVES[0], 1)
+
+
+# --- Memory behind the link, whose root port has its keys from a unit -------------------------------------------------
+
+def bar_of(guest):
+    return int(guest.run(f"cat /sys/bus/pci/devices/{TESTDEV}/resource").text.split()[0], 16)
+
+
+def poke(guest, address, value):
+    guest.run(f"devmem {address:#x} 32 {value:#x}")
+
+
+def peek(guest, address):
+    return int(guest.run(f"devmem {address:#x} 32").text, 16)
+
+
+@pytest.fixture
+def bar(guest):
+    guest.run(f"setpci -s {TESTDEV} COMMAND=0006")
+    return bar_of(guest)
+
+
+def test_a_key_unit_keys_a_stream_and_memory_goes_over_it(bench, guest, bar):
+    """What is written over the stream is nowhere in the clear on the link, and is read back as it was."""
+    value = random.randrange(1, 1 << 32)
+    poke(guest, bar, value)
+    assert peek(guest, bar) == value
+    stream = establish(guest, UNIT_PORT, 3)
+    assert stream["provider"] == "kcu" and is_secure(bench, TESTDEV, 3)
+    before = len(bench.link_log.read_text().splitlines())
+    poke(guest, bar + BAR_SIZE - 4, value)
+    assert peek(guest, bar + BAR_SIZE - 4) == value and peek(guest, bar) == value
+    lines = [line for line in bench.link_log.read_text().splitlines()[before:] if "06:00" in line or "00:05" in line]
+    assert lines and any("IDE" in line or "ide" in line for line in lines), lines
+    ctl(guest, f"rekey {UNIT_PORT} --stream 3")
+    assert peek(guest, bar) == value
+
+
+def test_interference_shows_and_a_new_stream_is_clean(bench, guest, bar):
+    establish(guest, UNIT_PORT, 3)
+    poke(guest, bar, 0x11111111)
+    bench.emulator.tell(f"adversary {TESTDEV} down flip=200 pr 1")
+    poke(guest, bar, 0x22222222)
+    deadline = time.monotonic() + 20
+    while 3 in streams(guest) and streams(guest)[3]["state"] == "secure" and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert "ide-check-failed" in bench.emulator.tell(f"errors {TESTDEV}")
+    bench.emulator.tell(f"adversary {TESTDEV} down off")
+    for number in streams(guest):
+        ctl(guest, f"stop {UNIT_PORT} --stream {number}")
+    establish(guest, UNIT_PORT, 3)
+    assert peek(guest, bar) == 0x11111111 # the altered write was not taken
+    poke(guest, bar, 0x33333333)
+    assert peek(guest, bar) == 0x33333333
+
+
+# --- What happens to machines ----------------------------------------------------------------------------------------
+
+def test_the_model_is_killed_and_started_again(bench, guest):
+    establish(guest, ROOT_PORT, 0)
+    bench.emulator.kill()
+    result = guest.run(f"ide-ctl --json attest {ENDPOINT}", expect=None)
+    bench.start_emulator()
+    assert result.status == 1, result.text
+    guest.until(f"ide-ctl attest {ENDPOINT} >/dev/null 2>&1", 60)
+    guest.run(f"ide-ctl stop {ROOT_PORT} --stream 0", expect=None)
+    assert not is_secure(bench, ROOT_PORT, 0)
+    guest.until(f"ide-ctl establish {ROOT_PORT} --stream 1 >/tmp/establish 2>&1", 60)
+    assert is_secure(bench, ROOT_PORT, 1) and is_secure(bench, ENDPOINT, 1)
+
+
+def test_hot_unplug_and_plug(bench, guest):
+    establish(guest, ROOT_PORT, 0)
+    guest.qmp.command("device_del", id="one")
+    guest.qmp.event("DEVICE_DELETED", 60)
+    assert not is_secure(bench, ROOT_PORT, 0)
+    guest.qmp.command("device_add", driver="nvme", id="one", serial="one", drive="disk-one", bus="rp3",
+                      **{"ide-socket": str(bench.socket), "ide-function": ENDPOINT})
+    guest.until(f"[ -d /sys/bus/pci/devices/{ENDPOINT}/driver ]", 60)
+    guest.until(f"ide-ctl --json show {ROOT_PORT} | grep -q '\"state\": \"secure\"' || "
+                f"{{ ide-ctl stop {ROOT_PORT} --stream 0; ide-ctl establish {ROOT_PORT} --stream 0; }} >/dev/null 2>&1", 60)
+    assert is_secure(bench, ROOT_PORT, 0) and is_secure(bench, ENDPOINT, 0)
+    disk_of(guest, ENDPOINT)
+
+
+def test_a_reboot_takes_the_keys(bench, guest):
+    establish(guest, ROOT_PORT, 0)
+    guest.qmp.command("system_reset")
+    guest.await_shell()
+    guest.until("grep -q ready /run/ide-kmd.out", 60)
+    assert not is_secure(bench, ROOT_PORT, 0) and not is_secure(bench, ENDPOINT, 0)
+    establish(guest, ROOT_PORT, 0)
