@@ -48,8 +48,12 @@ class Bench:
     def __init__(self, directory, kmd_options="--timeout 5s", append=""):
         self.prepare(directory)
         image = make_initramfs(directory, self.emulator.root, guest_start(kmd_options))
-        self.guest = Guest(directory, QEMU_IDE, KERNEL, image, [*FIRMWARE, *self.devices()],
-                           append=f"nvme_core.multipath=N {append}")
+        try:
+            self.guest = Guest(directory, QEMU_IDE, KERNEL, image, [*FIRMWARE, *self.devices()],
+                               append=f"nvme_core.multipath=N {append}")
+        except BaseException:
+            self.emulator.stop()
+            raise
 
     @classmethod
     def for_people(cls, directory, welcome):

@@ -35,11 +35,15 @@ class Bench:
         self.directory = directory
         self.emulator = Emulator(directory, PLATFORM, ["--spdm", f"{BEHIND}=0", "--spdm", f"{BARE}=0"])
         image = make_initramfs(directory, self.emulator.root, guest_start("--timeout 5s"))
-        self.guest = Guest(directory, QEMU, KERNEL, image, [
-            "-device", "pcie-root-port,id=rp,bus=pcie.0,addr=4,chassis=1,slot=1",
-            *drive("behind", make_disk(directory, "behind.img"), bus="rp", spdm_port=self.emulator.port(BEHIND)),
-            *drive("bare", make_disk(directory, "bare.img"), bus="pcie.0", addr=3, spdm_port=self.emulator.port(BARE)),
-        ], append=DOE_LOG)
+        try:
+            self.guest = Guest(directory, QEMU, KERNEL, image, [
+                "-device", "pcie-root-port,id=rp,bus=pcie.0,addr=4,chassis=1,slot=1",
+                *drive("behind", make_disk(directory, "behind.img"), bus="rp", spdm_port=self.emulator.port(BEHIND)),
+                *drive("bare", make_disk(directory, "bare.img"), bus="pcie.0", addr=3, spdm_port=self.emulator.port(BARE)),
+            ], append=DOE_LOG)
+        except BaseException:
+            self.emulator.stop()
+            raise
 
     def close(self):
         self.guest.kill()
