@@ -215,6 +215,17 @@ def test_a_killed_one_blocks_nothing(directory, identity, start_platform):
     assert ENDPOINT in os.listdir(second.mount / "devices")
 
 
+def test_a_killed_one_that_the_kernel_remembers_blocks_nothing(directory, identity, start_platform):
+    """stat() of the directory goes on to succeed for a while after it was asked for."""
+    first = Platform(directory, identity)
+    os.stat(first.mount)
+    first.kill()
+    second = start_platform()
+    assert ENDPOINT in os.listdir(second.mount / "devices")
+    second.stop()
+    assert not mounted(second.mount)
+
+
 def test_unmounted_by_somebody_else_it_ends(start_platform):
     platform = start_platform()
     subprocess.run(["umount", str(platform.mount)], check=True)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "spdm/cursor.h"
@@ -315,12 +316,22 @@ static const struct fuse_lowlevel_ops operations = {
 
 /* --- The mount ---------------------------------------------------------------------------------------------------- */
 
-/* A directory whose server died answers ENOTCONN to everything until it is unmounted. */
+/*
+ * A directory whose server died answers ENOTCONN until it is unmounted. What the kernel remembers of it, it answers by
+ * itself, as for stat(): statfs() always goes to the server, and waits for one that is about to die. Several may have
+ * died there, one over the other.
+ */
+static void unmount_the_dead(const char *directory)
+{
+    struct statfs s;
+    while (statfs(directory, &s) != 0 && errno == ENOTCONN && umount2(directory, MNT_DETACH) == 0)
+        ;
+}
+
 static bool prepare_directory(const char *directory, char *error, size_t size)
 {
     struct stat st;
-    if (stat(directory, &st) != 0 && errno == ENOTCONN)
-        umount2(directory, MNT_DETACH);
+    unmount_the_dead(directory);
     if (mkdir(directory, 0755) != 0 && errno != EEXIST) {
         snprintf(error, size, "%s: %s", directory, strerror(errno));
         return false;
