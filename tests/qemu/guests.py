@@ -82,7 +82,7 @@ def guest_start(options=""):
 def make_initramfs(directory, root=None, start=None):
     files = []
     if root:
-        files.append(("/etc/ide-kmd/trust/root.pem", root))
+        files.append((f"/etc/ide-kmd/trust/root{Path(root).suffix}", root))
     if start:
         script = Path(directory) / "guest-start"
         script.write_bytes(start)
