@@ -3,11 +3,13 @@
 
 import json
 import re
+import signal
 import subprocess
 
 import pytest
 
 from conftest import ENDPOINT, ROOT, program
+from test_keeper import wait_for
 from test_session_forms import make_host
 
 
@@ -62,6 +64,27 @@ def test_check_looks_into_the_files_that_are_named(directory, trust):
     done = check(config)
     assert done.returncode == 1
     assert done.stderr.startswith(f"ide-kmd: {config}:2: trust: ") and "root.pem" in done.stderr
+
+
+def test_an_empty_trust_folder_is_a_warning(directory):
+    """As on a fresh installation: `systemctl reload` runs --check first."""
+    (directory / "trust").mkdir()
+    said = (f"the trust folder {directory}/trust holds no certificate: nothing will be trusted by its certificate until "
+            "root certificates are put into it\n")
+    config = write(directory, f"[trust]\ntrust = {directory}/trust\n")
+    done = check(config)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", f"ide-kmd: warning: {config}:2: trust: {said}")
+    done = check(write(directory, ""), "--trust", str(directory / "trust"))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", f"ide-kmd: warning: --trust: {said}")
+
+
+def test_a_reload_with_an_empty_trust_folder_is_one(directory, platform, start_controller):
+    (directory / "trust").mkdir()
+    config = write(directory, "[controller]\ntimeout = 2\n")
+    controller = start_controller(platform, "--config", str(config), trust=directory / "trust")
+    controller.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: "the configuration was read again" in controller.log.read_text())
+    assert f"the trust folder {directory}/trust holds no certificate" in controller.log.read_text()
 
 
 def test_contradictions_are_said_with_the_line_of_what_demands(directory, trust):

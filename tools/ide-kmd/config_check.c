@@ -30,15 +30,24 @@ static void check_listen(const struct controller_settings *settings, struct prob
                     setting_title(setting_find(NULL, "listen"), line, title), settings->listen);
 }
 
-/* An empty folder may be filled later, and is no reason not to start; but until then nothing is trusted. */
+/* An empty folder may be filled later, as on a fresh installation, and is nothing wrong. */
 static void check_trust(const struct controller_settings *settings, struct problems *problems)
 {
     struct failure failure;
     struct trust_store *store = calloc(1, sizeof *store);
-    if (store && trust_store_load(store, settings->trust, settings->name_rule, &failure) != IDE_OK)
+    char title[64];
+    unsigned line = line_of(settings, "trust");
+    if (!store)
+        return;
+    if (trust_store_read(store, settings->trust, settings->name_rule, &failure) != IDE_OK)
         add_failure(settings, problems, "trust", &failure);
-    if (store)
-        trust_store_close(store);
+    else if (store->trust.anchor_count == 0)
+        problem_warn(
+            problems, line,
+            "%s: the trust folder %.200s holds no certificate: nothing will be trusted by its certificate "
+            "until root certificates are put into it",
+            setting_title(setting_find(NULL, "trust"), line, title), settings->trust);
+    trust_store_close(store);
     free(store);
 }
 

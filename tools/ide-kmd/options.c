@@ -134,6 +134,12 @@ static void say(void *context, const char *text)
     fprintf(stderr, "ide-kmd: %s\n", text);
 }
 
+static void warn(void *context, const char *text)
+{
+    (void)context;
+    fprintf(stderr, "ide-kmd: warning: %s\n", text);
+}
+
 /* The line of the row that is at fault; 0 if it came on the command line. */
 static unsigned line_of(const struct controller_settings *settings, const struct setting *row)
 {
@@ -168,7 +174,7 @@ static enum options_result read_all(int argc, char **argv, struct command_line *
 enum options_result options_parse(int argc, char **argv, struct controller_settings *settings)
 {
     struct command_line line = {0};
-    struct problems problems = {.say = say};
+    struct problems problems = {.say = say, .warn = warn};
     /* First the command line alone: --help needs no file, and --config names it. */
     settings_init(settings);
     enum options_result result = take_all(argc, argv, &line, settings);
@@ -188,10 +194,16 @@ static void say_again(void *context, const char *text)
     log_say(LOG_ERR, LOG_PLAIN, "%s", text);
 }
 
+static void warn_again(void *context, const char *text)
+{
+    (void)context;
+    log_say(LOG_WARNING, LOG_PLAIN, "%s", text);
+}
+
 bool options_read_again(int argc, char **argv, struct controller_settings *settings)
 {
     struct command_line line = {0};
-    struct problems problems = {.say = say_again};
+    struct problems problems = {.say = say_again, .warn = warn_again};
     settings_init(settings);
     if (take_all(argc, argv, &line, settings) != OPTIONS_RUN)
         return false;

@@ -4,17 +4,35 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#define TEXT_MAX (2 * PROBLEM_MAX)
+
+static void place(const struct problems *problems, unsigned line, const char *what, char text[TEXT_MAX])
+{
+    if (line && problems->file)
+        (void)snprintf(text, TEXT_MAX, "%.900s:%u: %s", problems->file, line, what);
+    else
+        (void)snprintf(text, TEXT_MAX, "%s", what);
+}
+
 void problem_add(struct problems *problems, unsigned line, const char *format, ...)
 {
-    char what[PROBLEM_MAX], text[2 * PROBLEM_MAX];
+    char what[PROBLEM_MAX], text[TEXT_MAX];
     va_list arguments;
     va_start(arguments, format);
     (void)vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
-    if (line && problems->file)
-        (void)snprintf(text, sizeof text, "%.900s:%u: %s", problems->file, line, what);
-    else
-        (void)snprintf(text, sizeof text, "%s", what);
+    place(problems, line, what, text);
     problems->count++;
     problems->say(problems->context, text);
+}
+
+void problem_warn(struct problems *problems, unsigned line, const char *format, ...)
+{
+    char what[PROBLEM_MAX], text[TEXT_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(what, sizeof what, format, arguments);
+    va_end(arguments);
+    place(problems, line, what, text);
+    problems->warn(problems->context, text);
 }

@@ -8,12 +8,16 @@
 struct problems {
     const char *file; /* NULL: there is none; what is wrong came on the command line */
     unsigned count;
-    void (*say)(void *context, const char *text); /* one problem, one line: "FILE:LINE: what is wrong" */
+    void (*say)(void *context, const char *text);  /* one problem, one line: "FILE:LINE: what is wrong" */
+    void (*warn)(void *context, const char *text); /* what is not wrong, but hardly meant; a line likewise */
     void *context;
 };
 
 /* line 0: of the command line, and said without file and line. */
 void problem_add(struct problems *problems, unsigned line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Not counted. */
+void problem_warn(struct problems *problems, unsigned line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 #endif

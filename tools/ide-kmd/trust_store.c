@@ -61,7 +61,8 @@ static bool is_der(const uint8_t *der, size_t len)
 static bool add_anchor(struct trust_store *store, const uint8_t *der, size_t len)
 {
     uint8_t *copy;
-    if (len == 0 || !is_der(der, len) || store->trust.anchor_count == TRUST_ANCHORS_MAX || !(copy = malloc(len)))
+    if (len == 0 || !is_der(der, len) || store->trust.anchor_count == TRUST_ANCHORS_MAX ||
+        !(copy = malloc(len)))
         return false;
     memcpy(copy, der, len);
     store->anchors[store->trust.anchor_count++] = (struct trust_anchor){.der = copy, .len = len};
@@ -155,13 +156,10 @@ static enum ide_err add_folder(struct trust_store *store, DIR *dir, const char *
             return failure_set(failure, IDE_E_NO_TRUST, STEP, NULL,
                                "%.200s: not a certificate in PEM or DER form", path);
     }
-    if (store->trust.anchor_count == 0)
-        return failure_set(failure, IDE_E_NO_TRUST, STEP, NULL,
-                           "the trust folder %.200s holds no certificate", folder);
     return IDE_OK;
 }
 
-enum ide_err trust_store_load(struct trust_store *store, const char *folder, enum cma_name_rule rule,
+enum ide_err trust_store_read(struct trust_store *store, const char *folder, enum cma_name_rule rule,
                               struct failure *failure)
 {
     store->trust = (struct trust){.anchors = store->anchors, .name_rule = rule};
@@ -171,6 +169,16 @@ enum ide_err trust_store_load(struct trust_store *store, const char *folder, enu
                            folder, strerror(errno));
     enum ide_err err = add_folder(store, dir, folder, failure);
     closedir(dir);
+    return err;
+}
+
+enum ide_err trust_store_load(struct trust_store *store, const char *folder, enum cma_name_rule rule,
+                              struct failure *failure)
+{
+    enum ide_err err = trust_store_read(store, folder, rule, failure);
+    if (err == IDE_OK && store->trust.anchor_count == 0)
+        err = failure_set(failure, IDE_E_NO_TRUST, STEP, NULL, "the trust folder %.200s holds no certificate",
+                          folder);
     return err;
 }
 

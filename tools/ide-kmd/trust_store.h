@@ -22,6 +22,9 @@ struct trust_store {
  */
 enum ide_err trust_store_load(struct trust_store *store, const char *folder, enum cma_name_rule rule,
                               struct failure *failure) MUST_USE;
+/* The same, but a folder without certificates is as good as any. */
+enum ide_err trust_store_read(struct trust_store *store, const char *folder, enum cma_name_rule rule,
+                              struct failure *failure) MUST_USE;
 /* Takes the certificates of one file, in their order. False if it has none, or something that is none. */
 bool trust_store_add_file(struct trust_store *store, const char *path);
 /*
