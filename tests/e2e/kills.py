@@ -27,10 +27,10 @@ class Killed(Exception):
 class Daemon(Service):
     """A running ide-kmd with a state file, and a connection to it."""
 
-    def __init__(self, directory, mount, trust, options=(), kill=None):
+    def __init__(self, directory, mount, trust, options=(), kill=None, **more):
         self.endpoint = f"ipc://{directory}/kmd.sock"
         self.killed_at = None
-        env = dict(os.environ) | ({"IDE_KMD_KILL": kill} if kill else {})
+        env = dict(os.environ) | ({"IDE_KMD_KILL": kill} if kill else {}) | more
         super().__init__([program("ide-kmd"), "--sysfs", str(mount), "--listen", self.endpoint, "--trust", str(trust),
                           "--state", f"{directory}/state.db", *options], Path(directory) / "ide-kmd.log", env)
         self.socket = zmq.Context.instance().socket(zmq.DEALER)
@@ -39,7 +39,13 @@ class Daemon(Service):
 
     def ask(self, verb, **members):
         """The reply. Killed if the controller dies instead."""
+        self.send(verb, **members)
+        return self.receive(verb)
+
+    def send(self, verb, **members):
         self.socket.send_json({"v": 1, "id": 1, "verb": verb, **members})
+
+    def receive(self, verb):
         end = time.monotonic() + 60
         while not self.socket.poll(5):
             if self.process.poll() is not None:
@@ -71,8 +77,8 @@ class Field:
         self.mount, self.options = self.platform.mount, options
         self.daemon = None
 
-    def start(self, kill=None):
-        self.daemon = Daemon(self.directory, self.mount, self.platform.trust, self.options, kill)
+    def start(self, kill=None, **environment):
+        self.daemon = Daemon(self.directory, self.mount, self.platform.trust, self.options, kill, **environment)
         return self.daemon
 
     def close(self):

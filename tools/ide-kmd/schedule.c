@@ -96,8 +96,7 @@ static void start_task(struct controller *c, struct task *task)
         if (task->worker[end])
             task->worker[end]->busy = &task->op;
     c->running++;
-    if (task->ticket)
-        kill_switch_begins(operation_name(task->op.kind));
+    kill_switch_begins(operation_name(task->op.kind), task->ticket != NULL);
     watching_begins(c, task);
     publish_operation(c, task, "started");
     keeper_give_policy(c, task);
