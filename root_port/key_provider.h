@@ -25,6 +25,7 @@ struct key_provider_status {
     bool psk, public_key;      /* how the session began: not by a certificate, but by a key that was given */
     bool mutual, in_the_clear; /* the port knows who we are; the handshake was not in records */
     uint16_t secured_version;  /* of its records: 0x1100 is 1.1; 0 without a session */
+    bool shared;               /* the session gives other ports their keys, too */
     int64_t not_after;         /* unix seconds: the earliest end in the chain that the port showed; 0: it showed none */
 };
 

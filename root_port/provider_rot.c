@@ -256,7 +256,8 @@ static void status(void *context, struct key_provider_status *out)
     struct rot_port *port = context;
     struct root_of_trust *rot = enter(port);
     bool ready = has_session(port);
-    *out = (struct key_provider_status){.ready = ready, .session = ready ? rot->spdm.generation : 0};
+    *out = (struct key_provider_status){
+        .ready = ready, .shared = true, .session = ready ? rot->spdm.generation : 0};
     if (ready)
         out->secured_version = rot->spdm.session.secured_version;
     if (rot->is_open) {

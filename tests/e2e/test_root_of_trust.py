@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from api_client import Subscriber
 from conftest import ENDPOINT, ROOT_PORT, program
 
 ROT = "0000:00:1f.0"
@@ -185,16 +186,24 @@ def test_a_lost_session_is_lost_for_all_its_root_ports(start_rot, start_controll
     controller = start_controller(platform, "--rot", ROT, "--watch-interval", "0")
     for number, endpoint in enumerate((ENDPOINT, OTHER_ENDPOINT)):
         controller.json("establish", endpoint, "--stream", str(number))
+    events = Subscriber(controller)
     platform.misbehave(ROT, "altered-record", 1)
     codes = [controller.error("rekey", endpoint) for endpoint in (ENDPOINT, OTHER_ENDPOINT)]
     assert [(e["code"], e["device"], e["step"]) for e in codes] == [
         ("record", ROOT_PORT, "program_keys"), ("session", OTHER_PORT, "program_keys")]
-    # what is encrypted goes on, with old keys, until somebody decides
     assert {e["outcome"] for e in codes} == {"the stream goes on with its old keys"}
-    assert len(secure(platform)) == 4
+    # a session that is lost cannot refresh anything: each stream gets new keys in a new one, without being asked
+    again = set()
+    end = time.monotonic() + 60
+    while again != {ENDPOINT, OTHER_ENDPOINT} and time.monotonic() < end:
+        again |= {e["endpoint"] for e in events.take()
+                  if e["event"] == "stream" and e["state"] == "secure" and e["asked_by"] == "policy"}
+    events.close()
+    assert again == {ENDPOINT, OTHER_ENDPOINT} and len(secure(platform)) == 4
     for number, endpoint in enumerate((ENDPOINT, OTHER_ENDPOINT)):
+        assert controller.json("rekey", endpoint)["streams"][0]["rekeys"] == 1
         assert controller.json("stop", endpoint, "--stream", str(number))["state"] == "off"
-    assert controller.json("establish", OTHER_ENDPOINT)["state"] == "secure"
+    assert not_idle(platform) == set()
 
 
 def test_the_choice_can_be_insisted_on(start_rot, start_controller):

@@ -202,6 +202,38 @@ void keeper_take_started(struct controller *c, const struct task *task)
     keeper_started(&c->kept.keeper, &key, operation, task->by_keeper, now_ms());
 }
 
+static bool share_session(const struct key_provider_status *a, const struct pcie_bdf *a_mailbox,
+                          const struct key_provider_status *b, const struct pcie_bdf *b_mailbox)
+{
+    return a->session == b->session &&
+           ((a->shared && b->shared) || pcie_bdf_compare(a_mailbox, b_mailbox) == 0);
+}
+
+/*
+ * The session is gone that keyed this end. Nobody can refresh its streams any more, and a device takes no keys from
+ * another session as long as this one lives on at its side (PCIe 6.x 11.3.8): so all of its streams are established
+ * anew, not only the one whose refresh has shown it.
+ */
+static void take_lost_session(struct controller *c, const struct stream *stream, enum stream_end end)
+{
+    const struct key_provider_status *lost = &stream->provider[end];
+    const struct pcie_bdf *mailbox = stream_mailbox(&stream->ends, end);
+    for (const struct stream *s = c->streams.first; s; s = s->next)
+        for (enum stream_end e = 0; e < END_COUNT; e++)
+            if (s != stream && share_session(lost, mailbox, &s->provider[e], stream_mailbox(&s->ends, e)))
+                keeper_take_fall(c, s, "the session that gave it its keys is lost");
+}
+
+static void take_lost_sessions(struct controller *c, const struct task *task)
+{
+    const struct operation *op = &task->op;
+    if (op->kind != OPERATION_REKEY || op->failure.err != IDE_E_SESSION)
+        return;
+    for (enum stream_end end = 0; end < END_COUNT; end++)
+        if (pcie_bdf_compare(&op->failure.device, &op->stream->ends.bdf[end]) == 0)
+            take_lost_session(c, op->stream, end);
+}
+
 void keeper_take_ended(struct controller *c, const struct task *task)
 {
     const struct operation *op = &task->op;
@@ -224,6 +256,7 @@ void keeper_take_ended(struct controller *c, const struct task *task)
                                          .stream = stream->id,
                                          .cause = op->failure.message};
     keeper_ended(&c->kept.keeper, &want.key, &result, now_ms());
+    take_lost_sessions(c, task);
 }
 
 void keeper_take_fall(struct controller *c, const struct stream *stream, const char *cause)
