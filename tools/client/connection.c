@@ -12,7 +12,8 @@
 #include "tools/client/internal.h"
 #include "tools/common/api.h"
 
-#define CONNECT_MS    1000
+#define CONNECT_MS    1000 /* nobody listens */
+#define HANDSHAKE_MS  5000 /* somebody does, on a machine that is busy */
 #define HEARTBEAT_MS  10000
 #define RECONNECT_MS  50
 #define RECONNECT_MAX 2000
@@ -115,8 +116,10 @@ static enum ide_client_status why_absent(const char *endpoint)
     return errno == EACCES ? IDE_CLIENT_DENIED : IDE_CLIENT_UNREACHABLE;
 }
 
-/* Until the handshake has succeeded. One that fails is tried again by libzmq; only a refusal is final. */
-static enum ide_client_status await_handshake(void *monitor, const char *endpoint, uint64_t deadline)
+/* Until the handshake has succeeded. One that fails is tried again by libzmq; only a refusal is final.
+ * patient: whoever took the connection gets more time to speak, once. */
+static enum ide_client_status await_handshake(void *monitor, const char *endpoint, uint64_t deadline,
+                                              bool patient)
 {
     bool refused = false;
     zmq_pollitem_t item = {.socket = monitor, .events = ZMQ_POLLIN};
@@ -127,6 +130,11 @@ static enum ide_client_status await_handshake(void *monitor, const char *endpoin
         if (n == 0)
             return refused ? IDE_CLIENT_DENIED : why_absent(endpoint);
         switch (n > 0 ? monitor_event(monitor) : 0) {
+        case ZMQ_EVENT_CONNECTED:
+            if (patient)
+                deadline = deadline_of(HANDSHAKE_MS);
+            patient = false;
+            break;
         case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
             return IDE_CLIENT_OK;
         case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
@@ -143,7 +151,7 @@ static enum ide_client_status await_handshake(void *monitor, const char *endpoin
 
 enum ide_client_status connect_socket(struct ide_client *client, void *socket, const char *endpoint)
 {
-    const int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
+    const int events = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
                        ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
     enum ide_client_status status = IDE_CLIENT_MEMORY;
     void *monitor = zmq_socket(client->context, ZMQ_PAIR);
@@ -151,7 +159,7 @@ enum ide_client_status connect_socket(struct ide_client *client, void *socket, c
     snprintf(name, sizeof name, "inproc://monitor-%u", ++client->monitors);
     if (monitor && zmq_socket_monitor(socket, name, events) == 0 && zmq_connect(monitor, name) == 0)
         status = zmq_connect(socket, endpoint) == 0
-                     ? await_handshake(monitor, endpoint, deadline_of(client->connect_ms))
+                     ? await_handshake(monitor, endpoint, deadline_of(client->connect_ms), client->is_patient)
                      : IDE_CLIENT_ARGUMENT;
     zmq_socket_monitor(socket, NULL, 0);
     if (monitor)
@@ -208,6 +216,7 @@ static bool prepare(struct ide_client *client, const struct ide_client_options *
     uint64_t random;
     client->fd = -1;
     client->connect_ms = options->connect_ms ? options->connect_ms : CONNECT_MS;
+    client->is_patient = options->connect_ms == 0;
     if (options->keys)
         client->keys = *options->keys;
     client->has_keys = options->keys != NULL;

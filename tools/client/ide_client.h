@@ -90,7 +90,8 @@ struct ide_client; /* a connection; what is in it is the library's business */
 /* All members may be zero. What they point to is not needed after ide_client_open(). */
 struct ide_client_options {
     const char *endpoint;               /* ipc://PATH or tcp://ADDRESS:PORT; NULL: IDE_CLIENT_ENDPOINT */
-    uint32_t connect_ms;                /* the most to wait for the other side; 0: one second */
+    uint32_t connect_ms;                /* the most to wait for the other side; 0: one second, and five
+                                           for one that is there and has not spoken yet */
     const struct ide_client_keys *keys; /* for tcp, which is not to be had without; NULL: none */
 };
 

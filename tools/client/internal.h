@@ -13,6 +13,7 @@ struct ide_client {
     struct ide_client_keys keys;
     bool has_keys;
     uint32_t connect_ms;
+    bool is_patient; /* nobody has said how long to wait */
     int fd; /* to watch besides; -1: none */
     unsigned monitors; /* so far, for their names */
     char prefix[24];
