@@ -57,9 +57,7 @@ def test_all_at_once_without_an_error(crowd):
 
 def test_many_requests_are_all_answered(crowd):
     _, controller, _, pairs = crowd
-    context = zmq.Context()
-    result = bench_load.requests(context, controller, pairs, 10, 500)
-    context.destroy(0)
+    result = bench_load.requests(controller, pairs, 10, 500)
     assert result["requests"] == 500 and result["per_second"] > 0
 
 

@@ -132,8 +132,8 @@ struct task *task_new(struct controller *c, enum operation_kind kind, const stru
                       uint8_t stream_id, struct ticket *ticket);
 void task_free(struct task *task);
 
-/* Brings up to date what is known of the use of each stream's keys: refresh_due.h. */
-void controller_count_use(struct controller *c);
+/* Brings up to date what is known of the use of each stream's keys, or of those of one port: refresh_due.h. */
+void controller_count_use(struct controller *c, const struct pcie_bdf *bdf);
 
 /* Reads the task's trust and reference values from their files, as they are now. */
 enum ide_err controller_load_trust(struct controller *c, struct task *task, struct failure *failure) MUST_USE;

@@ -128,7 +128,7 @@ void schedule(struct controller *c)
 
 bool controller_is_delicate(const struct controller *c)
 {
-    for (const struct worker *w = c->workers.first; w; w = w->next)
+    for (const struct worker *w = c->running > 0 ? c->workers.first : NULL; w; w = w->next)
         if (w->busy && operation_is_delicate(w->busy))
             return true;
     return false;

@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tools/ide-kmd/show_cache.h"
 
-/* Ports with the same place take turns in it: it is a cache. */
-static struct show_slot *slot_of(struct show_cache *cache, const struct pcie_bdf *bdf)
-{
-    uint32_t hash = bdf ? (bdf->domain * 2654435761u) ^ ((uint32_t)pcie_bdf_rid(bdf) * 40503u) : 0;
-    return &cache->slot[(hash ^ hash >> 16) % SHOW_CACHE_SLOTS];
-}
-
 static bool is_of(const struct show_slot *slot, const struct pcie_bdf *bdf)
 {
     return slot->result && slot->of_port == (bdf != NULL) && (!bdf || pcie_bdf_compare(&slot->bdf, bdf) == 0);
+}
+
+/* Where it is, or else is to be put. Ports with the same place go to the next ones that are free; if none of
+ * these is, they take turns in the first: it is a cache. */
+static struct show_slot *slot_of(struct show_cache *cache, const struct pcie_bdf *bdf)
+{
+    uint32_t hash = bdf ? (bdf->domain * 65599u + pcie_bdf_rid(bdf) + 1u) * 2654435761u : 0;
+    struct show_slot *first = &cache->slot[(hash >> 16) % SHOW_CACHE_SLOTS], *slot = first;
+    for (uint32_t i = 0; i < SHOW_CACHE_TRIES; i++) {
+        slot = &cache->slot[((hash >> 16) + i) % SHOW_CACHE_SLOTS];
+        if (!slot->result || is_of(slot, bdf))
+            return slot;
+    }
+    return first;
 }
 
 static void say_age(json_t *result, uint64_t age_ms)

@@ -12,6 +12,7 @@
 #include "root_port/pcie_bdf.h"
 
 #define SHOW_CACHE_SLOTS 1024u
+#define SHOW_CACHE_TRIES 16u
 
 struct show_cache {
     struct show_slot {

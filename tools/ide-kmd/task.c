@@ -61,9 +61,11 @@ static json_t *attest_json(const struct task *task)
     return result;
 }
 
-void controller_count_use(struct controller *c)
+void controller_count_use(struct controller *c, const struct pcie_bdf *bdf)
 {
     for (struct stream *s = c->streams.first; s; s = s->next) {
+        if (bdf && !stream_has_end(s, bdf))
+            continue;
         uint64_t a = worker_pool_records(&c->workers, &s->ends.bdf[END_ENDPOINT]);
         uint64_t b = worker_pool_records(&c->workers, &s->ends.bdf[END_ROOT_PORT]);
         s->use.records = a > b ? a : b;
@@ -74,7 +76,7 @@ static json_t *result_json(struct controller *c, const struct task *task)
 {
     const struct operation *op = &task->op;
     json_t *result, *notes = json_array();
-    controller_count_use(c);
+    controller_count_use(c, &op->ends.bdf[END_ENDPOINT]);
     if (op->kind == OPERATION_ATTEST)
         result = attest_json(task);
     else if (op->kind == OPERATION_DOCTOR)

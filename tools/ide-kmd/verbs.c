@@ -103,7 +103,7 @@ static void run_show(struct controller *c, const struct request *request, struct
     }
     reuse_survey(c, request);
     enum ide_err err = survey_refresh(&c->survey, &failure);
-    controller_count_use(c);
+    controller_count_use(c, request->has_bdf ? &request->bdf : NULL);
     if (err == IDE_OK && request->has_bdf)
         err = find_function(c, &request->bdf, &index, &failure);
     if (err != IDE_OK)

@@ -22,7 +22,7 @@ void run_snapshot(struct controller *c, const struct request *request, struct ti
         return;
     }
     json_t *operations = json_array();
-    controller_count_use(c);
+    controller_count_use(c, NULL);
     controller_each_task(c, add_operation, operations);
     ticket_answer(ticket, &c->front,
                   json_pack("{s:s, s:I, s:o, s:o, s:o}", "instance", c->front.history.instance, "seq",
