@@ -45,20 +45,24 @@ void front_record_request(struct front *front, const zframe_t *payload)
     zframe_destroy(&frame);
 }
 
-void front_reply(struct front *front, const struct client *client, json_t *message)
+void front_reply_text(struct front *front, const struct client *client, const char *text)
 {
     front->replies++;
+    zmsg_t *frames = zmsg_new();
+    if (client->has_delimiter)
+        zmsg_addmem(frames, "", 0);
+    zmsg_addstr(frames, text);
+    record(front, "reply", text);
+    clients_reply(&front->clients, front->requests, client->identity, frames);
+}
+
+void front_reply(struct front *front, const struct client *client, json_t *message)
+{
     front->errors += json_object_get(message, "error") != NULL;
     char *text = message ? json_dumps(message, JSON_COMPACT) : NULL;
     json_decref(message);
-    zmsg_t *frames = text ? zmsg_new() : NULL;
-    if (frames) {
-        if (client->has_delimiter)
-            zmsg_addmem(frames, "", 0);
-        zmsg_addstr(frames, text);
-        record(front, "reply", text);
-        clients_reply(&front->clients, front->requests, client->identity, frames);
-    }
+    if (text)
+        front_reply_text(front, client, text);
     free(text);
 }
 

@@ -61,6 +61,8 @@ void front_record_request(struct front *front, const zframe_t *payload);
 
 /* Sends and takes away message; what a client does not take is kept for it up to a bound: clients.h. */
 void front_reply(struct front *front, const struct client *client, json_t *message);
+/* The same with a result as JSON. */
+void front_reply_text(struct front *front, const struct client *client, const char *text);
 void front_publish(struct front *front, json_t *event);
 
 /* Says the number of the last event, so that who missed the last ones does not only see it when there is another. */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tools/ide-kmd/show_cache.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 static bool is_of(const struct show_slot *slot, const struct pcie_bdf *bdf)
 {
     return slot->result && slot->of_port == (bdf != NULL) && (!bdf || pcie_bdf_compare(&slot->bdf, bdf) == 0);
@@ -20,43 +23,46 @@ static struct show_slot *slot_of(struct show_cache *cache, const struct pcie_bdf
     return first;
 }
 
-static void say_age(json_t *result, uint64_t age_ms)
+static char *text_of(const json_t *object)
 {
-    json_object_set_new(result, "age_ms", json_integer((json_int_t)age_ms));
+    char *text = json_dumps(object, JSON_COMPACT);
+    if (text)
+        text[strlen(text) - 1] = '\0';
+    return text;
 }
 
 void show_cache_clear(struct show_cache *cache)
 {
     for (size_t i = 0; i < SHOW_CACHE_SLOTS; i++) {
-        json_decref(cache->slot[i].result);
+        free(cache->slot[i].result);
         cache->slot[i].result = NULL;
     }
 }
 
-json_t *show_cache_get(struct show_cache *cache, const struct pcie_bdf *bdf, uint64_t changes,
-                       uint64_t now_ms, uint32_t max_age_ms)
+const char *show_cache_get(struct show_cache *cache, const struct pcie_bdf *bdf, uint64_t changes,
+                           uint64_t now_ms, uint32_t max_age_ms, uint64_t *age_ms)
 {
-    const struct show_slot *slot = slot_of(cache, bdf);
     if (cache->changes != changes) {
         show_cache_clear(cache);
         cache->changes = changes;
     }
+    const struct show_slot *slot = slot_of(cache, bdf);
     if (!is_of(slot, bdf) || now_ms - slot->at_ms > max_age_ms)
         return NULL;
-    say_age(slot->result, now_ms - slot->at_ms);
-    return json_incref(slot->result);
+    *age_ms = now_ms - slot->at_ms;
+    return slot->result;
 }
 
 void show_cache_put(struct show_cache *cache, const struct pcie_bdf *bdf, json_t *result, uint64_t changes,
                     uint64_t at_ms, uint64_t now_ms)
 {
-    struct show_slot *slot = slot_of(cache, bdf);
-    say_age(result, now_ms - at_ms);
     if (cache->changes != changes)
         show_cache_clear(cache);
     cache->changes = changes;
-    json_decref(slot->result);
-    *slot = (struct show_slot){.of_port = bdf != NULL, .result = json_incref(result), .at_ms = at_ms};
+    struct show_slot *slot = slot_of(cache, bdf);
+    free(slot->result);
+    *slot = (struct show_slot){.of_port = bdf != NULL, .result = text_of(result), .at_ms = at_ms};
     if (bdf)
         slot->bdf = *bdf;
+    json_object_set_new(result, "age_ms", json_integer((json_int_t)(now_ms - at_ms)));
 }

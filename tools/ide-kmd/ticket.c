@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tools/ide-kmd/ticket.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct ticket *ticket_new(struct client *client, struct request *request)
@@ -18,20 +19,39 @@ struct ticket *ticket_new(struct client *client, struct request *request)
     return ticket;
 }
 
-static void send_and_free(struct ticket *ticket, struct front *front, json_t *reply)
+static void release(struct ticket *ticket)
 {
-    json_object_set_new(reply, "v", json_integer(API_VERSION));
-    json_object_set(reply, "id", ticket->id ? ticket->id : json_null());
-    front_reply(front, &ticket->client, reply);
     client_release(&ticket->client);
     json_decref(ticket->id);
     json_decref(ticket->results);
     free(ticket);
 }
 
+static void send_and_free(struct ticket *ticket, struct front *front, json_t *reply)
+{
+    json_object_set_new(reply, "v", json_integer(API_VERSION));
+    json_object_set(reply, "id", ticket->id ? ticket->id : json_null());
+    front_reply(front, &ticket->client, reply);
+    release(ticket);
+}
+
 void ticket_answer(struct ticket *ticket, struct front *front, json_t *result)
 {
     send_and_free(ticket, front, json_pack("{s:o}", "result", result));
+}
+
+void ticket_answer_known(struct ticket *ticket, struct front *front, const char *result, uint64_t age_ms)
+{
+    char *id = json_dumps(ticket->id, JSON_COMPACT | JSON_ENCODE_ANY);
+    char *text = NULL;
+    if (id && asprintf(&text, "{\"result\":%s,\"age_ms\":%llu},\"v\":%d,\"id\":%s}", result,
+                       (unsigned long long)age_ms, API_VERSION, id) < 0)
+        text = NULL;
+    if (text)
+        front_reply_text(front, &ticket->client, text);
+    free(id);
+    free(text);
+    release(ticket);
 }
 
 static json_t *error_reply(const struct failure *failure, const char *outcome)

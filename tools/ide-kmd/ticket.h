@@ -23,6 +23,8 @@ struct ticket *ticket_new(struct client *client, struct request *request);
 
 /* Reply at once, and free the ticket. result is taken away. */
 void ticket_answer(struct ticket *ticket, struct front *front, json_t *result);
+/* With a result that show_cache_get() gave. */
+void ticket_answer_known(struct ticket *ticket, struct front *front, const char *result, uint64_t age_ms);
 void ticket_refuse(struct ticket *ticket, struct front *front, const struct failure *failure);
 
 /* One of its operations has ended: with a result, which is taken away, or a failure. The last one replies and

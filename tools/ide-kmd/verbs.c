@@ -93,12 +93,13 @@ static void run_show(struct controller *c, const struct request *request, struct
 {
     struct failure failure;
     size_t index;
-    json_t *known = request->max_age_ms > 0
+    uint64_t age_ms = 0;
+    const char *known = request->max_age_ms > 0
                         ? show_cache_get(&c->shown, request->has_bdf ? &request->bdf : NULL, changes_of(c),
-                                         (uint64_t)zclock_mono(), request->max_age_ms)
+                                         (uint64_t)zclock_mono(), request->max_age_ms, &age_ms)
                         : NULL;
     if (known) {
-        ticket_answer(ticket, &c->front, known);
+        ticket_answer_known(ticket, &c->front, known, age_ms);
         return;
     }
     reuse_survey(c, request);
