@@ -22,7 +22,7 @@ def validator(kind):
 
 # What is different in every message and no more than a type to the schema.
 FREE = {"id", "seq", "request", "instance", "asked_by", "message", "hint", "text", "value", "keyed_s", "due_in_s", "records",
-        "bytes_at_most", "ivs_at_most", "not_before", "not_after", "rekeys", "time"}
+        "bytes_at_most", "ivs_at_most", "not_before", "not_after", "rekeys", "time", "time_ms"}
 
 
 def shape(value, name=None):

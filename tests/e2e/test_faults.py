@@ -156,6 +156,12 @@ def test_a_fault_in_the_middle_of(walk, operation, least):
 
 # ---- a session that is lost ------------------------------------------------------------------------------------------
 
+def sessions(field, bdf):
+    """(since when it is closed, why) of all, the oldest first."""
+    with sqlite3.connect(f"file:{field.directory}/state.db?mode=ro", uri=True) as db:
+        return db.execute("SELECT closed_utc, cause FROM sessions WHERE device = ? ORDER BY id", (bdf,)).fetchall()
+
+
 def logged(daemon, what, state):
     return [e for e in daemon.ask("log", limit=1000)["result"]["entries"] if (e["what"], e["state"]) == (what, state)]
 
@@ -176,6 +182,9 @@ def test_a_refresh_whose_session_is_lost_ends_in_new_keys_from_a_new_session(at,
         daemon.process.send_signal(signal.SIGCONT)
         error = daemon.receive("rekey")["error"]
         assert error["device"] == at and error["code"] in ("session", "timeout"), error
+        daemon.ask("log", limit=1)   # what was handed over to the state file is in it
+        [first, *_] = sessions(field, at)
+        assert first[0] and first[1] in ("lost: session", "lost: timeout"), sessions(field, at)
         eventually(lambda: len(logged(daemon, "operation", "done")) == 3, daemon, field.ours)
         walk.is_up(daemon)
         assert [e["operation"] for e in logged(daemon, "operation", "done")] == ["establish", "stop", "establish"]

@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
+from api_client import Subscriber
 from conftest import ENDPOINT, ROOT_PORT, program
 from test_api import Client, check
 
@@ -112,6 +113,15 @@ def test_following_misses_nothing(kept):
         follower.send_signal(signal.SIGINT)
         assert follower.wait(20) == 0
         follower.stdout.close()
+
+
+def test_an_event_has_the_time_that_its_entry_has(kept):
+    subscriber, before = Subscriber(kept), time.time_ns() // 1000000
+    kept.json("establish", ENDPOINT, "--stream", "4")
+    told = [e for e in subscriber.take() if (e["event"], e["state"]) != ("step", "started")]
+    subscriber.close()
+    assert [e["time_ms"] for e in told] == [e["time_ms"] for e in entries(kept)]
+    assert before <= told[0]["time_ms"] <= told[-1]["time_ms"] <= time.time_ns() // 1000000
 
 
 def test_the_sqlite_shell_reads_while_it_runs(kept, state):

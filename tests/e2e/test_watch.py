@@ -3,7 +3,9 @@
 
 import json
 import os
+import sqlite3
 import time
+from contextlib import closing
 
 import jsonschema
 import pytest
@@ -308,12 +310,16 @@ def test_a_session_that_is_lost(directory, start_platform, start_controller):
     file = directory / "platform.json"
     file.write_text(json.dumps({"functions": [pair(ROOT_PORT, ENDPOINT, spdm)]}))
     platform = start_platform("--platform", str(file), identity=directory / "identity")
-    controller = start_controller(platform, "--timeout", "300ms")
+    controller = start_controller(platform, "--timeout", "300ms", "--state", f"{directory}/state.db")
     listener = Listener(controller)
     controller.json("establish", ENDPOINT, "--stream", "0")
     platform.misbehave(ENDPOINT, "late=3000")
     event, _ = listener.next("session", state="lost")
     assert (event["device"], event["cause"]) == (ENDPOINT, "timeout")
+    controller.json("log", "--limit", "1")   # what was handed over to the state file is in it
+    with closing(sqlite3.connect(f"file:{directory}/state.db?mode=ro", uri=True)) as db:
+        [(closed, cause)] = db.execute("SELECT closed_utc, cause FROM sessions WHERE device = ?", (ENDPOINT,)).fetchall()
+    assert closed and cause == "lost: timeout"
     event, came = listener.fall()   # the device gives up what it has not heard of, and its keys with it
     assert (event["cause"], event["device"]) == ("session_lost", ENDPOINT)
     held_to_time(platform, came)

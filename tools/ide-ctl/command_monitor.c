@@ -16,12 +16,14 @@ static void print_json_line(const json_t *event)
     putchar('\n');
 }
 
-static void print_words(const char *color, const char *words)
+/* When it happened; what has no time of its own happens now. */
+static void print_words(const json_t *event, const char *color, const char *words)
 {
     char text[16] = "";
-    time_t now = time(NULL);
+    const json_t *ms = json_object_get(event, "time_ms");
+    time_t when = json_is_integer(ms) ? (time_t)(json_integer_value(ms) / 1000) : time(NULL);
     struct tm tm;
-    if (localtime_r(&now, &tm))
+    if (localtime_r(&when, &tm))
         strftime(text, sizeof text, "%H:%M:%S", &tm);
     printf("%s  %s%s%s\n", text, terminal_color(color), words, color ? terminal_plain() : "");
 }
@@ -32,7 +34,7 @@ static void tell(const struct ctl *ctl, struct story *story, const json_t *event
     if (ctl->json)
         print_json_line(event);
     else if (story_take(story, event, &line))
-        print_words(line.color, line.text);
+        print_words(event, line.color, line.text);
     fflush(stdout);
 }
 

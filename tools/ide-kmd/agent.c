@@ -465,13 +465,23 @@ static void take_settings(struct agent *agent, const struct job *job)
         agent->settings = job->settings;
 }
 
+static bool has_session(const struct agent *agent)
+{
+    struct key_provider_status status = {0};
+    if (agent->is_open)
+        agent->provider.ops->status(agent->provider.context, &status);
+    return status.ready;
+}
+
 void agent_run(struct agent *agent, struct job *job)
 {
     take_settings(agent, job);
+    bool had_session = has_session(agent);
     agent->spdm.km_index = job->port_index;
     kill_point(step_name(job->action));
     job->err = run(agent, job);
     kill_point("its end");
+    job->session_lost = had_session && (job->err != IDE_OK || job->has_note) && !has_session(agent);
     if (is_to_be_forgotten(agent, job))
         agent_close(agent);
     count_records(agent);

@@ -14,6 +14,7 @@ static json_t *bdf_json(const struct pcie_bdf *bdf)
 /* Every event passes here, and each part that listens has its line; takes the event over. */
 static void announce(struct controller *c, json_t *event)
 {
+    json_object_set_new(event, "time_ms", json_integer((json_int_t)store_now_ms()));
     c->changes++;
     journal_take_event(event);
     notify_take_event(c, event);
@@ -62,6 +63,9 @@ void publish_step(struct controller *c, const struct task *task, const struct jo
                   enum step_progress progress)
 {
     char text[FAILURE_MESSAGE_MAX];
+    if (progress != PROGRESS_STARTED && job->session_lost)
+        store_take_lost_session(c->store, stream_mailbox(&job->ends, job->end),
+                                ide_err_name(job->err != IDE_OK ? job->err : job->note.err));
     if (progress == PROGRESS_DONE)
         store_take_session(c->store, job);
     if (progress == PROGRESS_DONE && job->action == STEP_SESSION)

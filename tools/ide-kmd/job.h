@@ -56,6 +56,7 @@ struct job {
     struct ide_fault fault; /* if err is set */
     uint64_t done_ms;                  /* monotonic: when it was done */
     uint64_t records;                  /* that the end's session has carried by then: key_provider_status */
+    bool session_lost;                 /* the end's session has not outlived it */
     bool has_note;
     struct ide_fault note; /* something that did not work and need not */
     struct key_provider_status provider;

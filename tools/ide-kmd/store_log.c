@@ -159,7 +159,9 @@ void store_take_event(struct store *store, const json_t *event)
     struct log_event *e = store && is_for_the_log(event) ? malloc(sizeof *e) : NULL;
     if (!e)
         return;
-    *e = (struct log_event){json_deep_copy(event), store_now_ms()};
+    json_t *time = json_object_get(event, "time_ms"); /* as subscribers are told it */
+    *e = (struct log_event){json_deep_copy(event),
+                            time ? (uint64_t)json_integer_value(time) : store_now_ms()};
     store_later(store, run_event, e, release_event);
 }
 
@@ -168,6 +170,7 @@ void store_take_event(struct store *store, const json_t *event)
 struct log_session {
     struct pcie_bdf device;
     bool is_open;
+    char lost[48]; /* why; empty: it was ended */
     struct key_provider_status status;
     const char *provider; /* static */
     json_t *algorithms, *spdm_version, *secured_version;
@@ -222,7 +225,7 @@ static int open_session(struct store *store, sqlite3 *db, const struct log_sessi
 static int run_session(struct store *store, sqlite3 *db, void *argument)
 {
     const struct log_session *l = argument;
-    int rc = close_sessions(store, db, l, l->is_open ? "replaced" : "ended");
+    int rc = close_sessions(store, db, l, l->is_open ? "replaced" : l->lost[0] ? l->lost : "ended");
     return rc == SQLITE_DONE && l->is_open ? open_session(store, db, l) : rc;
 }
 
@@ -252,6 +255,16 @@ void store_take_session(struct store *store, const struct job *job)
         l->spdm_version = version_json(&job->provider.params);
         l->secured_version = secured_version_json(job->provider.secured_version);
     }
+    store_later(store, run_session, l, release_session);
+}
+
+void store_take_lost_session(struct store *store, const struct pcie_bdf *device, const char *code)
+{
+    struct log_session *l = store ? calloc(1, sizeof *l) : NULL;
+    if (!l)
+        return;
+    *l = (struct log_session){.device = *device, .time_ms = store_now_ms()};
+    snprintf(l->lost, sizeof l->lost, "lost: %s", code);
     store_later(store, run_session, l, release_session);
 }
 

@@ -14,6 +14,8 @@ void store_take_event(struct store *store, const json_t *event);
 
 /* A session was opened, or ended. Does not wait. */
 void store_take_session(struct store *store, const struct job *job);
+/* The session of a mailbox is lost; code: of the error that showed it. Does not wait. */
+void store_take_lost_session(struct store *store, const struct pcie_bdf *device, const char *code);
 
 /* The sessions of an earlier run are over: nobody has their secrets any more. */
 void store_close_sessions(struct store *store);

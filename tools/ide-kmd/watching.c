@@ -170,6 +170,7 @@ static void tell_certificate(struct controller *c, const struct watch_news *news
 
 static void tell_session(struct controller *c, const struct watch_news *news)
 {
+    store_take_lost_session(c->store, &news->device, news->cause);
     json_t *event = event_of("session", NULL, news);
     json_object_set_new(event, "cause", json_string(news->cause));
     publish_watch(c, event);
