@@ -323,7 +323,6 @@ def test_a_device_that_is_pulled_out_while_nobody_is_there_has_its_stream_when_i
         eventually(lambda: field.ours() == [], lambda: daemon.log.read_text())
         assert daemon.streams() == [] or all(s["state"] != "secure" for s in daemon.streams())
         field.platform.tell(f"insert {END}")
-        daemon.die()
-        comes_back(field, field.start())
+        comes_back(field, daemon)   # the watch has seen it come
     finally:
         field.close()
