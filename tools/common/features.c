@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tools/common/features.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,7 +73,7 @@ bool feature_aggregation_parse(const char *text, struct ide_features *features)
     if (parse_count(text, &f.pr)) {
         f.npr = f.cpl = f.pr;
     } else if (ok) {
-        strcpy(words, text);
+        (void)snprintf(words, sizeof words, "%s", text);
         while (ok && (word = strsep(&rest, ",")))
             ok = parse_class(word + strspn(word, " "), &f);
     }

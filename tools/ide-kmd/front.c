@@ -38,7 +38,8 @@ void front_record_request(struct front *front, const zframe_t *payload)
     zframe_t *frame = zframe_dup((zframe_t *)payload);
     char *text = frame ? zframe_strdup(frame) : NULL;
     for (char *c = text; c && *c; c++) /* white space in JSON means nothing */
-        *c = *c == '\n' || *c == '\r' ? ' ' : *c;
+        if (*c == '\n' || *c == '\r')
+            *c = ' ';
     if (text)
         record(front, "request", text);
     free(text);

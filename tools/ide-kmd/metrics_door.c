@@ -216,7 +216,7 @@ static struct MHD_Daemon *serve(struct metrics_door *door, int fd)
 
 static enum ide_err start(struct metrics_door *door, const char *where, struct failure *failure)
 {
-    union address address;
+    union address address = {0};
     socklen_t len;
     enum ide_err err = parse(where, &address, &len, failure);
     if (err != IDE_OK)

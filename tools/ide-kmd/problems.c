@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define TEXT_MAX (2 * PROBLEM_MAX)
+#define TEXT_MAX ((size_t)2 * PROBLEM_MAX)
 
 static void place(const struct problems *problems, unsigned line, const char *what, char text[TEXT_MAX])
 {

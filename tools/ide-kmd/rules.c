@@ -62,7 +62,7 @@ static enum rules_section begin_stream(struct rules *rules, const char *name, un
     struct stream_profile *p = grow((void **)&rules->profile, &rules->profile_count, sizeof *p);
     if (!p)
         return refuse_section(line, problems, is_wrong, "too many [stream] sections", name);
-    strcpy(p->name, name);
+    (void)snprintf(p->name, sizeof p->name, "%s", name);
     p->wish = (struct stream_wish){.selective = true, .features.algorithm = PCIE_IDE_ALG_AES_GCM_256};
     p->section_line = line;
     return RULES_STREAM;
@@ -251,7 +251,7 @@ static void add_stream_name(struct device_rule *rule, const char *name, unsigned
     if (rule->stream_count == RULES_STREAMS_MAX)
         problem_add(problems, line, "streams names more than %u", RULES_STREAMS_MAX);
     else
-        strcpy(rule->stream[rule->stream_count++], name);
+        (void)snprintf(rule->stream[rule->stream_count++], sizeof rule->stream[0], "%s", name);
 }
 
 /* Names with commas; "none" alone is none. */
@@ -266,7 +266,7 @@ static void take_streams(struct device_rule *rule, const char *value, unsigned l
         problem_add(problems, line, "streams is too long");
         return;
     }
-    strcpy(words, value);
+    (void)snprintf(words, sizeof words, "%s", value);
     while ((word = strsep(&rest, ","))) {
         word += strspn(word, " \t");
         word[strcspn(word, " \t")] = '\0';

@@ -89,11 +89,12 @@ static json_t *seen_json(const struct stream *stream, enum stream_end end, const
 static void add_errors(char *text, size_t size, uint32_t errors)
 {
     const char *between = " (AER: ";
+    size_t len = strlen(text);
     for (const char *name; (name = aer_next_name(&errors)); between = ", ")
-        if (strlen(text) + strlen(between) + strlen(name) + 2 < size)
-            strcat(strcat(text, between), name);
+        if (len + strlen(between) + strlen(name) + 2 < size)
+            len += (size_t)snprintf(text + len, size - len, "%s%s", between, name);
     if (*between == ',')
-        strcat(text, ")");
+        (void)snprintf(text + len, size - len, ")");
 }
 
 static json_t *message_json(const struct watch_news *news)
