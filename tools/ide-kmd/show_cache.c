@@ -14,13 +14,12 @@ static bool is_of(const struct show_slot *slot, const struct pcie_bdf *bdf)
 static struct show_slot *slot_of(struct show_cache *cache, const struct pcie_bdf *bdf)
 {
     uint32_t hash = bdf ? (bdf->domain * 65599u + pcie_bdf_rid(bdf) + 1u) * 2654435761u : 0;
-    struct show_slot *first = &cache->slot[(hash >> 16) % SHOW_CACHE_SLOTS], *slot = first;
     for (uint32_t i = 0; i < SHOW_CACHE_TRIES; i++) {
-        slot = &cache->slot[((hash >> 16) + i) % SHOW_CACHE_SLOTS];
+        struct show_slot *slot = &cache->slot[((hash >> 16) + i) % SHOW_CACHE_SLOTS];
         if (!slot->result || is_of(slot, bdf))
             return slot;
     }
-    return first;
+    return &cache->slot[(hash >> 16) % SHOW_CACHE_SLOTS];
 }
 
 static char *text_of(const json_t *object)
