@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tools/ide-kmd/access.h"
 
+#include <errno.h>
 #include <grp.h>
 #include <limits.h>
 #include <pwd.h>
@@ -45,25 +46,42 @@ void access_close(struct access *access)
 
 /* ---- who it is ----------------------------------------------------------- */
 
+/* ":N" at *at, which is moved behind it. False if it is none, or is larger than most. */
+static bool take_number(const char **at, unsigned long most, unsigned long *out)
+{
+    char *end;
+    if (**at != ':' || (*at)[1] < '0' || (*at)[1] > '9')
+        return false;
+    errno = 0;
+    *out = strtoul(*at + 1, &end, 10);
+    *at = end;
+    return errno == 0 && *out <= most;
+}
+
 /* libzmq writes HOST:UID:GID:PID for a local socket; for tcp an address alone. */
+static bool take_user(const char *address, struct peer *peer)
+{
+    unsigned long uid, gid, pid;
+    const char *at = address ? strchr(address, ':') : NULL;
+    if (!at || !take_number(&at, UINT32_MAX, &uid) || !take_number(&at, UINT32_MAX, &gid) ||
+        !take_number(&at, INT32_MAX, &pid) || *at != '\0')
+        return false;
+    peer->uid = (uid_t)uid;
+    peer->gid = (gid_t)gid;
+    peer->pid = (pid_t)pid;
+    return true;
+}
+
 struct peer peer_of(const char *address, const char *user_id)
 {
     struct peer peer = {.kind = PEER_UNKNOWN};
-    unsigned long uid, gid;
-    long pid;
-    int end = -1;
-    const char *numbers = address ? strchr(address, ':') : NULL;
     if (user_id && *user_id) {
         if (!curve_key_is_one(user_id, strlen(user_id)))
             return peer;
         peer.kind = PEER_KEY;
         memcpy(peer.key, user_id, CURVE_KEY_SIZE);
-    } else if (numbers && sscanf(numbers, ":%lu:%lu:%ld%n", &uid, &gid, &pid, &end) == 3 &&
-               numbers[end] == '\0') {
+    } else if (take_user(address, &peer)) {
         peer.kind = PEER_USER;
-        peer.uid = (uid_t)uid;
-        peer.gid = (gid_t)gid;
-        peer.pid = (pid_t)pid;
     }
     return peer;
 }
