@@ -45,6 +45,8 @@ FIRMWARE = ["-L", "/usr/share/qemu", "-L", "/usr/share/seabios"]
 class Bench:
     """The guest, and the ide-emu on the host whose functions its devices are."""
 
+    platform = PLATFORM
+
     def __init__(self, directory, kmd_options="--timeout 5s", append=""):
         self.prepare(directory)
         image = make_initramfs(directory, self.emulator.root, guest_start(kmd_options))
@@ -78,7 +80,7 @@ class Bench:
         self.options = ["--config-socket", str(self.socket), "--link-log", str(self.link_log)]
         self.keyp = directory / "KEYP"
         # The table is in the tree that is mounted, and nothing else of that is needed.
-        emulator = Emulator(directory, PLATFORM, [*self.options, "--mount", str(directory / "pci")])
+        emulator = Emulator(directory, self.platform, [*self.options, "--mount", str(directory / "pci")])
         shutil.copyfile(directory / "pci/firmware/acpi/tables/KEYP", self.keyp)
         emulator.stop()
         self.start_emulator()
@@ -107,7 +109,7 @@ class Bench:
 
     def start_emulator(self):
         """Again, after it was killed: with the same identities, and without any key."""
-        self.emulator = Emulator(self.directory, PLATFORM, self.options)
+        self.emulator = Emulator(self.directory, self.platform, self.options)
 
     def close(self):
         self.guest.kill()
