@@ -14,7 +14,7 @@
 
 #include "tools/ide-emu/config_message.h"
 
-#define CLIENTS_MAX (2u * PLATFORM_FUNCTIONS_MAX) /* QEMU's test device has two */
+#define CLIENTS_MAX ((size_t)2 * PLATFORM_FUNCTIONS_MAX) /* QEMU's test device has two */
 
 struct client {
     struct config_door *door;
@@ -120,7 +120,7 @@ static void accept_client(struct config_door *d)
             return;
         }
     }
-    fprintf(stderr, "ide-emu: the config socket has more than %u clients\n", CLIENTS_MAX);
+    fprintf(stderr, "ide-emu: the config socket has more than %zu clients\n", CLIENTS_MAX);
     close(fd);
 }
 

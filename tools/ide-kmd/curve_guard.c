@@ -111,8 +111,9 @@ void curve_guard_drop(uint16_t port)
     DIR *dir = opendir("/proc/self/fd");
     struct dirent *entry;
     while (dir && (entry = readdir(dir))) {
-        int fd = atoi(entry->d_name);
-        if (entry->d_name[0] != '.' && is_connection_at(fd, port))
+        char *end;
+        int fd = (int)strtol(entry->d_name, &end, 10); /* "." and ".." are none */
+        if (*end == '\0' && is_connection_at(fd, port))
             shutdown(fd, SHUT_RDWR);
     }
     if (dir)
