@@ -73,7 +73,8 @@ def test_show_tells_the_state_of_both_ends(platform, controller):
     assert controller.json("show", SWITCH_ROOT_PORT)["streams"] == []
 
 
-def test_show_reads_the_registers(platform, controller):
+def test_show_reads_the_registers(platform, start_controller):
+    controller = start_controller(platform, "--watch-interval", "0")   # or the stream is turned off as soon as it falls
     controller.json("establish", ROOT_PORT, "--stream", "0")
     platform.misbehave(ENDPOINT, "stays-insecure")
     stream = controller.json("show", ROOT_PORT)["streams"][0]

@@ -273,7 +273,13 @@ void keeper_take_platform(struct controller *c)
 
 const struct keeper_item *keeper_host_give_up(struct controller *c, const struct pcie_bdf *port, uint8_t stream)
 {
-    return keeper_give_up(&c->kept.keeper, port, stream, now_ms());
+    struct ide_fault fault;
+    char text[FAILURE_MESSAGE_MAX];
+    const struct keeper_item *kept = keeper_give_up(&c->kept.keeper, port, stream, now_ms());
+    /* that it cannot be written down must not keep it wanted now */
+    if (kept && store_give_up(c->store, port, stream, &fault) != IDE_OK)
+        log_say(LOG_ERR, LOG_PLAIN, "%s", ide_fault_text(&fault, text, sizeof text));
+    return kept;
 }
 
 /* ---- the plan ------------------------------------------------------------------- */

@@ -51,8 +51,8 @@ void keeper_take_platform(struct controller *c);
 /* Of the stream, and of the streams that the table does not have because they are off. */
 struct keeper_key keeper_key_of(const struct stream *stream);
 
-/* For `stop` of a stream that is off at the moment, because it fell: what was wanted, and is no longer; or NULL.
- */
+/* For `stop` of a stream that is off at the moment, because it fell: what was wanted, and is no longer, in the state file
+ * either; or NULL. */
 const struct keeper_item *keeper_host_give_up(struct controller *c, const struct pcie_bdf *port, uint8_t stream);
 
 #endif

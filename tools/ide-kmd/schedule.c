@@ -89,7 +89,8 @@ static bool stream_is_there(struct controller *c, struct task *task)
 static void start_task(struct controller *c, struct task *task)
 {
     if (!stream_is_there(c, task)) {
-        task_refuse(c, task, IDE_E_NO_STREAM, "it is not up");
+        if (!task_give_up(c, task))
+            task_refuse(c, task, IDE_E_NO_STREAM, "it is not up");
         return;
     }
     for (enum stream_end end = 0; end < END_COUNT; end++)

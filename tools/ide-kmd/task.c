@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tools/ide-kmd/doctor.h"
+#include "tools/ide-kmd/kept_json.h"
 #include "tools/ide-kmd/kill_switch.h"
 #include "tools/ide-kmd/watching.h"
 
@@ -132,6 +133,19 @@ void task_refuse(struct controller *c, struct task *task, enum ide_err err, cons
     if (task->op.kind == OPERATION_ESTABLISH)
         task->op.stream->state = STREAM_OFF;
     end_task(c, task);
+}
+
+bool task_give_up(struct controller *c, struct task *task)
+{
+    const struct keeper_item *kept = NULL;
+    if (task->op.kind == OPERATION_STOP && task->ticket)
+        kept = keeper_host_give_up(c, &task->op.ends.bdf[END_ROOT_PORT], task->stream_id);
+    if (!kept)
+        return false;
+    publish_operation(c, task, "done");
+    ticket_operation_ended(task->ticket, &c->front, kept_off_json(kept), NULL, NULL);
+    task_free(task);
+    return true;
 }
 
 /* ---- hooks of operation.h ------------------------------------------------ */

@@ -22,6 +22,10 @@ struct operation_hooks task_hooks(struct controller *c);
 /* Someone else lives on the session with the operation's port at that end. */
 bool task_port_is_shared(const struct controller *c, const struct operation *op, enum stream_end end);
 
+/* A stop whose stream was turned off while it waited, by what keeps it: with the stream given up it is done, and freed.
+ * False if it is no such task. */
+bool task_give_up(struct controller *c, struct task *task);
+
 /* Something kept it from starting: says so, and frees it. */
 void task_refuse(struct controller *c, struct task *task, enum ide_err err, const char *message);
 

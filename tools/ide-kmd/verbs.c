@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "tools/ide-kmd/controller.h"
-#include "tools/ide-kmd/log.h"
 #include "tools/ide-kmd/doctor.h"
 #include "tools/ide-kmd/kept_json.h"
 
@@ -283,18 +282,6 @@ static bool is_asked_for(const struct request *request, const struct stream *str
            (!request->has_stream || stream->id == request->stream);
 }
 
-/* A stream that is wanted, and off at the moment: there is nothing to turn off. That it cannot be written down must not
- * keep it wanted now. */
-static const struct keeper_item *give_up(struct controller *c, const struct request *request)
-{
-    struct ide_fault fault;
-    char text[FAILURE_MESSAGE_MAX];
-    const struct keeper_item *kept = keeper_host_give_up(c, &request->bdf, request->stream);
-    if (kept && store_give_up(c->store, &request->bdf, request->stream, &fault) != IDE_OK)
-        log_say(LOG_ERR, LOG_PLAIN, "%s", ide_fault_text(&fault, text, sizeof text));
-    return kept;
-}
-
 /* One operation for each stream that the request is about. Counted first: a ticket is gone with its last
  * operation. */
 static void submit_for_streams(struct controller *c, const struct request *request, struct ticket *ticket,
@@ -313,7 +300,7 @@ static void submit_for_streams(struct controller *c, const struct request *reque
     }
     if (made > 0)
         return;
-    const struct keeper_item *kept = kind == OPERATION_STOP ? give_up(c, request) : NULL;
+    const struct keeper_item *kept = kind == OPERATION_STOP ? keeper_host_give_up(c, &request->bdf, request->stream) : NULL;
     if (kept)
         ticket_answer(ticket, &c->front, kept_off_json(kept));
     else if (request->has_bdf)
