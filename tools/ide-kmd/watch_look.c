@@ -141,8 +141,9 @@ static void look_closely(struct watch *watch, struct watched *w, uint64_t now_ms
     }
     if (atomic_load(&w->forgotten) || !watch_is_news(&w->memory, verdict))
         return;
-    tell_stream(watch, w, &sample, verdict, link, tsm);
+    /* First: who is told may at once turn the stream off, and the gates are closed meanwhile. */
     clear_told(watch, w, now_ms);
+    tell_stream(watch, w, &sample, verdict, link, tsm);
 }
 
 /* ---- every interval: the upper ends -------------------------------------- */
