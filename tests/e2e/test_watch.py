@@ -99,7 +99,9 @@ def stream(controller, platform):
     """A stream that is up, with another one that nothing must happen to."""
     controller.json("establish", OTHER, "--stream", "1")
     try:
-        yield controller.json("establish", ENDPOINT, "--stream", "0")
+        up = controller.json("establish", ENDPOINT, "--stream", "0")
+        controller.json("show", ENDPOINT)   # answered after all of the establish is over, and so are its gates
+        yield up
         shown = controller.json("show", OTHER)["streams"][0]
         assert (shown["state"], shown["watch"]) == (
             "secure", {"state": "secure", "changed": None, "cause": None, "device": None})
@@ -171,6 +173,7 @@ def test_an_error_that_was_told_is_cleared_so_that_the_next_one_shows(bench, pla
             assert time.monotonic() < deadline
         listener.next("stream", state="off")
         controller.json("establish", ENDPOINT, "--stream", "0")
+        controller.json("show", ENDPOINT)   # answered after all of the establish is over, and so are its gates
 
 
 def test_a_fall_without_a_reason_in_aer(platform, stream, listener):
