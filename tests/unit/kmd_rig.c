@@ -23,6 +23,7 @@ enum ide_err __wrap_pcie_access_open(struct pcie_access *access, const char *pat
 void __wrap_pcie_access_close(struct pcie_access *access);
 enum ide_err __wrap_pcie_function_open(struct pcie_function *function, struct pcie_access *access,
                                        const struct pcie_bdf *bdf, struct ide_fault *fault);
+bool __wrap_pcie_function_read(const struct pcie_function *function, unsigned offset, uint8_t *bytes, unsigned size);
 void __wrap_pcie_function_close(struct pcie_function *function);
 enum ide_err __wrap_kcu_memory_open(struct kcu_memory *memory, const char *path, uint64_t base,
                                     struct ide_fault *fault);
@@ -74,6 +75,16 @@ enum ide_err __wrap_pcie_function_open(struct pcie_function *function, struct pc
     (void)access;
     *function = (struct pcie_function){.bdf = *bdf, .config = {read_config, write_config, f}};
     return f ? IDE_OK : ide_fail(fault, IDE_E_NO_DEVICE, "rig", NULL);
+}
+
+bool __wrap_pcie_function_read(const struct pcie_function *function, unsigned offset, uint8_t *bytes, unsigned size)
+{
+    struct emu_function *f = function->config.context;
+    if (!f || (rig.watch && !rig.watch(f, offset, false, 0)))
+        return false;
+    link_config_read(f, offset, bytes, size);
+    atomic_fetch_add(&rig.config_reads, 1);
+    return true;
 }
 
 void __wrap_pcie_function_close(struct pcie_function *function)

@@ -167,7 +167,7 @@ static void drop_port(struct watch *watch, struct watch_port *port)
     free(port);
 }
 
-/* Lock held: others go through the lists. */
+/* Lock held, or nobody else there: others go through the lists. */
 static void drop_forgotten(struct watch *watch)
 {
     struct watched **at = &watch->streams;
@@ -226,11 +226,7 @@ static void *run(void *argument)
         pthread_mutex_lock(&watch->lock);
         time = await_next(watch, time);
     }
-    for (struct watched *w = watch->streams; w; w = w->next)
-        atomic_store(&w->forgotten, true);
-    drop_forgotten(watch);
     pthread_mutex_unlock(&watch->lock);
-    watch_look_end(watch);
     return NULL;
 }
 
@@ -282,6 +278,10 @@ void watch_close(struct watch *watch)
     if (!watch)
         return;
     watch_stop(watch);
+    for (struct watched *w = watch->streams; w; w = w->next)
+        atomic_store(&w->forgotten, true);
+    drop_forgotten(watch);
+    watch_look_end(watch);
     for (struct watch_news *news = watch->news; news;) {
         struct watch_news *next = news->next;
         free(news);
