@@ -5,50 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "check.h"
+#include "config_rig.h"
 #include "suite.h"
-#include "tools/ide-kmd/config_file.h"
-
-#define SAID_MAX 4096
-
-static char said[SAID_MAX]; /* all problems, one a line */
-
-static void say(void *context, const char *text)
-{
-    size_t len = strlen(said);
-    (void)context;
-    (void)snprintf(said + len, sizeof said - len, "%s\n", text);
-}
-
-static struct controller_settings settings;
-static struct problems problems;
-
-static bool parse_bytes(const char *text, size_t len)
-{
-    settings_release(&settings);
-    settings_init(&settings);
-    said[0] = '\0';
-    problems = (struct problems){.file = "f", .say = say};
-    return config_parse(text, len, &settings, &problems);
-}
 
 static bool parse(const char *text)
 {
-    return parse_bytes(text, strlen(text));
+    return config_rig_parse(text, strlen(text));
 }
-
-#define CHECK_SAID(wanted)                                                                                   \
-    do {                                                                                                     \
-        if (strcmp(said, wanted) != 0)                                                                       \
-            fprintf(stderr, "%s:%d: said\n%s", __FILE__, __LINE__, said);                                    \
-        CU_ASSERT_STRING_EQUAL(said, wanted);                                                                \
-    } while (0)
-
-#define CHECK_WRONG(text, wanted)                                                                            \
-    do {                                                                                                     \
-        CU_ASSERT_FALSE(parse(text));                                                                        \
-        CHECK_SAID(wanted);                                                                                  \
-    } while (0)
 
 static void takes_every_kind_of_setting(void)
 {
@@ -139,7 +102,7 @@ static void what_is_no_ini_is_an_error_of_its_line(void)
 static void bytes_that_are_no_text_are_an_error(void)
 {
     static const char nul[] = "[controller]\nsysfs = /a\0b\n", bell[] = "[controller]\nsysfs = \a\n";
-    CU_ASSERT_FALSE(parse_bytes(nul, sizeof nul - 1));
+    CU_ASSERT_FALSE(config_rig_parse(nul, sizeof nul - 1));
     CHECK_SAID("f:2: a byte that is no text\n");
     CU_ASSERT_PTR_NULL(settings.sysfs);
     CHECK_WRONG(bell, "f:2: a byte that is no text\n");
@@ -221,10 +184,7 @@ static void write_file(const char *text, mode_t mode)
 
 static bool load(const char *file)
 {
-    settings_release(&settings);
-    settings_init(&settings);
-    said[0] = '\0';
-    problems = (struct problems){.say = say};
+    config_rig_clear(NULL);
     return config_load(file, &settings, &problems);
 }
 

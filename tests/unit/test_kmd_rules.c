@@ -3,47 +3,17 @@
  */
 #include <stdlib.h>
 
-#include "check.h"
+#include "config_rig.h"
 #include "suite.h"
-#include "tools/ide-kmd/config_file.h"
 
-#define SAID_MAX 4096
-
-static char said[SAID_MAX];
-
-static void say(void *context, const char *text)
-{
-    size_t len = strlen(said);
-    (void)context;
-    (void)snprintf(said + len, sizeof said - len, "%s\n", text);
-}
-
-static struct controller_settings settings;
 static struct rules_surroundings around;
 
 static bool parse(const char *text)
 {
-    struct problems problems = {.file = "f", .say = say};
-    settings_release(&settings);
-    settings_init(&settings);
-    said[0] = '\0';
-    bool ok = config_parse(text, strlen(text), &settings, &problems);
+    bool ok = config_rig_parse(text, strlen(text));
     rules_check(&settings.rules, &around, &problems);
     return ok && problems.count == 0;
 }
-
-#define CHECK_SAID(wanted)                                                                                   \
-    do {                                                                                                     \
-        if (strcmp(said, wanted) != 0)                                                                       \
-            fprintf(stderr, "%s:%d: said\n%s", __FILE__, __LINE__, said);                                    \
-        CU_ASSERT_STRING_EQUAL(said, wanted);                                                                \
-    } while (0)
-
-#define CHECK_WRONG(text, wanted)                                                                            \
-    do {                                                                                                     \
-        CU_ASSERT_FALSE(parse(text));                                                                        \
-        CHECK_SAID(wanted);                                                                                  \
-    } while (0)
 
 /* ---- [stream] ------------------------------------------------------------ */
 

@@ -5,7 +5,7 @@
  * is wanted no longer, and quarantines, all as the stream's policy says.
  *
  * Pure logic: it is told what happened and what time it is, and says through its ops what is to be done. No
- * socket, device, thread or clock of its own; a test is its controller (tests/unit/test_kmd_keeper.c).
+ * socket, device, thread or clock of its own; a test is its controller (tests/unit/keeper_rig.h).
  *
  * Who calls what:
  *   configuration  keeper_plan_begin(), keeper_plan_want() for each stream, keeper_plan_end(): at the start,
