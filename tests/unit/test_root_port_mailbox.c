@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include <CUnit/Basic.h>
+
 /* The answer: the request with every payload dword inverted. */
 static void answer(struct device *d)
 {
@@ -111,4 +113,58 @@ void device_open(struct device *d)
     CU_ASSERT_EQUAL_FATAL(doe_mailbox_open(&d->mailbox, &d->function.config, OFFSET, &d->clock.ops, &fault),
                           IDE_OK);
     d->aborts = d->function.reads = d->function.writes = 0;
+}
+
+void put_dword(uint8_t *at, uint32_t value)
+{
+    for (unsigned i = 0; i < 4; i++)
+        at[i] = (uint8_t)(value >> 8 * i);
+}
+
+size_t make_request(uint8_t *request, size_t dwords, uint8_t seed)
+{
+    put_dword(request, 0x00010001);
+    put_dword(request + 4, (uint32_t)dwords & PCIE_DOE_LENGTH);
+    for (size_t i = 8; i < dwords * 4; i++)
+        request[i] = (uint8_t)(seed + i);
+    return dwords * 4;
+}
+
+enum ide_err exchange_room(struct device *d, size_t dwords, size_t room, uint32_t timeout_ms,
+                                  struct ide_fault *fault)
+{
+    static uint8_t request[DOE_OBJECT_MAX], response[DOE_OBJECT_MAX];
+    static uint8_t seed;
+    size_t response_len = 1;
+    size_t request_len = make_request(request, dwords, ++seed);
+    struct doe_transport transport = doe_mailbox_transport(&d->mailbox);
+    enum ide_err err = transport.exchange(transport.context, request, request_len, response, room * 4,
+                                          &response_len, timeout_ms, fault);
+    if (err != IDE_OK) {
+        CU_ASSERT_EQUAL(fault->err, err);
+        CU_ASSERT_EQUAL(response_len, 0);
+        return err;
+    }
+    CU_ASSERT_EQUAL(response_len, request_len);
+    CU_ASSERT_EQUAL(memcmp(response, request, 8), 0);
+    bool right = true;
+    for (size_t i = 8; i < request_len; i++)
+        right = right && response[i] + request[i] == 0xff;
+    CU_ASSERT_TRUE(right);
+    return IDE_OK;
+}
+
+enum ide_err exchange(struct device *d, struct ide_fault *fault)
+{
+    return exchange_room(d, 5, 16, 0, fault);
+}
+
+void expect_recovery(struct device *d)
+{
+    struct ide_fault fault;
+    CU_ASSERT_EQUAL(d->aborts, 1);
+    CU_ASSERT_FALSE(d->mailbox.dead);
+    CU_ASSERT_FALSE(d->ready || d->error || d->busy);
+    CU_ASSERT_EQUAL(exchange(d, &fault), IDE_OK);
+    CU_ASSERT_EQUAL(d->aborts, 1);
 }

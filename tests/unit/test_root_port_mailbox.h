@@ -42,4 +42,17 @@ void device_init(struct device *d);
 /* Opened, and the counts at 0. */
 void device_open(struct device *d);
 
+void put_dword(uint8_t *at, uint32_t value);
+
+/* A request of so many dwords; its length in bytes. */
+size_t make_request(uint8_t *request, size_t dwords, uint8_t seed);
+
+/* One exchange of dwords each way with room for room dwords; checks that a success brings the right answer. */
+enum ide_err exchange_room(struct device *d, size_t dwords, size_t room, uint32_t timeout_ms,
+                           struct ide_fault *fault);
+enum ide_err exchange(struct device *d, struct ide_fault *fault);
+
+/* After a failure: the mailbox was aborted once, and with the fault mended the next exchange gets its own answer. */
+void expect_recovery(struct device *d);
+
 #endif
