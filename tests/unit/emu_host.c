@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "emu_host.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+
+#include "tools/ide-emu/credential.h"
 
 struct emu_function *host_find(struct emu *emu, const char *text)
 {
@@ -42,4 +45,15 @@ static bool write_config(void *context, unsigned offset, unsigned size, uint32_t
 struct pcie_config host_config(struct emu_function *f)
 {
     return (struct pcie_config){read_config, write_config, f};
+}
+
+bool host_read_anchor(const struct identities *identities, uint8_t *der, size_t cap, size_t *len)
+{
+    char path[IDENTITIES_PATH_MAX + 32], text[8192];
+    snprintf(path, sizeof path, "%s/trust/root.pem", identities->directory);
+    FILE *file = fopen(path, "r");
+    size_t n = file ? fread(text, 1, sizeof text, file) : 0;
+    if (file)
+        fclose(file);
+    return pem_decode(text, n, der, cap, len);
 }

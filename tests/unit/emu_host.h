@@ -4,6 +4,7 @@
 #define TESTS_EMU_HOST_H
 
 #include "tools/ide-emu/emu.h"
+#include "tools/ide-emu/identities.h"
 
 /* Functions of the default platform. */
 #define ROOT_PORT_A "0000:00:03.0"
@@ -18,6 +19,9 @@ struct emu_function *host_find(struct emu *emu, const char *bdf);
 
 uint32_t host_read(struct emu_function *f, unsigned offset, unsigned size);
 void host_write(struct emu_function *f, unsigned offset, unsigned size, uint32_t value);
+
+/* The root certificate of a platform's identities, DER. */
+bool host_read_anchor(const struct identities *identities, uint8_t *der, size_t cap, size_t *len);
 
 /* The same as root_port/ wants it. */
 struct pcie_config host_config(struct emu_function *f);

@@ -189,6 +189,32 @@ enum ide_err loopback_send(struct loopback *l, struct session *s, const void *me
     return channel.exchange(channel.context, c, len, response, response_len, 1000);
 }
 
+bool loopback_is_usable(struct loopback *l, struct session *s)
+{
+    const uint8_t request[] = {l->requester.params.version, SPDM_GET_DIGESTS, 0, 0};
+    const uint8_t *response;
+    size_t len = 0;
+    return loopback_send(l, s, request, sizeof request, &response, &len) == IDE_OK && len > 4 &&
+           response[1] == SPDM_DIGESTS;
+}
+
+bool loopback_is_wiped(const struct session *s)
+{
+    static const struct session closed;
+    struct session copy = *s;
+    copy.connection = NULL;
+    copy.transport = NULL;
+    return memcmp(&copy, &closed, sizeof closed) == 0;
+}
+
+unsigned loopback_device_sessions(const struct loopback *l)
+{
+    unsigned open = 0;
+    for (size_t i = 0; i < LOOPBACK_SESSIONS; i++)
+        open += l->device_sessions[i].state != SESSION_NONE;
+    return open;
+}
+
 bool loopback_sign_again(struct loopback *l, uint8_t *object)
 {
     const struct spdm_params *p = &l->requester.params;

@@ -60,6 +60,15 @@ enum ide_err loopback_session(struct loopback *l) MUST_USE;
 enum ide_err loopback_send(struct loopback *l, struct session *s, const void *message, size_t len,
                            const uint8_t **response, size_t *response_len) MUST_USE;
 
+/* Whether the session answers: GET_DIGESTS in it has DIGESTS. */
+bool loopback_is_usable(struct loopback *l, struct session *s);
+
+/* Nothing is left in it but whose it was. */
+bool loopback_is_wiped(const struct session *s);
+
+/* How many sessions and handshakes the device has. */
+unsigned loopback_device_sessions(const struct loopback *l);
+
 /* Sends one data object to the device as it is. */
 void loopback_object(struct loopback *l, const uint8_t *object, size_t len);
 

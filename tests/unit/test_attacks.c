@@ -22,14 +22,6 @@ static void begin_session(void)
     CHECK_OK(loopback_session(&l));
 }
 
-static unsigned device_sessions(void)
-{
-    unsigned open = 0;
-    for (size_t i = 0; i < LOOPBACK_SESSIONS; i++)
-        open += l.device_sessions[i].state != SESSION_NONE;
-    return open;
-}
-
 static enum ide_err use(struct session *s)
 {
     const uint8_t request[] = {SPDM_VERSION_12, SPDM_GET_DIGESTS, 0, 0};
@@ -280,7 +272,7 @@ static void records_in_order_are_answered(void)
     CHECK_OK(l.device_err);
     loopback_object(&l, kept[1].object, kept[1].len);
     CHECK_OK(l.device_err);
-    CU_ASSERT_EQUAL(device_sessions(), 1);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 1);
     loopback_close(&l);
 }
 
@@ -291,7 +283,7 @@ static void records_in_another_order_end_the_session(void)
     loopback_object(&l, kept[1].object, kept[1].len);
     CHECK_ERR(l.device_err, IDE_E_RECORD);
     CHECK_FAULT(&l.device_fault, IDE_E_RECORD, "secured message", "tag");
-    CU_ASSERT_EQUAL(device_sessions(), 0);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 0);
     loopback_object(&l, kept[0].object, kept[0].len);
     CHECK_ERR(l.device_err, IDE_E_SESSION);
     CU_ASSERT_EQUAL(l.response_len, 0);
@@ -304,7 +296,7 @@ static void a_dropped_record_ends_the_session(void)
     seal_two();
     loopback_object(&l, kept[1].object, kept[1].len);
     CHECK_ERR(l.device_err, IDE_E_RECORD);
-    CU_ASSERT_EQUAL(device_sessions(), 0);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 0);
     loopback_close(&l);
 }
 
@@ -343,7 +335,7 @@ static void an_answer_sent_back_is_no_request(void)
     memcpy(answer, l.response, len);
     loopback_object(&l, answer, len);
     CHECK_ERR(l.device_err, IDE_E_RECORD);
-    CU_ASSERT_EQUAL(device_sessions(), 0);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 0);
     loopback_close(&l);
 }
 
@@ -362,7 +354,7 @@ static void a_record_of_an_earlier_session_is_refused(void)
         old.object[DOE_HEADER_SIZE + i] = (uint8_t)(id >> 8 * i);
     loopback_object(&l, old.object, old.len);
     CHECK_ERR(l.device_err, IDE_E_RECORD);
-    CU_ASSERT_EQUAL(device_sessions(), 0);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 0);
     loopback_close(&l);
 }
 
@@ -391,17 +383,17 @@ static void handshakes_are_not_mixed_up(void)
     struct session first_waiting = waiting;
     CHECK_ERR(session_open(&l.session, &l.requester, &l.transport), IDE_E_TIMEOUT);
     l.on_request = NULL;
-    CU_ASSERT_EQUAL(device_sessions(), 2);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 2);
     /* the first FINISH under the id of the second */
     struct kept forged = first;
     memcpy(forged.object + DOE_HEADER_SIZE, kept[0].object + DOE_HEADER_SIZE, 4);
     loopback_object(&l, forged.object, forged.len);
     CHECK_ERR(l.device_err, IDE_E_RECORD);
-    CU_ASSERT_EQUAL(device_sessions(), 1);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 1);
     /* and under its own */
     loopback_object(&l, first.object, first.len);
     CHECK_OK(l.device_err);
-    CU_ASSERT_EQUAL(device_sessions(), 1);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 1);
     CU_ASSERT_EQUAL(l.device_sessions[0].id, first_waiting.id);
     CU_ASSERT_EQUAL(l.device_sessions[0].state, SESSION_ESTABLISHED);
     loopback_close(&l);
@@ -417,7 +409,7 @@ static void a_replayed_finish_ends_the_session(void)
     CHECK_OK(l.device_err);
     loopback_object(&l, kept[0].object, kept[0].len);
     CHECK_ERR(l.device_err, IDE_E_RECORD);
-    CU_ASSERT_EQUAL(device_sessions(), 0);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 0);
     loopback_close(&l);
 }
 
@@ -433,7 +425,7 @@ static void unfinished_handshakes_are_bounded(void)
     CU_ASSERT_EQUAL(l.requester.fault.peer_code, SPDM_ERROR_SESSION_LIMIT_EXCEEDED);
     l.on_request = NULL;
     CHECK_OK(loopback_session(&l));
-    CU_ASSERT_EQUAL(device_sessions(), 1);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 1);
     loopback_close(&l);
 }
 

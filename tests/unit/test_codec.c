@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "any_message.h"
 #include "check.h"
-#include "spdm/messages.h"
 #include "suite.h"
 #include "vector_file.h"
 
@@ -28,24 +28,6 @@ static const char *const files[] = {
     "v12-p384-mutual-encap.vec",       "v12-p384-sha384-aes256.vec",    "v12-p521-sha512.vec",
     "v12-psk-sha384-aes256.vec",       "v12-rsapss3072-ffdhe3072.vec",  "v13-p384-sha384-aes256.vec",
     "v14-mldsa87-mlkem1024.vec",       "v14-p384-sha384-aes256.vec",
-};
-
-union any_message {
-    struct spdm_plain plain;
-    struct spdm_version version;
-    struct spdm_capabilities capabilities;
-    struct spdm_algorithms algorithms;
-    struct spdm_digests digests;
-    struct spdm_get_certificate get_certificate;
-    struct spdm_certificate certificate;
-    struct spdm_challenge challenge;
-    struct spdm_challenge_auth challenge_auth;
-    struct spdm_get_measurements get_measurements;
-    struct spdm_measurements measurements;
-    struct spdm_get_mel get_mel;
-    struct spdm_mel mel;
-    struct spdm_error error;
-    struct spdm_vendor_defined vendor_defined;
 };
 
 /* One message with all that decoding it needs. */

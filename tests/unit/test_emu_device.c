@@ -32,14 +32,8 @@ static unsigned queries;   /* that were looked at for what they change */
 
 static bool read_anchor(void)
 {
-    char path[IDENTITIES_PATH_MAX + 32], text[8192];
-    snprintf(path, sizeof path, "%s/trust/root.pem", identities.directory);
-    FILE *file = fopen(path, "r");
-    size_t len = file ? fread(text, 1, sizeof text, file) : 0;
-    if (file)
-        fclose(file);
     anchor.der = root;
-    return pem_decode(text, len, root, sizeof root, &anchor.len);
+    return host_read_anchor(&identities, root, sizeof root, &anchor.len);
 }
 
 static int set_up(void)

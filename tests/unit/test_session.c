@@ -32,33 +32,6 @@ static bool all_zero(const void *data, size_t n)
     return true;
 }
 
-/* Nothing but the two pointers is left. */
-static bool is_wiped(const struct session *s)
-{
-    struct session copy = *s;
-    copy.connection = NULL;
-    copy.transport = NULL;
-    return all_zero(&copy, sizeof copy);
-}
-
-static unsigned device_sessions(void)
-{
-    unsigned open = 0;
-    for (size_t i = 0; i < LOOPBACK_SESSIONS; i++)
-        open += l.device_sessions[i].state != SESSION_NONE;
-    return open;
-}
-
-/* The session carries a message both ways. */
-static void check_usable(struct session *s)
-{
-    const uint8_t request[] = {SPDM_VERSION_12, SPDM_GET_DIGESTS, 0, 0};
-    const uint8_t *response;
-    size_t len = 0;
-    CHECK_OK(loopback_send(&l, s, request, sizeof request, &response, &len));
-    CU_ASSERT_TRUE(len > 4 && response[1] == SPDM_DIGESTS);
-}
-
 /* Both sides have what they had before, and a new attempt works. */
 static void check_next_attempt(void)
 {
@@ -66,7 +39,7 @@ static void check_next_attempt(void)
     l.fail = IDE_OK;
     l.no_random = false;
     CHECK_OK(loopback_session(&l));
-    check_usable(&l.session);
+    CU_ASSERT_TRUE(loopback_is_usable(&l, &l.session));
     loopback_close(&l);
 }
 
@@ -88,7 +61,7 @@ static void opens_with(enum key_type curve, uint16_t aead, uint8_t hash_size)
     CU_ASSERT_EQUAL(memcmp(device->keys.export_secret, l.session.keys.export_secret, hash_size), 0);
     CU_ASSERT_FALSE(all_zero(l.session.keys.export_secret, hash_size));
     CU_ASSERT_EQUAL(l.session.request.sequence, 0);
-    check_usable(&l.session);
+    CU_ASSERT_TRUE(loopback_is_usable(&l, &l.session));
     CU_ASSERT_EQUAL(l.session.request.sequence, 1);
     CU_ASSERT_EQUAL(device->response.sequence, 1);
     loopback_close(&l);
@@ -111,7 +84,7 @@ static void opens_after_authentication(void)
         (struct spdm_slot){.chain = identity.chain, .chain_len = identity.chain_len, .key = &identity.key};
     CHECK_OK(spdm_authenticate(&l.requester, 0, &identity.trust));
     CHECK_OK(session_open(&l.session, &l.requester, &l.transport));
-    check_usable(&l.session);
+    CU_ASSERT_TRUE(loopback_is_usable(&l, &l.session));
     CHECK_OK(session_end(&l.session));
     loopback_close(&l);
 }
@@ -121,8 +94,8 @@ static void ends_when_asked(void)
     begin_session();
     uint32_t id = l.session.id;
     CHECK_OK(session_end(&l.session));
-    CU_ASSERT_TRUE(is_wiped(&l.session));
-    CU_ASSERT_TRUE(is_wiped(&l.device_sessions[0]));
+    CU_ASSERT_TRUE(loopback_is_wiped(&l.session));
+    CU_ASSERT_TRUE(loopback_is_wiped(&l.device_sessions[0]));
     CU_ASSERT_EQUAL(l.ended, 1);
     CU_ASSERT_EQUAL(l.ended_id, id);
     CHECK_ERR(session_end(&l.session), IDE_E_SESSION);
@@ -146,11 +119,11 @@ static void two_sessions_live_side_by_side(void)
     begin_session();
     CHECK_OK(session_open(&other, &l.requester, &l.transport));
     CU_ASSERT_NOT_EQUAL(other.id, l.session.id);
-    check_usable(&l.session);
-    check_usable(&other);
-    check_usable(&l.session);
+    CU_ASSERT_TRUE(loopback_is_usable(&l, &l.session));
+    CU_ASSERT_TRUE(loopback_is_usable(&l, &other));
+    CU_ASSERT_TRUE(loopback_is_usable(&l, &l.session));
     CHECK_OK(session_end(&l.session));
-    check_usable(&other);
+    CU_ASSERT_TRUE(loopback_is_usable(&l, &other));
     CHECK_OK(session_end(&other));
     CU_ASSERT_EQUAL(l.ended, 2);
     check_next_attempt();
@@ -164,8 +137,8 @@ static void more_than_the_device_has_are_refused(void)
     CHECK_ERR(session_open(&third, &l.requester, &l.transport), IDE_E_PEER_ERROR);
     CU_ASSERT_EQUAL(l.requester.fault.peer_code, SPDM_ERROR_SESSION_LIMIT_EXCEEDED);
     CHECK_FAULT(&l.device_fault, IDE_E_RESOURCES, "KEY_EXCHANGE", "session");
-    CU_ASSERT_TRUE(is_wiped(&third));
-    check_usable(&second);
+    CU_ASSERT_TRUE(loopback_is_wiped(&third));
+    CU_ASSERT_TRUE(loopback_is_usable(&l, &second));
     CHECK_OK(session_end(&second));
     CHECK_OK(session_open(&third, &l.requester, &l.transport));
     session_close(&third);
@@ -235,7 +208,7 @@ static void without_a_generator_nothing_is_sent(void)
     l.no_random = true;
     CHECK_ERR(session_open(&l.session, &l.requester, &l.transport), IDE_E_RANDOM);
     CU_ASSERT_EQUAL(l.exchanges, before);
-    CU_ASSERT_TRUE(is_wiped(&l.session));
+    CU_ASSERT_TRUE(loopback_is_wiped(&l.session));
     check_next_attempt();
 }
 
@@ -280,7 +253,7 @@ static void refuses(struct change change, enum ide_err err, const char *field)
     l.hook_context = &change;
     CHECK_ERR(loopback_session(&l), err);
     CHECK_FAULT(&l.requester.fault, err, "KEY_EXCHANGE_RSP", field);
-    CU_ASSERT_TRUE(is_wiped(&l.session));
+    CU_ASSERT_TRUE(loopback_is_wiped(&l.session));
     check_next_attempt();
 }
 
@@ -396,7 +369,7 @@ static void each_truncation_is_short(void)
         begin(KEY_EC_P256);
         l.on_response = cut_key_exchange_rsp;
         CHECK_ERR(loopback_session(&l), IDE_E_SHORT);
-        CU_ASSERT_TRUE(is_wiped(&l.session));
+        CU_ASSERT_TRUE(loopback_is_wiped(&l.session));
         loopback_close(&l);
     }
 }
@@ -417,7 +390,7 @@ static void an_altered_finish_ends_the_handshake(void)
     CHECK_ERR(loopback_session(&l), IDE_E_PEER_ERROR);
     CU_ASSERT_EQUAL(l.requester.fault.peer_code, SPDM_ERROR_DECRYPT_ERROR);
     CHECK_FAULT(&l.device_fault, IDE_E_RECORD, "secured message", "tag");
-    CU_ASSERT_EQUAL(device_sessions(), 0);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 0);
     CU_ASSERT_EQUAL(l.ended, 1);
     check_next_attempt();
 }
@@ -428,7 +401,7 @@ static void an_altered_finish_rsp_is_refused(void)
     l.on_response = flip_in_record;
     CHECK_ERR(loopback_session(&l), IDE_E_RECORD);
     CHECK_FAULT(&l.requester.fault, IDE_E_RECORD, "secured message", "tag");
-    CU_ASSERT_TRUE(is_wiped(&l.session));
+    CU_ASSERT_TRUE(loopback_is_wiped(&l.session));
     check_next_attempt();
 }
 
@@ -450,7 +423,7 @@ static void begin_half_open(void)
     l.on_request = copy_session;
     CHECK_ERR(loopback_session(&l), IDE_E_TIMEOUT);
     l.on_request = NULL;
-    CU_ASSERT_EQUAL(device_sessions(), 1);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 1);
     CU_ASSERT_EQUAL(half_open.state, SESSION_HANDSHAKE);
 }
 
@@ -469,7 +442,7 @@ static void wrong_requester_verify_data_ends_the_handshake(void)
     uint8_t finish[4 + 32] = {SPDM_VERSION_12, SPDM_FINISH};
     check_refusal(finish, sizeof finish, SPDM_ERROR_DECRYPT_ERROR);
     CHECK_FAULT(&l.device_fault, IDE_E_HMAC, "FINISH", "RequesterVerifyData");
-    CU_ASSERT_EQUAL(device_sessions(), 0);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 0);
     CU_ASSERT_EQUAL(l.ended, 1);
     check_next_attempt();
 }
@@ -480,7 +453,7 @@ static void a_signature_that_was_not_asked_for_ends_the_handshake(void)
     uint8_t finish[4 + 32] = {SPDM_VERSION_12, SPDM_FINISH, SPDM_FINISH_SIGNED};
     check_refusal(finish, sizeof finish, SPDM_ERROR_INVALID_REQUEST);
     CHECK_FAULT(&l.device_fault, IDE_E_NOT_OFFERED, "FINISH", "Signature");
-    CU_ASSERT_EQUAL(device_sessions(), 0);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 0);
     check_next_attempt();
 }
 
@@ -491,7 +464,7 @@ static void each_truncated_finish_ends_the_handshake(void)
         uint8_t finish[4 + 32] = {SPDM_VERSION_12, SPDM_FINISH};
         check_refusal(finish, len, SPDM_ERROR_INVALID_REQUEST);
         CHECK_FAULT(&l.device_fault, IDE_E_SHORT, "FINISH", "RequesterVerifyData");
-        CU_ASSERT_EQUAL(device_sessions(), 0);
+        CU_ASSERT_EQUAL(loopback_device_sessions(&l), 0);
         loopback_close(&l);
     }
 }
@@ -505,7 +478,7 @@ static void nothing_but_finish_is_answered_in_the_handshake(void)
     for (size_t i = 0; i < sizeof codes; i++) {
         const uint8_t request[4] = {SPDM_VERSION_12, codes[i], 1, 0};
         check_refusal(request, sizeof request, SPDM_ERROR_UNEXPECTED_REQUEST);
-        CU_ASSERT_EQUAL(device_sessions(), 1);
+        CU_ASSERT_EQUAL(loopback_device_sessions(&l), 1);
     }
     check_refusal("\x12", 1, SPDM_ERROR_UNEXPECTED_REQUEST);
     CU_ASSERT_EQUAL(l.ended, 0);
@@ -522,13 +495,13 @@ static void finish_only_after_key_exchange(void)
     CHECK_OK(loopback_connect(&l));
     CHECK_OK(loopback_send(&l, NULL, finish, sizeof finish, &response, &len));
     CU_ASSERT_TRUE(response[1] == SPDM_ERROR && response[2] == SPDM_ERROR_SESSION_REQUIRED);
-    CU_ASSERT_EQUAL(device_sessions(), 0);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 0);
 
     CHECK_OK(session_open(&l.session, &l.requester, &l.transport));
     CHECK_OK(loopback_send(&l, &l.session, finish, sizeof finish, &response, &len));
     CU_ASSERT_TRUE(response[1] == SPDM_ERROR && response[2] == SPDM_ERROR_UNEXPECTED_REQUEST);
     CHECK_FAULT(&l.device_fault, IDE_E_UNEXPECTED, "FINISH", NULL);
-    check_usable(&l.session);
+    CU_ASSERT_TRUE(loopback_is_usable(&l, &l.session));
     loopback_close(&l);
 }
 
@@ -543,7 +516,7 @@ static void session_requests_want_a_session(void)
         CHECK_OK(loopback_send(&l, NULL, request, sizeof request, &response, &len));
         CU_ASSERT_TRUE(response[1] == SPDM_ERROR && response[2] == SPDM_ERROR_SESSION_REQUIRED);
     }
-    check_usable(&l.session);
+    CU_ASSERT_TRUE(loopback_is_usable(&l, &l.session));
     loopback_close(&l);
 }
 

@@ -28,32 +28,6 @@ static enum ide_err open_session(void)
     return session_open(&l.session, &l.requester, &l.transport);
 }
 
-static bool is_wiped(const struct session *s)
-{
-    static const struct session closed;
-    struct session copy = *s;
-    copy.connection = NULL;
-    copy.transport = NULL;
-    return memcmp(&copy, &closed, sizeof closed) == 0;
-}
-
-static unsigned device_sessions(void)
-{
-    unsigned open = 0;
-    for (size_t i = 0; i < LOOPBACK_SESSIONS; i++)
-        open += l.device_sessions[i].state != SESSION_NONE;
-    return open;
-}
-
-static void check_usable(struct session *s)
-{
-    const uint8_t request[] = {l.requester.params.version, SPDM_GET_DIGESTS, 0, 0};
-    const uint8_t *response;
-    size_t len = 0;
-    CHECK_OK(loopback_send(&l, s, request, sizeof request, &response, &len));
-    CU_ASSERT_TRUE(len > 4 && response[1] == SPDM_DIGESTS);
-}
-
 static unsigned records;
 
 static void count_records(struct loopback *loop, uint8_t *object, size_t *len)
@@ -73,10 +47,10 @@ static void opens_without_a_record(void)
         CU_ASSERT_EQUAL(records, 0);
         CU_ASSERT_EQUAL(l.device_sessions[0].state, SESSION_ESTABLISHED);
         CU_ASSERT_EQUAL(memcmp(l.session.keys.export_secret, l.device_sessions[0].keys.export_secret, 32), 0);
-        check_usable(&l.session);
+        CU_ASSERT_TRUE(loopback_is_usable(&l, &l.session));
         CHECK_OK(session_key_update(&l.session, KEY_UPDATE_ALL));
         CHECK_OK(session_end(&l.session));
-        CU_ASSERT_EQUAL(device_sessions(), 0);
+        CU_ASSERT_EQUAL(loopback_device_sessions(&l), 0);
         loopback_close(&l);
     }
 }
@@ -87,10 +61,10 @@ static void two_sessions_live_side_by_side(void)
     begin();
     CHECK_OK(open_session());
     CHECK_OK(session_open(&other, &l.requester, &l.transport));
-    check_usable(&l.session);
-    check_usable(&other);
+    CU_ASSERT_TRUE(loopback_is_usable(&l, &l.session));
+    CU_ASSERT_TRUE(loopback_is_usable(&l, &other));
     CHECK_OK(session_end(&l.session));
-    check_usable(&other);
+    CU_ASSERT_TRUE(loopback_is_usable(&l, &other));
     session_close(&other);
     loopback_close(&l);
 }
@@ -130,10 +104,10 @@ static void an_altered_finish_ends_the_handshake(void)
         CHECK_ERR(open_session(), IDE_E_PEER_ERROR);
         CU_ASSERT_EQUAL(l.requester.fault.peer_code, SPDM_ERROR_DECRYPT_ERROR);
         CHECK_FAULT(&l.device_fault, IDE_E_HMAC, "FINISH", "RequesterVerifyData");
-        CU_ASSERT_EQUAL(device_sessions(), 0);
+        CU_ASSERT_EQUAL(loopback_device_sessions(&l), 0);
         CU_ASSERT_EQUAL(l.ended, 1);
-        CU_ASSERT_TRUE(is_wiped(&l.device_sessions[0]));
-        CU_ASSERT_TRUE(is_wiped(&l.session));
+        CU_ASSERT_TRUE(loopback_is_wiped(&l.device_sessions[0]));
+        CU_ASSERT_TRUE(loopback_is_wiped(&l.session));
         loopback_close(&l);
     }
 }
@@ -147,7 +121,7 @@ static void an_altered_finish_rsp_is_refused(void)
         l.on_response = flip;
         CHECK_ERR(open_session(), IDE_E_HMAC);
         CHECK_FAULT(&l.requester.fault, IDE_E_HMAC, "FINISH_RSP", "ResponderVerifyData");
-        CU_ASSERT_TRUE(is_wiped(&l.session));
+        CU_ASSERT_TRUE(loopback_is_wiped(&l.session));
         loopback_close(&l);
     }
 }
@@ -159,7 +133,7 @@ static void an_altered_key_exchange_rsp_is_refused(void)
     begin();
     l.on_response = flip;
     CHECK_ERR(open_session(), IDE_E_SIGNATURE);
-    CU_ASSERT_TRUE(is_wiped(&l.session));
+    CU_ASSERT_TRUE(loopback_is_wiped(&l.session));
     loopback_close(&l);
 }
 
@@ -177,7 +151,7 @@ static void each_truncated_finish_rsp_is_short(void)
         l.on_response = cut_finish_rsp;
         CHECK_ERR(open_session(), IDE_E_SHORT);
         CHECK_FAULT(&l.requester.fault, IDE_E_SHORT, "FINISH_RSP", "ResponderVerifyData");
-        CU_ASSERT_TRUE(is_wiped(&l.session));
+        CU_ASSERT_TRUE(loopback_is_wiped(&l.session));
         loopback_close(&l);
     }
 }
@@ -205,7 +179,7 @@ static void begin_half_open(void)
     l.on_request = keep_finish;
     CHECK_ERR(open_session(), IDE_E_TIMEOUT);
     l.on_request = NULL;
-    CU_ASSERT_EQUAL(device_sessions(), 1);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 1);
 }
 
 static uint8_t send(struct session *s, const void *message, size_t len)
@@ -224,11 +198,11 @@ static void finish_only_after_key_exchange(void)
     session_responder_reset(&l.responder);
     CHECK_OK(loopback_connect(&l));
     CU_ASSERT_EQUAL(send(NULL, finish, finish_len), SPDM_ERROR_SESSION_REQUIRED);
-    CU_ASSERT_EQUAL(device_sessions(), 0);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 0);
     CHECK_OK(open_session());
     CU_ASSERT_EQUAL(send(NULL, finish, finish_len), SPDM_ERROR_UNEXPECTED_REQUEST);
     CU_ASSERT_EQUAL(send(&l.session, finish, finish_len), SPDM_ERROR_UNEXPECTED_REQUEST);
-    check_usable(&l.session);
+    CU_ASSERT_TRUE(loopback_is_usable(&l, &l.session));
     loopback_close(&l);
 }
 
@@ -250,9 +224,9 @@ static void finish_of_an_older_handshake_does_not_finish_the_latest(void)
     l.on_request = keep_finish;
     CHECK_ERR(open_session(), IDE_E_TIMEOUT);
     l.on_request = NULL;
-    CU_ASSERT_EQUAL(device_sessions(), 2);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 2);
     CU_ASSERT_EQUAL(send(NULL, older, finish_len), SPDM_ERROR_DECRYPT_ERROR);
-    CU_ASSERT_EQUAL(device_sessions(), 1);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 1);
     CU_ASSERT_EQUAL(l.device_sessions[0].state, SESSION_HANDSHAKE);
     loopback_close(&l);
 }
@@ -263,7 +237,7 @@ static void no_record_is_taken_before_finish(void)
     const uint8_t request[] = {SPDM_VERSION_12, SPDM_GET_DIGESTS, 0, 0};
     CU_ASSERT_EQUAL(send(&half_open, request, sizeof request), 0xff);
     CHECK_FAULT(&l.device_fault, IDE_E_SESSION, "session", "SessionID");
-    CU_ASSERT_EQUAL(device_sessions(), 1);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 1);
     loopback_close(&l);
 }
 
@@ -271,7 +245,7 @@ static void a_handshake_can_be_given_up_for_another(void)
 {
     begin_half_open();
     CHECK_OK(open_session());
-    check_usable(&l.session);
+    CU_ASSERT_TRUE(loopback_is_usable(&l, &l.session));
     CU_ASSERT_EQUAL(l.device_sessions[0].state, SESSION_HANDSHAKE);
     loopback_close(&l);
 }

@@ -42,14 +42,6 @@ static void begin(void)
     CU_ASSERT_EQUAL_FATAL(request_len, (REQ_LEN + 3) / 4 * 4);
 }
 
-static unsigned device_sessions(void)
-{
-    unsigned open = 0;
-    for (size_t i = 0; i < LOOPBACK_SESSIONS; i++)
-        open += l.device_sessions[i].state != SESSION_NONE;
-    return open;
-}
-
 static uint8_t send_request(size_t len)
 {
     const uint8_t *response;
@@ -62,7 +54,7 @@ static void refuses(uint8_t code, enum ide_err err, const char *field)
 {
     CU_ASSERT_EQUAL(send_request(REQ_LEN), code);
     CHECK_FAULT(&l.device_fault, err, "KEY_EXCHANGE", field);
-    CU_ASSERT_EQUAL(device_sessions(), 0);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 0);
     CU_ASSERT_EQUAL(l.device_sessions[0].keys.stage, KEY_STAGE_NONE);
     CHECK_OK(loopback_session(&l));
     loopback_close(&l);
@@ -72,7 +64,7 @@ static void a_good_request_begins_a_session(void)
 {
     begin();
     CU_ASSERT_EQUAL(send_request(REQ_LEN), 0);
-    CU_ASSERT_EQUAL(device_sessions(), 1);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 1);
     CU_ASSERT_EQUAL(l.device_sessions[0].state, SESSION_HANDSHAKE);
     CU_ASSERT_EQUAL(l.device_sessions[0].id & 0xffff, (uint32_t)(request[4] | request[5] << 8));
     loopback_close(&l);
@@ -155,7 +147,7 @@ static void no_opaque_data_is_refused(void)
     request[REQ_OPAQUE_LEN] = 0;
     CU_ASSERT_EQUAL(send_request(REQ_OPAQUE_LEN + 2), SPDM_ERROR_INVALID_REQUEST);
     CHECK_FAULT(&l.device_fault, IDE_E_SHORT, "KEY_EXCHANGE", "TotalElements");
-    CU_ASSERT_EQUAL(device_sessions(), 0);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 0);
     loopback_close(&l);
 }
 
@@ -165,7 +157,7 @@ static void a_point_off_the_curve_is_refused(void)
     request[REQ_EXCHANGE_DATA] ^= 1;
     CU_ASSERT_EQUAL(send_request(REQ_LEN), SPDM_ERROR_INVALID_REQUEST);
     CHECK_FAULT(&l.device_fault, IDE_E_KEY, "KEY_EXCHANGE_RSP", NULL);
-    CU_ASSERT_EQUAL(device_sessions(), 0);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 0);
     CU_ASSERT_EQUAL(l.ended, 0);
     loopback_close(&l);
     begin();
@@ -179,7 +171,7 @@ static void each_truncation_is_refused(void)
     begin();
     for (size_t len = 4; len + 3 < REQ_LEN; len++) {
         CU_ASSERT_EQUAL(send_request(len), SPDM_ERROR_INVALID_REQUEST);
-        CU_ASSERT_EQUAL(device_sessions(), 0);
+        CU_ASSERT_EQUAL(loopback_device_sessions(&l), 0);
     }
     CU_ASSERT_EQUAL(send_request(REQ_LEN), 0);
     loopback_close(&l);
@@ -191,7 +183,7 @@ static void without_a_generator_it_fails_and_nothing_is_left(void)
     l.no_random = true;
     CU_ASSERT_EQUAL(send_request(REQ_LEN), SPDM_ERROR_UNSPECIFIED);
     CHECK_FAULT(&l.device_fault, IDE_E_RANDOM, "KEY_EXCHANGE_RSP", NULL);
-    CU_ASSERT_EQUAL(device_sessions(), 0);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 0);
     l.no_random = false;
     CU_ASSERT_EQUAL(send_request(REQ_LEN), 0);
     loopback_close(&l);
@@ -202,7 +194,7 @@ static void without_the_capability_it_is_refused(void)
     begin();
     l.responder_config.flags &= ~SPDM_CAP_KEY_EX;
     CU_ASSERT_EQUAL(send_request(REQ_LEN), SPDM_ERROR_UNSUPPORTED_REQUEST);
-    CU_ASSERT_EQUAL(device_sessions(), 0);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 0);
     loopback_close(&l);
 }
 
@@ -221,7 +213,7 @@ static void before_negotiation_it_is_refused(void)
     size_t len;
     CHECK_OK(loopback_send(&l, NULL, request, REQ_LEN, &response, &len));
     CU_ASSERT_EQUAL(response[1], SPDM_ERROR);
-    CU_ASSERT_EQUAL(device_sessions(), 0);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 0);
     loopback_close(&l);
 }
 
@@ -235,7 +227,7 @@ static void a_small_buffer_gets_no_session(void)
     for (size_t cap = 0; cap <= sizeof response; cap++) {
         CU_ASSERT_NOT_EQUAL(session_respond_object(&l.responder, object, len, response, cap, &response_len), IDE_OK);
         CU_ASSERT_TRUE(response_len <= cap);
-        CU_ASSERT_EQUAL(device_sessions(), 0);
+        CU_ASSERT_EQUAL(loopback_device_sessions(&l), 0);
     }
     loopback_close(&l);
 }

@@ -37,15 +37,6 @@ static enum ide_err use(struct session *s)
     return use_for(s, SPDM_DIGESTS);
 }
 
-static bool is_wiped(const struct session *s)
-{
-    static const struct session closed;
-    struct session copy = *s;
-    copy.connection = NULL;
-    copy.transport = NULL;
-    return memcmp(&copy, &closed, sizeof closed) == 0;
-}
-
 /* --- records --- */
 
 static size_t flip_bit;
@@ -75,10 +66,10 @@ static void each_flipped_bit_of_a_request_ends_the_session(void)
             /* told so within the session, which is over on the device */
             CHECK_OK(err);
             CU_ASSERT_EQUAL(l.ended, 1);
-            CU_ASSERT_TRUE(is_wiped(&l.device_sessions[0]));
+            CU_ASSERT_TRUE(loopback_is_wiped(&l.device_sessions[0]));
             CHECK_ERR(use(&l.session), IDE_E_TIMEOUT);
         }
-        CU_ASSERT_TRUE(is_wiped(&l.session));
+        CU_ASSERT_TRUE(loopback_is_wiped(&l.session));
         loopback_close(&l);
     }
 }
@@ -95,7 +86,7 @@ static void each_flipped_bit_of_a_response_ends_the_attempt(void)
             CHECK_ERR(err, IDE_E_SESSION);
         if (bit >= 48)
             CHECK_ERR(err, IDE_E_RECORD);
-        CU_ASSERT_TRUE(is_wiped(&l.session));
+        CU_ASSERT_TRUE(loopback_is_wiped(&l.session));
         loopback_close(&l);
     }
 }
@@ -126,7 +117,7 @@ static void a_replayed_request_ends_the_session(void)
     CHECK_ERR(l.device_err, IDE_E_RECORD);
     CHECK_FAULT(&l.device_fault, IDE_E_RECORD, "secured message", "tag");
     CU_ASSERT_EQUAL(l.ended, 1);
-    CU_ASSERT_TRUE(is_wiped(&l.device_sessions[0]));
+    CU_ASSERT_TRUE(loopback_is_wiped(&l.device_sessions[0]));
     loopback_close(&l);
 }
 
@@ -137,7 +128,7 @@ static void a_replayed_response_ends_the_attempt(void)
     CHECK_OK(use(&l.session));
     l.on_response = put_kept;
     CHECK_ERR(use(&l.session), IDE_E_RECORD);
-    CU_ASSERT_TRUE(is_wiped(&l.session));
+    CU_ASSERT_TRUE(loopback_is_wiped(&l.session));
     loopback_close(&l);
 }
 
@@ -154,7 +145,7 @@ static void a_lost_message_ends_the_attempt(void)
     l.on_response = lose;
     CHECK_ERR(use(&l.session), IDE_E_TIMEOUT);
     CHECK_FAULT(&l.requester.fault, IDE_E_TIMEOUT, "loopback", NULL);
-    CU_ASSERT_TRUE(is_wiped(&l.session));
+    CU_ASSERT_TRUE(loopback_is_wiped(&l.session));
     CHECK_ERR(use(&l.session), IDE_E_SESSION);
     loopback_close(&l);
 }
@@ -227,7 +218,7 @@ static void numbers_that_are_used_up_end_the_session(void)
     unsigned before = l.exchanges;
     CHECK_ERR(use(&l.session), IDE_E_LIMIT);
     CU_ASSERT_EQUAL(l.exchanges, before);
-    CU_ASSERT_TRUE(is_wiped(&l.session));
+    CU_ASSERT_TRUE(loopback_is_wiped(&l.session));
     loopback_close(&l);
 }
 
@@ -284,11 +275,11 @@ static void a_silent_session_ends_after_twice_the_period(void)
     l.now_ms += 1;
     session_responder_tick(&l.responder);
     CU_ASSERT_EQUAL(l.ended, 1);
-    CU_ASSERT_TRUE(is_wiped(&l.device_sessions[0]));
+    CU_ASSERT_TRUE(loopback_is_wiped(&l.device_sessions[0]));
     session_responder_tick(&l.responder);
     CU_ASSERT_EQUAL(l.ended, 1);
     CHECK_ERR(session_heartbeat(&l.session), IDE_E_TIMEOUT);
-    CU_ASSERT_TRUE(is_wiped(&l.session));
+    CU_ASSERT_TRUE(loopback_is_wiped(&l.session));
     loopback_close(&l);
 }
 
@@ -329,10 +320,10 @@ static void get_version_ends_all_sessions(void)
     CHECK_OK(session_open(&other, &l.requester, &l.transport));
     CHECK_OK(spdm_negotiate(&l.requester));
     CU_ASSERT_EQUAL(l.ended, 2);
-    CU_ASSERT_TRUE(is_wiped(&l.device_sessions[0]));
-    CU_ASSERT_TRUE(is_wiped(&l.device_sessions[1]));
-    CU_ASSERT_TRUE(is_wiped(&l.session));
-    CU_ASSERT_TRUE(is_wiped(&other));
+    CU_ASSERT_TRUE(loopback_is_wiped(&l.device_sessions[0]));
+    CU_ASSERT_TRUE(loopback_is_wiped(&l.device_sessions[1]));
+    CU_ASSERT_TRUE(loopback_is_wiped(&l.session));
+    CU_ASSERT_TRUE(loopback_is_wiped(&other));
     CHECK_ERR(use(&l.session), IDE_E_SESSION);
     loopback_close(&l);
 }
@@ -342,7 +333,7 @@ static void a_device_reset_ends_all_sessions(void)
     begin();
     session_responder_reset(&l.responder);
     CU_ASSERT_EQUAL(l.ended, 1);
-    CU_ASSERT_TRUE(is_wiped(&l.device_sessions[0]));
+    CU_ASSERT_TRUE(loopback_is_wiped(&l.device_sessions[0]));
     CU_ASSERT_EQUAL(l.responder.spdm.connection.state, SPDM_NOT_STARTED);
     CHECK_ERR(use(&l.session), IDE_E_TIMEOUT);
     CHECK_OK(loopback_session(&l));
@@ -354,11 +345,11 @@ static void a_connection_that_was_reset_ends_the_session(void)
     begin();
     unsigned before = l.exchanges;
     spdm_connection_reset(&l.requester);
-    CU_ASSERT_TRUE(is_wiped(&l.session));
+    CU_ASSERT_TRUE(loopback_is_wiped(&l.session));
     CHECK_ERR(use(&l.session), IDE_E_SESSION);
     CHECK_FAULT(&l.requester.fault, IDE_E_SESSION, "session", NULL);
     CU_ASSERT_EQUAL(l.exchanges, before);
-    CU_ASSERT_TRUE(is_wiped(&l.session));
+    CU_ASSERT_TRUE(loopback_is_wiped(&l.session));
     loopback_close(&l);
 }
 
@@ -422,7 +413,7 @@ static void request_resynch_ends_the_session(void)
     begin_scripted(1, resynch, sizeof resynch);
     CHECK_ERR(session_heartbeat(&l.session), IDE_E_PEER_ERROR);
     CU_ASSERT_EQUAL(l.requester.fault.peer_code, SPDM_ERROR_REQUEST_RESYNCH);
-    CU_ASSERT_TRUE(is_wiped(&l.session));
+    CU_ASSERT_TRUE(loopback_is_wiped(&l.session));
     CU_ASSERT_EQUAL(l.requester.state, SPDM_NOT_STARTED);
     l.responder.tables[1] = session_handlers;
     CHECK_OK(loopback_session(&l));
@@ -446,8 +437,8 @@ static void request_resynch_outside_ends_all_sessions(void)
     l.on_response = resynch_in_the_clear;
     CHECK_ERR(spdm_get_digests(&l.requester, NULL, NULL), IDE_E_PEER_ERROR);
     CU_ASSERT_EQUAL(l.requester.fault.peer_code, SPDM_ERROR_REQUEST_RESYNCH);
-    CU_ASSERT_TRUE(is_wiped(&l.session));
-    CU_ASSERT_TRUE(is_wiped(&other));
+    CU_ASSERT_TRUE(loopback_is_wiped(&l.session));
+    CU_ASSERT_TRUE(loopback_is_wiped(&other));
     l.on_response = NULL;
     CHECK_OK(loopback_session(&l));
     loopback_close(&l);

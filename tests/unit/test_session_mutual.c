@@ -47,23 +47,6 @@ static void in_the_clear(void)
     l.responder_config.flags |= SPDM_CAP_HANDSHAKE_CLEAR;
 }
 
-static bool is_wiped(const struct session *s)
-{
-    static const struct session closed;
-    struct session copy = *s;
-    copy.connection = NULL;
-    copy.transport = NULL;
-    return memcmp(&copy, &closed, sizeof closed) == 0;
-}
-
-static unsigned device_sessions(void)
-{
-    unsigned open = 0;
-    for (size_t i = 0; i < LOOPBACK_SESSIONS; i++)
-        open += l.device_sessions[i].state != SESSION_NONE;
-    return open;
-}
-
 static void check_usable(struct session *s)
 {
     const uint8_t request[] = {l.requester.params.version, SPDM_HEARTBEAT, 0, 0};
@@ -88,9 +71,9 @@ static void check_refused(uint8_t code, enum ide_err err, const char *step, cons
     CHECK_ERR(loopback_session(&l), IDE_E_PEER_ERROR);
     CU_ASSERT_EQUAL(l.requester.fault.peer_code, code);
     CHECK_FAULT(&l.device_fault, err, step, field);
-    CU_ASSERT_EQUAL(device_sessions(), 0);
-    CU_ASSERT_TRUE(is_wiped(&l.session));
-    CU_ASSERT_TRUE(is_wiped(&l.device_sessions[0]));
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 0);
+    CU_ASSERT_TRUE(loopback_is_wiped(&l.session));
+    CU_ASSERT_TRUE(loopback_is_wiped(&l.device_sessions[0]));
     loopback_close(&l);
 }
 
@@ -230,7 +213,7 @@ static void another_provisioned_key_does_not_match(void)
     l.responder.mutual.public_key = device_spki;   /* not the host's */
     CHECK_ERR(provisioned_session(), IDE_E_PEER_ERROR);
     CHECK_FAULT(&l.device_fault, IDE_E_SIGNATURE, "FINISH", "Signature");
-    CU_ASSERT_EQUAL(device_sessions(), 0);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 0);
     loopback_close(&l);
 }
 
@@ -321,7 +304,7 @@ static void begin_half_open(uint8_t ask)
     l.on_request = keep_session;
     CHECK_ERR(loopback_session(&l), IDE_E_TIMEOUT);
     l.on_request = NULL;
-    CU_ASSERT_EQUAL(device_sessions(), 1);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 1);
 }
 
 static uint8_t send(struct session *s, const void *message, size_t len)
@@ -354,7 +337,7 @@ static void finish_without_the_signature_that_was_asked_for_is_refused(void)
         begin_half_open(forms[i]);
         CU_ASSERT_EQUAL(send_finish(false), SPDM_ERROR_INVALID_REQUEST);
         CHECK_FAULT(&l.device_fault, IDE_E_FIELD, "FINISH", "Param1");
-        CU_ASSERT_EQUAL(device_sessions(), 0);
+        CU_ASSERT_EQUAL(loopback_device_sessions(&l), 0);
         loopback_close(&l);
     }
 }
@@ -364,7 +347,7 @@ static void finish_before_the_chain_is_known_is_refused(void)
     begin_half_open(SPDM_MUT_AUTH_ENCAP);
     CU_ASSERT_EQUAL(send_finish(true), SPDM_ERROR_UNEXPECTED_REQUEST);
     CHECK_FAULT(&l.device_fault, IDE_E_UNEXPECTED, "FINISH", "CertChain");
-    CU_ASSERT_EQUAL(device_sessions(), 0);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 0);
     loopback_close(&l);
 }
 
@@ -377,7 +360,7 @@ static void handshakes_are_not_mixed_up(void)
     half_open = earlier;
     CU_ASSERT_EQUAL(send_finish(true), SPDM_ERROR_UNEXPECTED_REQUEST);
     CHECK_FAULT(&l.device_fault, IDE_E_UNEXPECTED, "FINISH", "CertChain");
-    CU_ASSERT_EQUAL(device_sessions(), 1);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 1);
     check_usable(&l.session);
     loopback_close(&l);
 }
@@ -389,15 +372,15 @@ static void requests_out_of_turn_are_refused(void)
                                SPDM_VERSION_12, SPDM_DIGESTS, 0, 0};
     begin_half_open(SPDM_MUT_AUTH_ENCAP);
     CU_ASSERT_EQUAL(send(NULL, get, sizeof get), SPDM_ERROR_UNEXPECTED_REQUEST);   /* not in its session */
-    CU_ASSERT_EQUAL(device_sessions(), 1);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 1);
     CU_ASSERT_EQUAL(send(&half_open, get, sizeof get), 0);
     CU_ASSERT_EQUAL(send(&half_open, get, sizeof get), SPDM_ERROR_UNEXPECTED_REQUEST);
-    CU_ASSERT_EQUAL(device_sessions(), 0);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 0);
     loopback_close(&l);
 
     begin_half_open(SPDM_MUT_AUTH_ENCAP);
     CU_ASSERT_EQUAL(send(&half_open, deliver, sizeof deliver), SPDM_ERROR_INVALID_REQUEST);   /* nothing was asked */
-    CU_ASSERT_EQUAL(device_sessions(), 0);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 0);
     loopback_close(&l);
 
     prepare(SPDM_MUT_AUTH_ENCAP, 0);
@@ -441,7 +424,7 @@ static void wrong_answers_end_the_handshake(void)
         begin_half_open(SPDM_MUT_AUTH_ENCAP);
         CU_ASSERT_EQUAL(send(&half_open, get, sizeof get), 0);
         CU_ASSERT_EQUAL(send(&half_open, rows[i].message, rows[i].len), rows[i].code);
-        CU_ASSERT_EQUAL(device_sessions(), 0);
+        CU_ASSERT_EQUAL(loopback_device_sessions(&l), 0);
         loopback_close(&l);
     }
 }
@@ -468,7 +451,7 @@ static void refuses_response(size_t at, uint8_t mask, enum ide_err err, const ch
     l.on_response = change_rsp;
     CHECK_ERR(loopback_session(&l), err);
     CHECK_FAULT(&l.requester.fault, err, "KEY_EXCHANGE_RSP", field);
-    CU_ASSERT_TRUE(is_wiped(&l.session));
+    CU_ASSERT_TRUE(loopback_is_wiped(&l.session));
     loopback_close(&l);
 }
 

@@ -37,32 +37,6 @@ static enum ide_err open_psk(const struct session_psk *psk)
     return session_open_psk(&l.session, &l.requester, &l.transport, psk);
 }
 
-static bool is_wiped(const struct session *s)
-{
-    static const struct session closed;
-    struct session copy = *s;
-    copy.connection = NULL;
-    copy.transport = NULL;
-    return memcmp(&copy, &closed, sizeof closed) == 0;
-}
-
-static unsigned device_sessions(void)
-{
-    unsigned open = 0;
-    for (size_t i = 0; i < LOOPBACK_SESSIONS; i++)
-        open += l.device_sessions[i].state != SESSION_NONE;
-    return open;
-}
-
-static void check_usable(struct session *s)
-{
-    const uint8_t request[] = {l.requester.params.version, SPDM_GET_DIGESTS, 0, 0};
-    const uint8_t *response;
-    size_t len = 0;
-    CHECK_OK(loopback_send(&l, s, request, sizeof request, &response, &len));
-    CU_ASSERT_TRUE(len > 4 && response[1] == SPDM_DIGESTS);
-}
-
 static void opens(uint32_t device_psk_cap, uint8_t version, unsigned exchanges)
 {
     begin_version(device_psk_cap, version);
@@ -73,13 +47,13 @@ static void opens(uint32_t device_psk_cap, uint8_t version, unsigned exchanges)
     CU_ASSERT_EQUAL(l.device_sessions[0].state, SESSION_ESTABLISHED);
     CU_ASSERT_EQUAL(l.session.id, l.device_sessions[0].id);
     CU_ASSERT_EQUAL(memcmp(l.session.keys.export_secret, l.device_sessions[0].keys.export_secret, 32), 0);
-    check_usable(&l.session);
+    CU_ASSERT_TRUE(loopback_is_usable(&l, &l.session));
     CHECK_OK(session_key_update(&l.session, KEY_UPDATE_ALL));
     CHECK_OK(session_key_update(&l.session, KEY_UPDATE_REQUESTER));
-    check_usable(&l.session);
+    CU_ASSERT_TRUE(loopback_is_usable(&l, &l.session));
     CHECK_OK(session_end(&l.session));
-    CU_ASSERT_TRUE(is_wiped(&l.session));
-    CU_ASSERT_TRUE(is_wiped(&l.device_sessions[0]));
+    CU_ASSERT_TRUE(loopback_is_wiped(&l.session));
+    CU_ASSERT_TRUE(loopback_is_wiped(&l.device_sessions[0]));
     loopback_close(&l);
 }
 
@@ -100,7 +74,7 @@ static void an_empty_hint_finds_the_key_without_one(void)
     const struct session_psk nameless = {NULL, 0, other_secret, sizeof other_secret};
     begin(SPDM_CAP_PSK_CONTEXT);
     CHECK_OK(open_psk(&nameless));
-    check_usable(&l.session);
+    CU_ASSERT_TRUE(loopback_is_usable(&l, &l.session));
     loopback_close(&l);
 }
 
@@ -111,10 +85,10 @@ static void both_kinds_of_session_live_side_by_side(void)
     CHECK_OK(loopback_connect(&l));
     CHECK_OK(open_psk(&the_psk));
     CHECK_OK(session_open(&other, &l.requester, &l.transport));
-    check_usable(&l.session);
-    check_usable(&other);
+    CU_ASSERT_TRUE(loopback_is_usable(&l, &l.session));
+    CU_ASSERT_TRUE(loopback_is_usable(&l, &other));
     CHECK_OK(session_end(&l.session));
-    check_usable(&other);
+    CU_ASSERT_TRUE(loopback_is_usable(&l, &other));
     CHECK_OK(session_end(&other));
     loopback_close(&l);
 }
@@ -133,7 +107,7 @@ static void heartbeats_keep_it_alive(void)
     }
     l.now_ms += 10001;
     session_responder_tick(&l.responder);
-    CU_ASSERT_EQUAL(device_sessions(), 0);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 0);
     CU_ASSERT_EQUAL(l.ended, 1);
     loopback_close(&l);
 }
@@ -150,8 +124,8 @@ static void an_unknown_hint_is_refused(void)
         CHECK_ERR(open_psk(&psks[i]), IDE_E_PEER_ERROR);
         CU_ASSERT_EQUAL(l.requester.fault.peer_code, SPDM_ERROR_INVALID_REQUEST);
         CHECK_FAULT(&l.device_fault, IDE_E_FIELD, "PSK_EXCHANGE", "PSKHint");
-        CU_ASSERT_EQUAL(device_sessions(), 0);
-        CU_ASSERT_TRUE(is_wiped(&l.session));
+        CU_ASSERT_EQUAL(loopback_device_sessions(&l), 0);
+        CU_ASSERT_TRUE(loopback_is_wiped(&l.session));
         loopback_close(&l);
     }
 }
@@ -162,7 +136,7 @@ static void another_key_does_not_match(void)
     begin(SPDM_CAP_PSK_CONTEXT);
     CHECK_ERR(open_psk(&wrong), IDE_E_HMAC);
     CHECK_FAULT(&l.requester.fault, IDE_E_HMAC, "PSK_EXCHANGE_RSP", "ResponderVerifyData");
-    CU_ASSERT_TRUE(is_wiped(&l.session));
+    CU_ASSERT_TRUE(loopback_is_wiped(&l.session));
     loopback_close(&l);
 }
 
@@ -234,7 +208,7 @@ static void refuses(struct change change, enum ide_err err, const char *field)
     l.hook_context = &change;
     CHECK_ERR(open_psk(&the_psk), err);
     CHECK_FAULT(&l.requester.fault, err, "PSK_EXCHANGE_RSP", field);
-    CU_ASSERT_TRUE(is_wiped(&l.session));
+    CU_ASSERT_TRUE(loopback_is_wiped(&l.session));
     loopback_close(&l);
 }
 
@@ -301,7 +275,7 @@ static void begin_half_open(void)
     l.on_request = copy_session;
     CHECK_ERR(open_psk(&the_psk), IDE_E_TIMEOUT);
     l.on_request = NULL;
-    CU_ASSERT_EQUAL(device_sessions(), 1);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 1);
     CU_ASSERT_EQUAL(half_open.state, SESSION_HANDSHAKE);
 }
 
@@ -319,7 +293,7 @@ static void wrong_requester_verify_data_ends_the_handshake(void)
     begin_half_open();
     check_refusal(&half_open, finish, sizeof finish, SPDM_ERROR_DECRYPT_ERROR);
     CHECK_FAULT(&l.device_fault, IDE_E_HMAC, "PSK_FINISH", "RequesterVerifyData");
-    CU_ASSERT_EQUAL(device_sessions(), 0);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 0);
     CU_ASSERT_EQUAL(l.ended, 1);
     loopback_close(&l);
 }
@@ -333,7 +307,7 @@ static void finish_does_not_finish_a_psk_handshake(void)
     for (size_t i = 0; i < sizeof codes; i++) {
         const uint8_t request[4 + 32] = {SPDM_VERSION_12, codes[i], 1};
         check_refusal(&half_open, request, sizeof request, SPDM_ERROR_UNEXPECTED_REQUEST);
-        CU_ASSERT_EQUAL(device_sessions(), 1);
+        CU_ASSERT_EQUAL(loopback_device_sessions(&l), 1);
         CU_ASSERT_EQUAL(l.device_sessions[0].state, SESSION_HANDSHAKE);
     }
     CHECK_FAULT(&l.device_fault, IDE_E_UNEXPECTED, "session", "PSK_FINISH");
@@ -348,7 +322,7 @@ static void psk_finish_only_after_psk_exchange(void)
     CHECK_OK(open_psk(&the_psk));
     check_refusal(&l.session, finish, sizeof finish, SPDM_ERROR_UNEXPECTED_REQUEST);
     CHECK_FAULT(&l.device_fault, IDE_E_UNEXPECTED, "PSK_FINISH", NULL);
-    check_usable(&l.session);
+    CU_ASSERT_TRUE(loopback_is_usable(&l, &l.session));
     loopback_close(&l);
 }
 
@@ -409,10 +383,10 @@ static void each_truncated_request_is_refused(void)
     const size_t whole = 12 + sizeof hint + 32 + 20;
     for (size_t len = 4; len < whole; len++) {
         CU_ASSERT_EQUAL(send_request(len), SPDM_ERROR_INVALID_REQUEST);
-        CU_ASSERT_EQUAL(device_sessions(), 0);
+        CU_ASSERT_EQUAL(loopback_device_sessions(&l), 0);
     }
     CU_ASSERT_EQUAL(send_request(whole), 0);
-    CU_ASSERT_EQUAL(device_sessions(), 1);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 1);
     loopback_close(&l);
 }
 
@@ -425,7 +399,7 @@ static void each_length_of_a_request_is_bounded(void)
             request[field] = (uint8_t)lengths[i];
             request[field + 1] = (uint8_t)(lengths[i] >> 8);
             CU_ASSERT_EQUAL(send_request(request_len), SPDM_ERROR_INVALID_REQUEST);
-            CU_ASSERT_EQUAL(device_sessions(), 0);
+            CU_ASSERT_EQUAL(loopback_device_sessions(&l), 0);
             CU_ASSERT_EQUAL(l.device_sessions[0].keys.stage, KEY_STAGE_NONE);
             loopback_close(&l);
         }
@@ -446,9 +420,9 @@ static void without_a_generator_nothing_is_left(void)
     begin_request();
     l.no_random = true;
     CU_ASSERT_EQUAL(send_request(request_len), SPDM_ERROR_UNSPECIFIED);
-    CU_ASSERT_EQUAL(device_sessions(), 0);
+    CU_ASSERT_EQUAL(loopback_device_sessions(&l), 0);
     CHECK_ERR(open_psk(&the_psk), IDE_E_RANDOM);
-    CU_ASSERT_TRUE(is_wiped(&l.session));
+    CU_ASSERT_TRUE(loopback_is_wiped(&l.session));
     loopback_close(&l);
 }
 

@@ -3,43 +3,15 @@
 #ifndef TESTS_VECTOR_REPLAY_H
 #define TESTS_VECTOR_REPLAY_H
 
+#include "any_message.h"
 #include "secured_cma/secured_message.h"
 #include "session/key_schedule.h"
-#include "session/messages.h"
 #include "spdm/identity.h"
-#include "spdm/measurements.h"
 #include "vector_file.h"
 
 #define MESSAGE_MAX 8192
 #define EXPECTED_MAX 32
 #define NOW 1790000000   /* within the recorded certificates' validity */
-
-/* Any message struct. The header is the first member of each. */
-union any_message {
-    struct spdm_header header;
-    struct spdm_plain plain;
-    struct spdm_version version;
-    struct spdm_capabilities capabilities;
-    struct spdm_algorithms algorithms;
-    struct spdm_digests digests;
-    struct spdm_get_certificate get_certificate;
-    struct spdm_certificate certificate;
-    struct spdm_challenge challenge;
-    struct spdm_challenge_auth challenge_auth;
-    struct spdm_get_measurements get_measurements;
-    struct spdm_measurements measurements;
-    struct spdm_error error;
-    struct spdm_vendor_defined vendor_defined;
-    struct spdm_key_exchange key_exchange;
-    struct spdm_key_exchange_rsp key_exchange_rsp;
-    struct spdm_finish finish;
-    struct spdm_finish_rsp finish_rsp;
-    struct spdm_encapsulated encapsulated;
-    struct spdm_psk_exchange psk_exchange;
-    struct spdm_psk_exchange_rsp psk_exchange_rsp;
-    struct spdm_psk_finish psk_finish;
-    struct spdm_psk_finish_rsp psk_finish_rsp;
-};
 
 #define SECONDARY_PSK_SIZE 32u
 
