@@ -10,6 +10,7 @@
 void topology_free(struct topology *topology)
 {
     free(topology->nodes);
+    free(topology->listed);
     *topology = (struct topology){0};
 }
 
@@ -84,19 +85,28 @@ static bool look_write(void *context, unsigned offset, unsigned size, uint32_t v
     return false;
 }
 
+static enum ide_err read_node(struct topology_node *node, const struct pcie_bdf *bdf,
+                              const struct pcie_config *function, struct ide_fault *fault)
+{
+    *node = (struct topology_node){.bdf = *bdf, .parent = TOPOLOGY_NONE};
+    struct look look = {.config = function};
+    const struct pcie_config config = {look_read, look_write, &look};
+    enum ide_err err = pcie_read_ids(&config, &node->ids, fault);
+    if (err != IDE_OK)
+        return err;
+    node->type = pcie_read_port_type(&config);
+    read_buses(node, &config);
+    read_ext_caps(node, &config);
+    return IDE_OK;
+}
+
 enum ide_err topology_add(struct topology *topology, const struct pcie_bdf *bdf,
                           const struct pcie_config *function, struct ide_fault *fault)
 {
-    struct topology_node node = {.bdf = *bdf, .parent = TOPOLOGY_NONE};
-    struct look look = {.config = function};
-    const struct pcie_config config = {look_read, look_write, &look};
-    enum ide_err err = pcie_read_ids(&config, &node.ids, fault);
+    struct topology_node node;
+    enum ide_err err = read_node(&node, bdf, function, fault);
     if (err != IDE_OK)
         return err;
-    node.type = pcie_read_port_type(&config);
-    read_buses(&node, &config);
-    read_ext_caps(&node, &config);
-
     struct topology_node *place = new_node(topology);
     if (!place)
         return ide_fail(fault, IDE_E_MEMORY, STEP, NULL);
@@ -165,17 +175,61 @@ static enum ide_err add_function(struct topology *topology, struct pcie_access *
 
 enum ide_err topology_read(struct topology *topology, struct pcie_access *access, struct ide_fault *fault)
 {
-    struct pcie_bdf *list;
-    size_t count;
     *topology = (struct topology){0};
-    enum ide_err err = pcie_access_list(access, &list, &count, fault);
-    for (size_t i = 0; i < count && err == IDE_OK; i++)
-        err = add_function(topology, access, &list[i], fault);
-    free(list);
-    if (err == IDE_OK && count > 0 && topology->count == 0)
+    enum ide_err err = pcie_access_list(access, &topology->listed, &topology->listed_count, fault);
+    for (size_t i = 0; i < topology->listed_count && err == IDE_OK; i++)
+        err = add_function(topology, access, &topology->listed[i], fault);
+    if (err == IDE_OK && topology->listed_count > 0 && topology->count == 0)
         return ide_fail(fault, IDE_E_ACCESS, STEP, NULL);
     topology_link(topology);
     return err;
+}
+
+bool topology_is_listed(const struct topology *topology, const struct pcie_access *access)
+{
+    struct pcie_bdf *list;
+    size_t count;
+    struct ide_fault fault;
+    bool same = pcie_access_list(access, &list, &count, &fault) == IDE_OK && count == topology->listed_count;
+    for (size_t i = 0; i < count && same; i++)
+        same = pcie_bdf_compare(&list[i], &topology->listed[i]) == 0;
+    free(list);
+    return same;
+}
+
+static size_t top_of(const struct topology *topology, size_t index)
+{
+    while (topology->nodes[index].parent != TOPOLOGY_NONE)
+        index = topology->nodes[index].parent;
+    return index;
+}
+
+/* False: it is gone, or forwards other buses. */
+static bool renew_node(struct topology_node *node, struct pcie_access *access)
+{
+    struct ide_fault fault;
+    struct pcie_function function;
+    struct topology_node now;
+    bool same = pcie_function_open(&function, access, &node->bdf, &fault) == IDE_OK &&
+                read_node(&now, &node->bdf, &function.config, &fault) == IDE_OK &&
+                now.secondary == node->secondary && now.subordinate == node->subordinate;
+    pcie_function_close(&function);
+    if (!same)
+        return false;
+    now.parent = node->parent;
+    now.bridge = node->bridge; /* as its place among the others says */
+    *node = now;
+    return true;
+}
+
+bool topology_renew(struct topology *topology, size_t index, struct pcie_access *access)
+{
+    size_t top = top_of(topology, index);
+    bool same = true;
+    for (size_t i = top; i < topology->count && same; i++)
+        if (top_of(topology, i) == top)
+            same = renew_node(&topology->nodes[i], access);
+    return same;
 }
 
 size_t topology_find(const struct topology *topology, const struct pcie_bdf *bdf)

@@ -37,6 +37,9 @@ struct topology_node {
 struct topology {
     struct topology_node *nodes; /* owned */
     size_t count, room;
+    struct pcie_bdf
+        *listed; /* owned: the functions that there were, those that cannot be read with them, in order */
+    size_t listed_count;
 };
 
 /*
@@ -47,6 +50,17 @@ struct topology {
 enum ide_err topology_read(struct topology *topology, struct pcie_access *access,
                            struct ide_fault *fault) MUST_USE;
 void topology_free(struct topology *topology);
+
+/* Whether the tree has the same functions as when it was read: a look at their names, and none at a register.
+ */
+bool topology_is_listed(const struct topology *topology, const struct pcie_access *access) MUST_USE;
+
+/*
+ * Reads what is below one root port anew, that of the function at index, with the root port: some accesses
+ * for each of these, where topology_read() takes as many for every function there is. False if one of them is
+ * gone or forwards other buses than it did: read the whole.
+ */
+bool topology_renew(struct topology *topology, size_t index, struct pcie_access *access) MUST_USE;
 
 /* What topology_read() is made of: add each function to a zeroed struct, then link. IDE_E_NO_DEVICE,
  * IDE_E_MEMORY. */

@@ -256,6 +256,93 @@ static void topology_of_unreadable_functions_is_an_error(void)
     tree_remove(&tree);
 }
 
+static void put_root_port(const struct tree *tree, const char *name, uint8_t secondary)
+{
+    struct fake_function f;
+    bridge(&f, PCIE_TYPE_ROOT_PORT, 0, secondary, secondary);
+    tree_add(tree, name, &f, PCIE_CONFIG_SIZE);
+}
+
+static void put_endpoint(const struct tree *tree, const char *name)
+{
+    struct fake_function f;
+    endpoint(&f);
+    tree_add(tree, name, &f, PCIE_CONFIG_SIZE);
+}
+
+static void put_plain_device(const struct tree *tree, const char *name)
+{
+    struct fake_function f;
+    fake_init(&f);
+    fake_put_express(&f, PCIE_TYPE_LEGACY_ENDPOINT);
+    tree_add(tree, name, &f, PCIE_CONFIG_SIZE);
+}
+
+static void make_two_branches(const struct tree *tree, struct pcie_access *access, struct topology *topology)
+{
+    struct ide_fault fault;
+    put_root_port(tree, "0000:00:03.0", 1);
+    put_root_port(tree, "0000:00:04.0", 2);
+    put_endpoint(tree, "0000:01:00.0");
+    put_endpoint(tree, "0000:02:00.0");
+    CU_ASSERT_EQUAL_FATAL(pcie_access_open(access, tree->path, &fault), IDE_OK);
+    CU_ASSERT_EQUAL_FATAL(topology_read(topology, access, &fault), IDE_OK);
+    CU_ASSERT_EQUAL_FATAL(topology->count, 4);
+}
+
+static void what_is_below_a_root_port_is_read_anew(void)
+{
+    struct tree tree;
+    struct pcie_access access;
+    struct topology topology;
+    tree_make(&tree);
+    make_two_branches(&tree, &access, &topology);
+    /* other devices in their places, without IDE */
+    put_plain_device(&tree, "0000:01:00.0");
+    put_plain_device(&tree, "0000:02:00.0");
+    for (size_t i = 0; i <= 2; i += 2) { /* from the root port, and from the function itself */
+        topology.nodes[2].type = PCIE_TYPE_NONE;
+        CU_ASSERT_TRUE(topology_renew(&topology, i, &access));
+        const struct topology_node *node = &topology.nodes[2];
+        CU_ASSERT_TRUE(node->type == PCIE_TYPE_LEGACY_ENDPOINT && node->ide == 0 && node->doe_count == 0);
+        CU_ASSERT_TRUE(node->parent == 0 && topology.nodes[0].bridge);
+    }
+    CU_ASSERT_EQUAL(topology.nodes[3].ide, 0x140); /* another root port's is as it was read */
+
+    put_root_port(&tree, "0000:00:03.0", 5);
+    CU_ASSERT_FALSE(topology_renew(&topology, 0, &access));
+    CU_ASSERT_FALSE(topology_renew(&topology, 2, &access));
+    CU_ASSERT_TRUE(topology_renew(&topology, 3, &access));
+    put_root_port(&tree, "0000:00:03.0", 1);
+    CU_ASSERT_TRUE(topology_renew(&topology, 2, &access));
+    run("rm '%s/devices/0000:01:00.0/config'", tree.path);
+    CU_ASSERT_FALSE(topology_renew(&topology, 0, &access));
+    topology_free(&topology);
+    pcie_access_close(&access);
+    tree_remove(&tree);
+}
+
+static void a_function_that_comes_or_goes_is_seen_by_its_name(void)
+{
+    struct tree tree;
+    struct pcie_access access;
+    struct topology topology;
+    tree_make(&tree);
+    make_two_branches(&tree, &access, &topology);
+    CU_ASSERT_TRUE(topology_is_listed(&topology, &access));
+    put_endpoint(&tree, "0000:01:00.1");
+    CU_ASSERT_FALSE(topology_is_listed(&topology, &access));
+    run("rm -r '%s/devices/0000:01:00.1'", tree.path);
+    CU_ASSERT_TRUE(topology_is_listed(&topology, &access));
+    run("rm -r '%s/devices/0000:02:00.0'", tree.path);
+    CU_ASSERT_FALSE(topology_is_listed(&topology, &access));
+    put_endpoint(&tree, "0000:03:00.0"); /* as many as there were */
+    CU_ASSERT_FALSE(topology_is_listed(&topology, &access));
+    topology_free(&topology);
+    pcie_access_close(&access);
+    tree_remove(&tree);
+}
+
 /* --- What the kernel says that is its own */
 
 /* A tree as Linux has it, with links from devices/ to below the host bridge. */
@@ -344,6 +431,9 @@ int main(void)
         {"list is in order and passes over other names", list_is_in_order_and_passes_over_other_names},
         {"topology is read from the tree", topology_is_read_from_the_tree},
         {"topology of unreadable functions is an error", topology_of_unreadable_functions_is_an_error},
+        {"what is below a root port is read anew", what_is_below_a_root_port_is_read_anew},
+        {"a function that comes or goes is seen by its name",
+         a_function_that_comes_or_goes_is_seen_by_its_name},
         {"the kernel's streams are found", the_kernels_streams_are_found},
         {"without a host bridge the kernel has no streams", without_a_host_bridge_the_kernel_has_no_streams},
         {"a connected TSM is named", a_connected_tsm_is_named},

@@ -77,7 +77,7 @@ static enum ide_err find_ends(struct controller *c, const struct pcie_bdf *bdf, 
     struct stream_ends *ends = &link->ends;
     struct ide_fault fault;
     struct topology_pair pair;
-    enum ide_err err = survey_refresh(&c->survey, failure);
+    enum ide_err err = survey_refresh_port(&c->survey, bdf, failure);
     if (err != IDE_OK)
         return err;
     if (topology_pair(&c->survey.topology, bdf, &pair, &fault) != IDE_OK)

@@ -288,8 +288,8 @@ static struct doctor *doctor_new(struct controller *c, const struct pcie_bdf *bd
     d->controller = c;
     d->up = (struct checkup){.access = &c->survey.access,
                              .topology = &c->survey.topology,
-                             .kernel = c->survey.kernel,
-                             .kernel_count = c->survey.kernel_count,
+                             .kernel = d->kernel,
+                             .kernel_count = survey_kernel_streams(&c->survey, bdf, d->kernel),
                              .bdf = *bdf};
     checkup_start(&d->up);
     return d;

@@ -16,6 +16,7 @@
 struct doctor {
     struct checkup up; /* first: a check's doctor is found by it */
     struct controller *controller;
+    struct kernel_stream kernel[SURVEY_KERNEL_MAX];
     struct topology_node end[END_COUNT]; /* copies: the topology does not last */
     bool has_ends, one_link;
     struct cma_ids ids; /* of the endpoint */

@@ -71,7 +71,7 @@ static enum ide_err submit_establish(struct controller *c, const struct keeper_w
     struct planned_stream planned;
     struct task *task = NULL;
     uint8_t id;
-    enum ide_err err = survey_refresh(&c->survey, failure);
+    enum ide_err err = survey_refresh_port(&c->survey, &want->key.endpoint, failure);
     if (err == IDE_OK)
         err = wants_find(&c->survey, want, &planned, failure);
     if (err == IDE_OK)
@@ -364,7 +364,7 @@ void keeper_host_run(struct controller *c)
         if (host->plan_due || now_ms() >= host->plan_again_ms)
             make_plan(c);
         keeper_run(&host->keeper, now_ms());
-        c->survey.is_fresh = false;
+        survey_done(&c->survey);
         set_timer(c);
     } /* else the end of the delicate step comes here again */
 }

@@ -78,7 +78,7 @@ void requests_handle_deferred(struct controller *c)
         free(entry);
         schedule(c);
     }
-    c->survey.is_fresh = false;
+    survey_done(&c->survey);
 }
 
 static void take_request(struct controller *c)
@@ -105,6 +105,6 @@ int requests_on_socket(zloop_t *loop, zsock_t *socket, void *argument)
     do
         take_request(c);
     while (++taken < REQUESTS_AT_ONCE && (zsock_events(socket) & ZMQ_POLLIN));
-    c->survey.is_fresh = false;
+    survey_done(&c->survey);
     return controller_settle(c);
 }

@@ -56,7 +56,7 @@ static void forget_cxl_links(struct controller *c)
         return;
     for (size_t i = 0; i < c->recovery.held.cxl_links; i++)
         forget_cxl_link(c, &c->recovery.held.cxl_link[i]);
-    c->survey.is_fresh = false;
+    survey_done(&c->survey);
 }
 
 /* ---- streams ------------------------------------------------------------- */
@@ -98,7 +98,7 @@ static void restore_streams(struct controller *c)
         (void)!keeper_host_restore(c, &held->kept[i].want, held->kept[i].source, held->kept[i].state);
     for (size_t i = 0; i < held->streams; i++)
         restore_stream(c, &held->stream[i]);
-    c->survey.is_fresh = false;
+    survey_done(&c->survey);
     store_want_no_config(c->store);
 }
 
@@ -130,7 +130,7 @@ static void restore_links(struct controller *c)
     bool pending = false;
     for (size_t i = 0; i < c->recovery.held.cxl_links && !c->closing; i++)
         restore_link(c, &c->recovery.held.cxl_link[i], &pending);
-    c->survey.is_fresh = false;
+    survey_done(&c->survey);
     c->links_pause_ms = c->links_pause_ms ? 2 * c->links_pause_ms : LINKS_FIRST_MS;
     if (c->links_pause_ms > LINKS_MOST_MS)
         c->links_pause_ms = LINKS_MOST_MS;

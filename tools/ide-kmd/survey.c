@@ -24,6 +24,11 @@ struct survey_ide {
     struct ide_cap cap;
 };
 
+void survey_done(struct survey *survey)
+{
+    survey->is_fresh = survey->is_listed = false;
+}
+
 static void forget(struct survey *survey)
 {
     topology_free(&survey->topology);
@@ -39,26 +44,6 @@ void survey_close(struct survey *survey)
     pcie_access_close(&survey->access);
 }
 
-static bool is_first_of_bridge(const struct topology *topology, size_t index)
-{
-    const struct pcie_bdf *bdf = &topology->nodes[index].bdf;
-    for (size_t i = 0; i < index; i++)
-        if (topology->nodes[i].type == PCIE_TYPE_ROOT_PORT && topology->nodes[i].bdf.domain == bdf->domain &&
-            topology->nodes[i].bdf.bus == bdf->bus)
-            return false;
-    return topology->nodes[index].type == PCIE_TYPE_ROOT_PORT;
-}
-
-static void read_kernel_streams(struct survey *survey)
-{
-    survey->kernel_count = 0;
-    for (size_t i = 0; i < survey->topology.count; i++)
-        if (is_first_of_bridge(&survey->topology, i))
-            survey->kernel_count += kernel_streams(&survey->access, &survey->topology.nodes[i].bdf,
-                                                   survey->kernel + survey->kernel_count,
-                                                   SURVEY_KERNEL_MAX - survey->kernel_count);
-}
-
 enum ide_err survey_refresh(struct survey *survey, struct failure *failure)
 {
     struct ide_fault fault;
@@ -67,13 +52,34 @@ enum ide_err survey_refresh(struct survey *survey, struct failure *failure)
     forget(survey);
     survey->read_ms = (uint64_t)zclock_mono();
     enum ide_err err = topology_read(&survey->topology, &survey->access, &fault);
-    if (err == IDE_OK) {
-        read_kernel_streams(survey);
+    if (err == IDE_OK)
         survey->ide =
             calloc(survey->topology.count + 1, sizeof *survey->ide); /* without it all is read anew */
-    }
-    survey->is_fresh = err == IDE_OK;
+    survey->is_fresh = survey->is_listed = err == IDE_OK;
     return err == IDE_OK ? IDE_OK : failure_fault(failure, STEP, NULL, &fault);
+}
+
+/* What was read of ports for other requests is forgotten. */
+static void look_again(struct survey *survey)
+{
+    for (size_t i = 0; survey->ide && i < survey->topology.count; i++)
+        survey->ide[i].is_known = false;
+    survey->has_bridge = false;
+    survey->is_listed = true;
+}
+
+enum ide_err survey_refresh_port(struct survey *survey, const struct pcie_bdf *bdf, struct failure *failure)
+{
+    size_t index = topology_find(&survey->topology, bdf);
+    if (survey->is_fresh)
+        return IDE_OK;
+    if (index == TOPOLOGY_NONE ||
+        (!survey->is_listed && !topology_is_listed(&survey->topology, &survey->access)))
+        return survey_refresh(survey, failure);
+    if (!survey->is_listed)
+        look_again(survey);
+    return topology_renew(&survey->topology, index, &survey->access) ? IDE_OK
+                                                                     : survey_refresh(survey, failure);
 }
 
 static bool is_endpoint(enum pcie_port_type type)
@@ -104,7 +110,7 @@ enum ide_err survey_open_ide(struct survey *survey, const struct pcie_bdf *bdf,
 {
     size_t index = topology_find(&survey->topology, bdf);
     struct survey_ide *known =
-        survey->is_fresh && survey->ide && index != TOPOLOGY_NONE ? &survey->ide[index] : NULL;
+        survey->is_listed && survey->ide && index != TOPOLOGY_NONE ? &survey->ide[index] : NULL;
     enum ide_err err = pcie_function_open(function, &survey->access, bdf, fault);
     if (err == IDE_OK && known && known->is_known)
         *port = (struct ide_port){.bdf = *bdf, .config = function->config, .cap = known->cap};
@@ -119,9 +125,21 @@ enum ide_err survey_open_ide(struct survey *survey, const struct pcie_bdf *bdf,
 
 const char *survey_owner(const struct survey *survey, const struct pcie_bdf *port, struct ide_block block)
 {
-    bool kernel = block.kind == IDE_SELECTIVE &&
-                  kernel_has_block(survey->kernel, survey->kernel_count, port, block.index);
-    return kernel ? "kernel" : "other";
+    struct kernel_stream list[SURVEY_KERNEL_MAX];
+    size_t count = block.kind == IDE_SELECTIVE ? survey_kernel_streams(survey, port, list) : 0;
+    return kernel_has_block(list, count, port, block.index) ? "kernel" : "other";
+}
+
+size_t survey_kernel_streams(const struct survey *survey, const struct pcie_bdf *bdf,
+                             struct kernel_stream list[static SURVEY_KERNEL_MAX])
+{
+    const struct topology_node *nodes = survey->topology.nodes;
+    size_t at = topology_find(&survey->topology, bdf);
+    if (at == TOPOLOGY_NONE)
+        return 0;
+    while (nodes[at].parent != TOPOLOGY_NONE)
+        at = nodes[at].parent;
+    return kernel_streams(&survey->access, &nodes[at].bdf, list, SURVEY_KERNEL_MAX);
 }
 
 static void add_blocks(struct survey *survey, const struct ide_port *port, enum ide_kind kind,

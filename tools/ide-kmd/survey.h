@@ -27,15 +27,15 @@ struct foreign_numbers {
 };
 
 struct survey {
-    bool is_fresh; /* the topology was read for the requests at hand: survey_refresh() has nothing to do */
+    bool is_fresh;    /* the topology was read for the requests at hand: survey_refresh() has nothing to do */
+    bool is_listed;   /* or found to have the same functions as before */
     uint64_t read_ms; /* when the topology was, of zclock_mono() */
     const char *sysfs;
     struct pcie_access access;
     struct topology topology;
-    struct kernel_stream kernel[SURVEY_KERNEL_MAX]; /* streams that the kernel has, of all host bridges */
-    size_t kernel_count;
-    struct survey_ide *ide; /* by the topology's index: capabilities that were read for the requests at hand */
-    bool has_bridge;                    /* what follows was read for the requests at hand, too */
+    struct survey_ide
+        *ide;        /* by the topology's index: capabilities that were read for the requests at hand */
+    bool has_bridge; /* what follows was read for the requests at hand, too */
     struct pcie_bdf bridge;             /* a root port of the host bridge that it is about */
     struct foreign_numbers foreign;     /* of all its root ports */
     const struct stream_table *streams; /* borrowed */
@@ -48,6 +48,15 @@ void survey_close(struct survey *survey);
 
 /* Reads the topology anew; all below use what was read last. */
 enum ide_err survey_refresh(struct survey *survey, struct failure *failure) MUST_USE;
+
+/* The same for who needs one function, and what it may have a stream with: as long as there are the same
+ * functions, only what is below its root port is read. With hundreds of ports that takes a millisecond, not
+ * half a second in which nobody is answered. */
+enum ide_err survey_refresh_port(struct survey *survey, const struct pcie_bdf *bdf,
+                                 struct failure *failure) MUST_USE;
+
+/* The requests at hand have been dealt with: the next ones look anew. */
+void survey_done(struct survey *survey);
 
 /* The function must exist and be a root port or an endpoint. */
 enum ide_err survey_port(const struct survey *survey, const struct pcie_bdf *bdf,
@@ -102,6 +111,10 @@ enum ide_err survey_choose_stream(struct survey *survey, const struct stream_end
 
 /* Whose a block is that this controller has not set up: "other" or "kernel". */
 const char *survey_owner(const struct survey *survey, const struct pcie_bdf *port, struct ide_block block);
+
+/* The streams that the kernel has under the function's host bridge, as they are now; how many. */
+size_t survey_kernel_streams(const struct survey *survey, const struct pcie_bdf *bdf,
+                             struct kernel_stream list[static SURVEY_KERNEL_MAX]);
 
 /* Whether a block of the port carries the number, without this controller having set it up: its owner, or
  * NULL. */

@@ -69,23 +69,32 @@ static json_t *streams_json(struct controller *c)
                      cxl_links_json(&c->survey.access, &c->cxl, NULL));
 }
 
-static void answer_show(struct controller *c, const struct request *request, struct ticket *ticket)
+/* at_ms: when what it tells was looked at, the oldest of it. */
+static void answer_show(struct controller *c, const struct request *request, uint64_t at_ms,
+                        struct ticket *ticket)
 {
     const struct pcie_bdf *bdf = request->has_bdf ? &request->bdf : NULL;
     json_t *result = bdf ? port_json(c, bdf) : streams_json(c);
     if (request->max_age_ms > 0)
-        show_cache_put(&c->shown, bdf, result, changes_of(c), c->survey.read_ms, (uint64_t)zclock_mono());
+        show_cache_put(&c->shown, bdf, result, changes_of(c), at_ms, (uint64_t)zclock_mono());
     ticket_answer(ticket, &c->front, result);
 }
 
-/* What functions there are may be as old as the answer, unless one came or went. What is told of one is read in any case. */
-static void reuse_survey(struct controller *c, const struct request *request)
+/* What functions there are may be as old as the answer, unless one came or went. */
+static bool is_recent_enough(struct controller *c, const struct request *request)
 {
-    uint64_t generation = watch_generation(c->watch);
-    if (c->survey.topology.count > 0 && c->surveyed == generation &&
-        (uint64_t)zclock_mono() - c->survey.read_ms < request->max_age_ms)
-        c->survey.is_fresh = true;
-    c->surveyed = generation;
+    uint64_t before = c->surveyed;
+    c->surveyed = watch_generation(c->watch);
+    return c->survey.topology.count > 0 && c->surveyed == before &&
+           (uint64_t)zclock_mono() - c->survey.read_ms < request->max_age_ms;
+}
+
+static enum ide_err look_for_show(struct controller *c, const struct request *request,
+                                  struct failure *failure)
+{
+    if (request->has_bdf)
+        return survey_refresh_port(&c->survey, &request->bdf, failure);
+    return is_recent_enough(c, request) ? IDE_OK : survey_refresh(&c->survey, failure);
 }
 
 static void run_show(struct controller *c, const struct request *request, struct ticket *ticket)
@@ -93,30 +102,32 @@ static void run_show(struct controller *c, const struct request *request, struct
     struct failure failure;
     size_t index;
     uint64_t age_ms = 0;
-    const char *known = request->max_age_ms > 0
-                        ? show_cache_get(&c->shown, request->has_bdf ? &request->bdf : NULL, changes_of(c),
-                                         (uint64_t)zclock_mono(), request->max_age_ms, &age_ms)
-                        : NULL;
+    const char *known =
+        request->max_age_ms > 0
+            ? show_cache_get(&c->shown, request->has_bdf ? &request->bdf : NULL, changes_of(c),
+                             (uint64_t)zclock_mono(), request->max_age_ms, &age_ms)
+            : NULL;
     if (known) {
         ticket_answer_known(ticket, &c->front, known, age_ms);
         return;
     }
-    reuse_survey(c, request);
-    enum ide_err err = survey_refresh(&c->survey, &failure);
+    uint64_t now_ms = (uint64_t)zclock_mono();
+    enum ide_err err = look_for_show(c, request, &failure);
     controller_count_use(c, request->has_bdf ? &request->bdf : NULL);
     if (err == IDE_OK && request->has_bdf)
         err = find_function(c, &request->bdf, &index, &failure);
     if (err != IDE_OK)
         refuse(c, ticket, &failure);
     else
-        answer_show(c, request, ticket);
+        answer_show(c, request, request->has_bdf ? now_ms : c->survey.read_ms, ticket);
 }
 
 enum ide_err controller_load_trust(struct controller *c, struct task *task, struct failure *failure)
 {
     enum ide_err err = trust_store_load(&task->trust, c->settings->trust, c->settings->name_rule, failure);
-    return err == IDE_OK ? reference_store_load(&task->attestation.references, c->settings->reference, failure)
-                         : err;
+    return err == IDE_OK
+               ? reference_store_load(&task->attestation.references, c->settings->reference, failure)
+               : err;
 }
 
 /* Hands the task over with its trust; the ticket is answered in any case. */
@@ -147,7 +158,7 @@ static void run_attest(struct controller *c, const struct request *request, stru
 {
     struct failure failure;
     size_t index = TOPOLOGY_NONE;
-    enum ide_err err = survey_refresh(&c->survey, &failure);
+    enum ide_err err = survey_refresh_port(&c->survey, &request->bdf, &failure);
     if (err == IDE_OK)
         err = find_function(c, &request->bdf, &index, &failure);
     if (err == IDE_OK && c->survey.topology.nodes[index].doe_count == 0)
@@ -219,7 +230,7 @@ static enum ide_err make_batch(struct controller *c, const struct request *reque
                                struct batch *batch, struct failure *failure)
 {
     struct survey_plan plan;
-    enum ide_err err = survey_refresh(&c->survey, failure);
+    enum ide_err err = survey_refresh_port(&c->survey, &request->bdf, failure);
     if (err == IDE_OK)
         err = survey_wish(&c->survey, &request->bdf, &request->wish, &plan, failure);
     for (size_t i = 0; err == IDE_OK && i < plan.count; i++) {
@@ -259,7 +270,7 @@ static void refuse_no_stream(struct controller *c, const struct request *request
     struct failure failure;
     size_t index;
     const char *owner;
-    enum ide_err err = survey_refresh(&c->survey, &failure);
+    enum ide_err err = survey_refresh_port(&c->survey, &request->bdf, &failure);
     if (err == IDE_OK)
         err = find_function(c, &request->bdf, &index, &failure);
     if (err == IDE_OK && !request->has_stream)
@@ -300,7 +311,8 @@ static void submit_for_streams(struct controller *c, const struct request *reque
     }
     if (made > 0)
         return;
-    const struct keeper_item *kept = kind == OPERATION_STOP ? keeper_host_give_up(c, &request->bdf, request->stream) : NULL;
+    const struct keeper_item *kept =
+        kind == OPERATION_STOP ? keeper_host_give_up(c, &request->bdf, request->stream) : NULL;
     if (kept)
         ticket_answer(ticket, &c->front, kept_off_json(kept));
     else if (request->has_bdf)
