@@ -129,5 +129,10 @@ struct emu_function *fabric_root_port(struct emu_function *f);
 struct emu_function *fabric_by_id(struct emu_function *root_port, uint16_t rid);
 /* A port's memory window covers the address. */
 bool fabric_window_has(const struct emu_function *port, uint64_t address);
+/* A port takes memory requests for the address from above: Memory Space Enable, and a window (§7.5.1.1.3). */
+bool fabric_claims(const struct emu_function *port, uint64_t address);
+/* A port passes memory requests from below on: Bus Master Enable. Completions, configuration requests and
+ * messages pass whatever the two bits say. */
+bool fabric_is_master(const struct emu_function *port);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tools/ide-emu/fabric.h"
 
+#include "tools/ide-emu/function_config.h"
 #include "tools/ide-emu/ide_link.h"
 
 bool fabric_is_switch(const struct emu_function *f)
@@ -39,6 +40,17 @@ bool fabric_window_has(const struct emu_function *port, uint64_t address)
     return window_has(config_get32(c, PCIE_MEMORY_WINDOW), 0, 0, address) ||
            window_has(config_get32(c, PCIE_PREFETCHABLE_WINDOW), config_get32(c, PCIE_PREFETCHABLE_BASE_UPPER),
                       config_get32(c, PCIE_PREFETCHABLE_LIMIT_UPPER), address);
+}
+
+bool fabric_claims(const struct emu_function *port, uint64_t address)
+{
+    return config_get16(&port->config, FUNCTION_COMMAND) & FUNCTION_COMMAND_MEMORY &&
+           fabric_window_has(port, address);
+}
+
+bool fabric_is_master(const struct emu_function *port)
+{
+    return config_get16(&port->config, FUNCTION_COMMAND) & FUNCTION_COMMAND_MASTER;
 }
 
 /* --- Errors
@@ -106,7 +118,7 @@ static struct emu_function *port_towards(struct emu_function *upstream, const st
         struct emu_function *f = &upstream->emu->functions[i];
         if (f->parent != upstream)
             continue;
-        if (tlp_is_memory(tlp->code) ? fabric_window_has(f, tlp->address) : bus_below(f, destination(tlp)))
+        if (tlp_is_memory(tlp->code) ? fabric_claims(f, tlp->address) : bus_below(f, destination(tlp)))
             return f;
     }
     return NULL;
@@ -115,7 +127,8 @@ static struct emu_function *port_towards(struct emu_function *upstream, const st
 static void forward_down(struct emu_function *upstream, const struct tlp *tlp, const struct frame *frame,
                          bool ide)
 {
-    struct emu_function *egress = port_towards(upstream, tlp);
+    bool off = tlp_is_memory(tlp->code) && !fabric_claims(upstream, tlp->address);
+    struct emu_function *egress = off ? NULL : port_towards(upstream, tlp);
     struct via clear = {NULL, false};
     struct frame_parts p;
     if (!egress) {
@@ -138,12 +151,35 @@ static void forward_down(struct emu_function *upstream, const struct tlp *tlp, c
     }
 }
 
+/* A switch that does not pass a memory request up answers it itself, through the port where it came in; what
+ * is encrypted it cannot answer. */
+static void refuse_from_below(struct emu_function *port, const struct tlp *tlp, const struct frame *frame,
+                              bool ide)
+{
+    struct frame answer;
+    const struct tlp refusal = {.code = TLP_CPL,
+                                .tc = tlp->tc,
+                                .requester = tlp->requester,
+                                .tag = tlp->tag,
+                                .completer = pcie_bdf_rid(&port->desc.bdf),
+                                .status = TLP_STATUS_UNSUPPORTED,
+                                .byte_count = 4,
+                                .lower_address = (uint8_t)(tlp->address & 0x7c)};
+    fabric_error(port, AER_UNSUPPORTED, AER_NO_STREAM, "the port passes no memory requests up", frame);
+    if (ide || tlp_class_of(tlp->code) != TLP_NON_POSTED)
+        return;
+    tlp_encode(&refusal, &answer);
+    fabric_leave(port, LINK_DOWN, &answer);
+}
+
 static void pass_on(struct emu_function *port, const struct tlp *tlp, struct via via,
                     const struct frame *frame, bool ide)
 {
     struct frame_parts p;
     if (port->desc.type == PCIE_TYPE_DOWNSTREAM) {
-        if (ide && !flow_through(port->parent)) {
+        if (tlp_is_memory(tlp->code) && !(fabric_is_master(port) && fabric_is_master(port->parent)))
+            refuse_from_below(port, tlp, frame, ide);
+        else if (ide && !flow_through(port->parent)) {
             frame_split(frame->data, frame->len, &p);
             misrouted(port->parent, &p, "flow-through is off at the port where it would leave", frame);
         } else {

@@ -77,9 +77,10 @@ static void complete(struct emu_function *f, const struct tlp *request, struct v
     fabric_complete(f, &t, via, tlp_is_memory(request->code));
 }
 
-static void refuse(struct emu_function *f, const struct tlp *t, struct via via, const struct frame *frame)
+static void refuse(struct emu_function *f, const struct tlp *t, struct via via, const char *why,
+                   const struct frame *frame)
 {
-    fabric_error(f, AER_UNSUPPORTED, AER_NO_STREAM, "nothing is there", frame);
+    fabric_error(f, AER_UNSUPPORTED, AER_NO_STREAM, why, frame);
     if (tlp_class_of(t->code) == TLP_NON_POSTED)
         complete(f, t, via, TLP_STATUS_UNSUPPORTED, NULL, 0);
 }
@@ -89,7 +90,7 @@ static void take_config(struct emu_function *port, const struct tlp *t, struct v
 {
     struct emu_function *f = fabric_by_id(fabric_root_port(port), t->target);
     if (!f || (f != port && f->parent != port->parent && f->parent != port)) {
-        refuse(port, t, via, frame);
+        refuse(port, t, via, "nothing is there", frame);
         return;
     }
     unsigned offset = t->reg;
@@ -173,13 +174,15 @@ static void take_memory(struct emu_function *f, const struct tlp *t, struct via 
                         const struct frame *frame)
 {
     bool fits = t->length <= TLP_PAYLOAD_MAX / 4 && requester_fits(f, t, via);
-    if (fits && f->desc.type == PCIE_TYPE_ROOT_PORT && !is_function_memory(f, t->address))
+    if (f->desc.type == PCIE_TYPE_ROOT_PORT && !fabric_is_master(f))
+        refuse(f, t, via, "the port passes no memory requests up", frame);
+    else if (fits && f->desc.type == PCIE_TYPE_ROOT_PORT && !is_function_memory(f, t->address))
         access_memory(f, &f->emu->fabric->host, t->address, t, via);
     else if (fits && f->desc.type == PCIE_TYPE_ENDPOINT && emu_bar_has(f, t->address) &&
              emu_bar_has(f, t->address + tlp_bytes(t) - 1))
         access_bar(f, t->address - emu_bar_base(f), t, via);
     else
-        refuse(f, t, via, frame);
+        refuse(f, t, via, "nothing is there", frame);
 }
 
 /* --- Messages

@@ -68,6 +68,8 @@ bool hotplug_insert(struct emu_function *f, bool present)
             continue;
         emu_function_reset(other);
         other->absent = !present;
+        if (present) /* as the operating system sets up what is new */
+            config_put16(&other->config, FUNCTION_COMMAND, FUNCTION_COMMAND_MEMORY | FUNCTION_COMMAND_MASTER);
     }
     /* a device of several functions keeps its link until the last one is gone */
     if (f->parent->link && (present || !has_children(f->parent)))

@@ -193,13 +193,13 @@ static enum link_result read_memory(struct emu_function *by, uint64_t address, b
     return LINK_DONE;
 }
 
-/* The root port behind whose window an address is; NULL: no function's. */
+/* The root port that takes an address; NULL: none does. */
 static struct emu_function *port_for(struct emu_function *f, uint64_t address)
 {
     for (size_t i = 0; i < f->emu->count; i++) {
         struct emu_function *port = &f->emu->functions[i];
         if (!port->parent && port->desc.type == PCIE_TYPE_ROOT_PORT &&
-            port->desc.bdf.domain == f->desc.bdf.domain && fabric_window_has(port, address))
+            port->desc.bdf.domain == f->desc.bdf.domain && fabric_claims(port, address))
             return port;
     }
     return NULL;
@@ -211,13 +211,20 @@ static bool is_root_bar(const struct emu_function *f)
     return f->desc.type == PCIE_TYPE_ROOT_PORT && f->desc.bar_size != 0;
 }
 
+static bool decodes_root_bar(const struct emu_function *f)
+{
+    return config_get16(&f->config, FUNCTION_COMMAND) & FUNCTION_COMMAND_MEMORY;
+}
+
 enum link_result link_bar_read(struct emu_function *f, uint64_t offset, uint8_t *data, size_t n)
 {
     emu_lock(f->emu);
     if (is_root_bar(f)) {
-        memory_read(&f->bar, offset, data, n);
+        bool on = decodes_root_bar(f);
+        if (on)
+            memory_read(&f->bar, offset, data, n);
         emu_unlock(f->emu);
-        return LINK_DONE;
+        return on ? LINK_DONE : LINK_REFUSED;
     }
     uint64_t address = emu_bar_base(f) + offset;
     struct emu_function *port = hotplug_is_reachable(f) ? port_for(f, address) : NULL;
@@ -231,9 +238,11 @@ enum link_result link_bar_write(struct emu_function *f, uint64_t offset, const u
 {
     emu_lock(f->emu);
     if (is_root_bar(f)) {
-        cxl_port_write(f, offset, data, n);
+        bool on = decodes_root_bar(f);
+        if (on)
+            cxl_port_write(f, offset, data, n);
         emu_unlock(f->emu);
-        return LINK_DONE;
+        return on ? LINK_DONE : LINK_REFUSED;
     }
     uint64_t address = emu_bar_base(f) + offset;
     struct emu_function *port = hotplug_is_reachable(f) ? port_for(f, address) : NULL;
@@ -245,8 +254,7 @@ enum link_result link_bar_write(struct emu_function *f, uint64_t offset, const u
 
 static bool is_master(const struct emu_function *f)
 {
-    return f->desc.type == PCIE_TYPE_ENDPOINT && f->parent && hotplug_is_reachable(f) &&
-           config_get16(&f->config, FUNCTION_COMMAND) & FUNCTION_COMMAND_MASTER;
+    return f->desc.type == PCIE_TYPE_ENDPOINT && f->parent && hotplug_is_reachable(f) && fabric_is_master(f);
 }
 
 enum link_result link_dma_read(struct emu_function *f, uint64_t address, bool trusted, uint8_t *data,
