@@ -12,6 +12,10 @@
 
 /* Configuration space header (PCIe 6.x §7.5.1) */
 #define PCIE_VENDOR_ID                0x00u
+#define PCIE_COMMAND                  0x04u
+#define PCIE_COMMAND_IO               0x0001u
+#define PCIE_COMMAND_MEMORY           0x0002u
+#define PCIE_COMMAND_MASTER           0x0004u
 #define PCIE_STATUS                   0x06u
 #define PCIE_STATUS_CAP_LIST          0x10u
 #define PCIE_CLASS_REVISION           0x08u

@@ -68,12 +68,12 @@ class Daemon(Service):
 class Field:
     """The platform, with streams of others on the same ports, and the tree with the kernel's in it."""
 
-    def __init__(self, functions=None, options=(), **more):
+    def __init__(self, functions=None, options=(), emu=(), **more):
         self.directory = Path(subprocess.run(["mktemp", "-d", "/tmp/ide-km.XXXXXX"], capture_output=True, text=True,
                                              check=True).stdout.strip())
         file = self.directory / "platform.json"
         file.write_text(json.dumps({"functions": functions or [pair(PORT, END)], **more}))
-        self.platform = Platform(self.directory, self.directory / "identity", ["--platform", str(file)])
+        self.platform = Platform(self.directory, self.directory / "identity", ["--platform", str(file), *(option.format(dir=self.directory) for option in emu)])
         self.mount, self.options = self.platform.mount, options
         self.daemon = None
 

@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     unsigned lines = 1;
     for (size_t i = 0; i < size; i++)
         lines += data[i] == '\n';
-    struct problems problems = {.file = "f", .say = say, .context = &lines};
+    struct problems problems = {.file = "f", .say = say, .warn = say, .context = &lines};
     char *text = malloc(size + 1);
     if (!text)
         return 0;
@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (const struct setting_value *v = settings.given; v; v = v->next)
         if (*v->text == '\0' || v->line == 0 || v->line > lines)
             abort();
-    const struct rules_surroundings around = {.has_identity = false};
+    const struct rules_surroundings around = {.has_state = size % 2};
     rules_check(&settings.rules, &around, &problems);
     if (settings_contradiction(&settings, error) && *error == '\0')
         abort();

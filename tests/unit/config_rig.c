@@ -17,7 +17,7 @@ void config_rig_clear(const char *file)
     settings_release(&settings);
     settings_init(&settings);
     said[0] = '\0';
-    problems = (struct problems){.file = file, .say = say};
+    problems = (struct problems){.file = file, .say = say, .warn = say};
 }
 
 bool config_rig_parse(const char *text, size_t len)

@@ -199,6 +199,42 @@ static void policies_that_contradict_themselves_are_refused(void)
     around.has_identity = false;
 }
 
+static void closed_needs_what_outlives_the_controller(void)
+{
+    CHECK_WRONG("[policy]\nwhile-off = shut\n", "f:2: while-off is neither open nor closed: shut\n");
+    CHECK_WRONG(
+        "[device all]\nwhile-off = closed\n",
+        "f:2: while-off = closed needs a state file (--state): what is to be opened again is in it\n");
+    CU_ASSERT_TRUE(parse("[policy]\nwhile-off = open\n"));
+    CU_ASSERT_EQUAL(settings.rules.policy.while_off, POLICY_OPEN);
+    around.has_state = true;
+    CU_ASSERT_TRUE(parse("[policy]\nwhile-off = closed\n"));
+    CU_ASSERT_EQUAL(settings.rules.policy.while_off, POLICY_CLOSED);
+    around.has_state = false;
+}
+
+/* A warning: all is as the operator says, and not what he means. */
+static void closed_is_little_without_a_stream_for_what_the_device_sends(void)
+{
+    static const char warning[] =
+        "f:4: while-off is closed, and none of the streams has default = yes or link = yes: what"
+        " the device itself sends is in the clear even while they are up\n";
+    around.has_state = true;
+    CU_ASSERT_TRUE(parse("[policy]\nwhile-off = closed\n[device all]\nstreams = default\n"));
+    CHECK_SAID(warning);
+    CU_ASSERT_TRUE(parse("[policy]\nwhile-off = closed\n[device all]\nstreams = none\n"));
+    CHECK_SAID("");
+    CU_ASSERT_TRUE(parse("[stream a]\ndefault = yes\n[stream b]\ntc = 1\n[device all]\nwhile-off = closed\n"
+                         "streams = b, a\n"));
+    CHECK_SAID("");
+    CU_ASSERT_TRUE(parse("[stream a]\nlink = yes\n[device all]\nwhile-off = closed\nstreams = a\n"));
+    CHECK_SAID("");
+    CU_ASSERT_TRUE(
+        parse("[policy]\nwhile-off = closed\n[device all]\nwhile-off = open\nstreams = default\n"));
+    CHECK_SAID("");
+    around.has_state = false;
+}
+
 /* ---- who wins ------------------------------------------------------------ */
 
 static const struct pcie_bdf above[] = {{0, 3, 0, 0}, {0, 2, 0, 0}, {0, 0, 4, 0}};
@@ -264,6 +300,8 @@ int main(void)
         TEST(a_policy_is_read),
         TEST(wrong_policies_are_refused),
         TEST(policies_that_contradict_themselves_are_refused),
+        TEST(closed_needs_what_outlives_the_controller),
+        TEST(closed_is_little_without_a_stream_for_what_the_device_sends),
         TEST(the_most_specific_rule_wins_key_by_key),
         TEST(the_nearest_port_wins),
         TEST(none_takes_away_what_a_wider_rule_gives),

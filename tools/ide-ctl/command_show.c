@@ -37,6 +37,8 @@ static void print_port(const json_t *port)
         printf("  IDE: none\n");
     if (json_is_string(json_object_get(port, "provider")))
         printf("  Keys from: %s\n", text_of(port, "provider"));
+    if (forwarding_text(port))
+        printf("  Forwarding: %s\n", forwarding_text(port));
     if (json_array_size(streams) > 0)
         print_streams(streams);
     else

@@ -9,6 +9,8 @@ static void print(const json_t *result)
 {
     printf("Stream %lld is off: root port %s, endpoint %s.\n", number_of(result, "stream"),
            text_of(result, "root_port"), text_of(result, "endpoint"));
+    if (forwarding_text(result))
+        printf("  Forwarding: %s\n", forwarding_text(result));
     print_notes(stdout, result);
 }
 

@@ -171,3 +171,17 @@ void make_printable(json_t *value)
         make_printable(member);
     }
 }
+
+const char *forwarding_text(const json_t *object)
+{
+    static const char *const texts[][2] = {
+        {"open", "open; closed whenever a stream below it is off (while-off)"},
+        {"host_closed", "no memory requests from the host until the device is there (while-off = closed)"},
+        {"closed", "no memory requests until what is wanted below it is Secure (while-off = closed)"},
+    };
+    const char *state = text_of(object, "forwarding");
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (strcmp(texts[i][0], state) == 0)
+            return texts[i][1];
+    return NULL;
+}

@@ -45,4 +45,8 @@ void print_stream_up(const json_t *stream);
 /* "cxl_links" of a result. */
 void print_cxl_links(const json_t *links);
 
+/* What while-off makes of the root port's "forwarding", as it goes on after its name or heading; NULL if that
+ * has no say. */
+const char *forwarding_text(const json_t *object);
+
 #endif

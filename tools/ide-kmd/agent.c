@@ -342,6 +342,7 @@ static enum ide_err run_registers(struct agent *agent, struct job *job)
 {
     const struct registers_context context = {.sysfs = agent->settings->sysfs,
                                               .flow = agent->settings->flow,
+                                              .gates = agent->settings->gates,
                                               .store = agent->settings->store,
                                               .provider = &agent->provider,
                                               .wait = &agent->wait,

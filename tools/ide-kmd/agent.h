@@ -23,6 +23,7 @@ struct agent_settings {
     uint32_t timeout_ms;  /* for one answer, and for a stream to become Secure */
     struct providers *providers; /* of root ports' keys; borrowed */
     struct flow_through *flow;   /* of switch ports; borrowed */
+    struct port_gates *gates;    /* of root ports; borrowed; NULL: none */
     struct store *store;         /* where what is held is written down first; borrowed; NULL: nowhere */
     const struct spdm_options *spdm; /* borrowed */
     const struct credentials *credentials; /* borrowed; NULL: none */

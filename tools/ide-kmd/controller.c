@@ -50,6 +50,7 @@ int controller_settle(struct controller *c)
     schedule(c);
     requests_handle_deferred(c);
     keeper_host_run(c);
+    port_gate_run(c); /* before anything starts that the keeper has asked for */
     schedule(c);
     if (c->closing && c->running == 0 && !c->stops_queued) {
         queue_stops(c);
@@ -178,12 +179,14 @@ enum ide_err controller_open(struct controller *c, const struct controller_setti
                                        .providers = &c->providers,
                                        .spdm = &settings->spdm,
                                        .credentials = &c->credentials,
-                                       .flow = &c->flow};
+                                       .flow = &c->flow,
+                                       .gates = &c->gates};
     flow_through_open(&c->flow);
+    port_gates_open(&c->gates, NULL);
     enum ide_err err = open_store(c, failure);
     if (err != IDE_OK)
         return err;
-    c->agent.store = c->flow.store = c->store;
+    c->agent.store = c->flow.store = c->gates.store = c->store;
     store_close_sessions(c->store);
     c->workers.settings = &c->agent;
     reload_open(c);
@@ -200,12 +203,15 @@ enum ide_err controller_open(struct controller *c, const struct controller_setti
     credentials_apply(&c->credentials, &settings->provider.rot, &spdm);
     err = providers_open(&c->providers, &settings->provider, settings->sysfs, &spdm, failure);
     c->providers.store = c->store;
-    c->recovery = (struct recovery){.store = c->store, .sysfs = settings->sysfs, .providers = &c->providers};
+    c->recovery = (struct recovery){
+        .store = c->store, .sysfs = settings->sysfs, .providers = &c->providers, .gates = &c->gates};
     if (err == IDE_OK) /* before anybody looks at an endpoint */
         err = recovery_open(&c->recovery, failure);
+    port_gate_open(c);
     if (err == IDE_OK)
         err = survey_open(&c->survey, settings->sysfs, &c->streams, failure);
     c->survey.providers = &c->providers;
+    c->survey.gates = &c->gates;
     if (err == IDE_OK)
         err = open_front(c, failure);
     if (err == IDE_OK)
@@ -257,6 +263,7 @@ void controller_close(struct controller *c)
     providers_close(&c->providers);
     credentials_close(&c->credentials);
     flow_through_close(&c->flow);
+    port_gate_close(c);
     drbg_close(&c->drbg);
     recovery_close(&c->recovery);
     store_close(c->store);

@@ -16,6 +16,7 @@
 #include "tools/ide-kmd/metrics.h"
 #include "tools/ide-kmd/notify.h"
 #include "tools/ide-kmd/operation.h"
+#include "tools/ide-kmd/port_gate_host.h"
 #include "tools/ide-kmd/reload.h"
 #include "tools/ide-kmd/rules.h"
 #include "tools/ide-kmd/store_hold.h"
@@ -87,6 +88,8 @@ struct controller {
     struct providers providers;
     struct credentials credentials;
     struct flow_through flow;
+    struct port_gates gates; /* root ports that let nothing through while a stream is off */
+    struct gate_host gate;
     struct survey survey;
     struct stream_table streams;
     struct cxl_link_table cxl;

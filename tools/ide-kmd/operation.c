@@ -119,7 +119,9 @@ static void fill_job(struct operation *op, const struct plan_step *step, struct 
         .key_set = working_set(op),
         .cxl = op->cxl,
         .probe = op->probe ? &op->probe[step->end] : NULL,
-        .establishes = (op->kind == OPERATION_ESTABLISH || op->kind == OPERATION_CXL_ESTABLISH) && !op->undoing,
+        .establishes =
+            (op->kind == OPERATION_ESTABLISH || op->kind == OPERATION_CXL_ESTABLISH) && !op->undoing,
+        .closes = op->closes,
         .forgets = op->forgets,
         .by_config = op->by_config,
         .asked_by = op->asked_by,

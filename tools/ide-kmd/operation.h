@@ -57,6 +57,7 @@ struct operation {
     struct stream_ends ends;
     enum stream_end attested; /* attest and forget: which of the ends */
     bool forgets;             /* of stop: the stream is not wanted any more, after a restart either */
+    bool closes;              /* before the stream is turned off its root port is closed */
     bool by_config;           /* of establish: the configuration wants the stream */
     const struct policy *policy; /* of the endpoint; may be NULL */
     bool renew;                  /* of rekey: the sessions get new keys too */

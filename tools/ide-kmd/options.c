@@ -147,6 +147,13 @@ static unsigned line_of(const struct controller_settings *settings, const struct
     return given ? given->line : 0;
 }
 
+/* As controller.c has it: that of an emulated platform is memory only unless told. */
+static bool has_state(const struct controller_settings *settings)
+{
+    const char *path = settings->store.path;
+    return path ? strcmp(path, "none") != 0 : !settings->sysfs;
+}
+
 /* The file, the command line over it, and whether that goes together. */
 static enum options_result read_all(int argc, char **argv, struct command_line *line,
                                     struct controller_settings *settings, struct problems *problems)
@@ -166,7 +173,8 @@ static enum options_result read_all(int argc, char **argv, struct command_line *
     if (row)
         problem_add(problems, at, "%s", error);
     const struct rules_surroundings around = {.has_identity = settings->spdm.identity != NULL,
-                                              .has_reference = settings->reference != NULL};
+                                              .has_reference = settings->reference != NULL,
+                                              .has_state = has_state(settings)};
     rules_check(&settings->rules, &around, problems);
     return ok && problems->count == 0 ? OPTIONS_RUN : OPTIONS_WRONG;
 }

@@ -174,6 +174,15 @@ static bool set_on_give_up(struct policy *p, const char *text, char *error)
     return i > POLICY_RETRY || wrong(error, "neither quarantine nor leave-off", text);
 }
 
+static bool set_while_off(struct policy *p, const char *text, char *error)
+{
+    static const char *const words[] = {[POLICY_OPEN] = "open", [POLICY_CLOSED] = "closed", NULL};
+    int i = choice(words, text);
+    if (i >= 0)
+        p->while_off = (enum policy_while_off)i;
+    return i >= 0 || wrong(error, "neither open nor closed", text);
+}
+
 enum {
     KEY_MUTUAL,
     KEY_REQUIRE_REFERENCE,
@@ -187,6 +196,7 @@ enum {
     KEY_RETRY_MOST,
     KEY_RETRY_ATTEMPTS,
     KEY_ON_GIVE_UP,
+    KEY_WHILE_OFF,
     KEY_COUNT
 };
 
@@ -209,6 +219,7 @@ static const struct policy_key_row {
     [KEY_RETRY_MOST] = {"retry-most", set_retry_most, FIELD(retry_most_ms)},
     [KEY_RETRY_ATTEMPTS] = {"retry-attempts", set_retry_attempts, FIELD(retry_attempts)},
     [KEY_ON_GIVE_UP] = {"on-give-up", set_on_give_up, FIELD(on_give_up)},
+    [KEY_WHILE_OFF] = {"while-off", set_while_off, FIELD(while_off)},
 };
 
 int policy_key(const char *name)

@@ -23,6 +23,12 @@ enum policy_mutual {
     POLICY_MUTUAL_REQUIRED, /* a session that is not mutual is none */
 };
 
+/* Of memory requests, while a stream that is wanted is not Secure: port_gate.h. */
+enum policy_while_off {
+    POLICY_OPEN,  /* they go over the link in the clear */
+    POLICY_CLOSED /* they do not go at all */
+};
+
 struct policy {
     enum policy_mutual mutual;
     bool require_reference;    /* as --require-reference, for some devices */
@@ -35,6 +41,7 @@ struct policy {
     uint64_t retry_first_ms, retry_most_ms;
     unsigned retry_attempts;       /* 0: without end */
     enum policy_action on_give_up; /* after them; never POLICY_RETRY */
+    enum policy_while_off while_off;
     uint32_t set;                  /* the keys that were given: bits in the order of policy_keys */
 };
 

@@ -193,10 +193,13 @@ static void put_in_order(struct recovery *r, struct pcie_access *access)
     switch_ports_off(r, access);
 }
 
-static enum ide_err open_and_do(struct recovery *r, struct ide_fault *fault)
+/* first: nobody has opened any of the gates since. */
+static enum ide_err open_and_do(struct recovery *r, bool first, struct ide_fault *fault)
 {
     struct pcie_access access;
     enum ide_err err = pcie_access_open(&access, r->sysfs, fault);
+    if (err == IDE_OK && first && r->gates)
+        port_gate_recover(r->gates, &access, &r->held);
     if (err == IDE_OK)
         put_in_order(r, &access);
     pcie_access_close(&access);
@@ -208,15 +211,17 @@ enum ide_err recovery_open(struct recovery *r, struct failure *failure)
     struct ide_fault fault = {0};
     enum ide_err err = store_load(r->store, &r->held, &fault);
     r->is_done = true;
+    if (err == IDE_OK && r->gates)
+        err = port_gates_load(r->gates, &fault);
     if (err == IDE_OK)
-        err = open_and_do(r, &fault);
+        err = open_and_do(r, true, &fault);
     return err == IDE_OK ? IDE_OK : failure_fault(failure, STEP, NULL, &fault);
 }
 
 void recovery_again(struct recovery *r)
 {
     struct ide_fault fault;
-    r->is_done = open_and_do(r, &fault) == IDE_OK && r->is_done;
+    r->is_done = open_and_do(r, false, &fault) == IDE_OK && r->is_done;
 }
 
 void recovery_close(struct recovery *r)

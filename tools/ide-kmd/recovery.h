@@ -8,6 +8,7 @@
 #ifndef IDE_KMD_RECOVERY_H
 #define IDE_KMD_RECOVERY_H
 
+#include "tools/ide-kmd/port_gate_host.h"
 #include "tools/ide-kmd/providers.h"
 #include "tools/ide-kmd/store_hold.h"
 
@@ -15,6 +16,7 @@ struct recovery {
     struct store *store;
     const char *sysfs; /* NULL: the machine's */
     struct providers *providers;
+    struct port_gates *gates; /* NULL: none */
     struct held held; /* of what is put in order the state is HELD_NOTHING */
     bool is_done;     /* nothing is left that could not be put in order */
 };

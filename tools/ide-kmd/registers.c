@@ -267,12 +267,33 @@ static enum ide_err await_secure(const struct registers_context *context, struct
     return store_set_stream(context->store, &job->ends, job->stream_id, HELD_UP, HELD_WANTED, &job->fault);
 }
 
+/*
+ * Both ends are on still, or have failed and guard themselves: what is below may be talked to, and nothing is
+ * in the clear yet. A root port that does not obey is worth a note: a stream is not left on because of it.
+ */
+static void close_gate(const struct registers_context *context, struct registers *r, struct job *job)
+{
+    const struct stream_ends *ends = &job->ends;
+    unsigned bus = ends->bdf[END_ENDPOINT].bus;
+    struct gate_result result = port_gates_set(context->gates, &r->access, &ends->top, GATE_CLOSED);
+    if (result.err != IDE_OK) {
+        job->has_note = true;
+        job->note = result.fault;
+    }
+    if (ends->last_bus != 0)
+        (void)port_gates_below(context->gates, &r->access, &ends->top, ends->first_bus, ends->last_bus);
+    else
+        (void)port_gates_below(context->gates, &r->access, &ends->top, bus, bus);
+}
+
 /* That the wish is over cannot be written down is no reason to leave the stream on. */
 static enum ide_err disable(const struct registers_context *context, struct registers *r, struct job *job)
 {
     enum held_wish wish = job->forgets ? HELD_NOT_WANTED : HELD_AS_WAS;
     if (store_set_stream(context->store, &job->ends, job->stream_id, HELD_STOPPING, wish, &job->note) != IDE_OK)
         job->has_note = true;
+    if (job->closes && context->gates)
+        close_gate(context, r, job);
     return forgive(r, from_pair(r, ide_pair_disable(&r->pair, &job->fault), job), job);
 }
 

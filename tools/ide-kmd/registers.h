@@ -10,11 +10,13 @@
 #include "root_port/pcie_access.h"
 #include "tools/ide-kmd/flow_through.h"
 #include "tools/ide-kmd/job.h"
+#include "tools/ide-kmd/port_gate.h"
 
 /* What the steps need besides the job. All borrowed. */
 struct registers_context {
     const char *sysfs;                   /* NULL: the machine's */
     struct flow_through *flow;           /* of the switch ports between the ends */
+    struct port_gates *gates;            /* of root ports; NULL: none */
     struct store *store;                 /* where what is held is written down; NULL: nowhere */
     const struct key_provider *provider; /* the root port's, which is enabled with it */
     const struct wait_ops *wait;

@@ -411,12 +411,33 @@ static void check_policy(const struct policy *section, const struct policy *whol
     char error[POLICY_ERROR];
     int key = policy_contradiction(section, whole, error);
     int mutual = policy_key("mutual"), reference = policy_key("require-reference");
+    int while_off = policy_key("while-off");
     if (key >= 0)
         problem_add(problems, line[key], "%s", error);
     if ((section->set & (1u << mutual)) && section->mutual == POLICY_MUTUAL_REQUIRED && !around->has_identity)
         problem_add(problems, line[mutual], "%s", needs);
     if ((section->set & (1u << reference)) && section->require_reference && !around->has_reference)
         problem_add(problems, line[reference], "require-reference needs reference, in [measurements]");
+    if ((section->set & (1u << while_off)) && section->while_off == POLICY_CLOSED && !around->has_state)
+        problem_add(problems, line[while_off],
+                    "while-off = closed needs a state file (--state): what is to be opened again is in it");
+}
+
+/* What a device sends to the host is associated with no address: it is on its default stream, or on that of a
+ * link. */
+static void check_what_it_sends(const struct rules *rules, const struct device_rule *rule,
+                                const struct policy *whole, struct problems *problems)
+{
+    bool covered = rule->stream_count == 0 || whole->while_off != POLICY_CLOSED;
+    for (size_t i = 0; i < rule->stream_count && !covered; i++) {
+        const struct stream_profile *p = rules_profile(rules, rule->stream[i]);
+        covered = !p || p->wish.link || p->wish.features.default_stream;
+    }
+    if (!covered)
+        problem_warn(problems, rule->line[DEVICE_STREAMS],
+                     "while-off is closed, and none of the streams has default = yes or link = yes: what the "
+                     "device itself"
+                     " sends is in the clear even while they are up");
 }
 
 void rules_check(const struct rules *rules, const struct rules_surroundings *around,
@@ -431,6 +452,7 @@ void rules_check(const struct rules *rules, const struct rules_surroundings *aro
         struct policy whole = base;
         policy_merge(&whole, &rules->device[i].policy);
         check_streams(rules, &rules->device[i], problems);
+        check_what_it_sends(rules, &rules->device[i], &whole, problems);
         check_policy(&rules->device[i].policy, &whole, rules->device[i].line, around, problems);
     }
 }

@@ -72,6 +72,7 @@ void rules_take_key(struct rules *rules, enum rules_section section, const char 
 struct rules_surroundings {
     bool has_identity;  /* something to show in mutual authentication */
     bool has_reference; /* reference values of measurements */
+    bool has_state;     /* a state file, which outlives the controller */
 };
 
 /* Once all is there: whether it goes together. */

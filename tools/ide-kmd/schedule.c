@@ -102,6 +102,7 @@ static void start_task(struct controller *c, struct task *task)
     publish_operation(c, task, "started");
     keeper_give_policy(c, task);
     keeper_take_started(c, task);
+    task->op.closes = port_gate_closes(c, task);
     operation_start(&task->op);
 }
 

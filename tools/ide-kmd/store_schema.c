@@ -65,6 +65,11 @@ static const char *const steps[STORE_SCHEMA_VERSION] = {
     "what,"
     " operation, root_port, endpoint, stream, device, step, state, iif(undo, 'yes', 'no') AS undo, cause,"
     " json_extract(answer, '$.message') AS message, answer, asked_by, request FROM entry;",
+    /* 3: root ports that let nothing through while a stream is off (port_gate.h) */
+    "CREATE TABLE held_gate (function TEXT PRIMARY KEY, root_port TEXT NOT NULL, bits INTEGER NOT NULL,"
+    " uptime_ms INTEGER NOT NULL, since_ms INTEGER NOT NULL) STRICT;"
+    "CREATE VIEW gates AS SELECT function, root_port, printf('%04x', bits) AS command_bits,"
+    " datetime(since_ms / 1000, 'unixepoch') AS since_utc FROM held_gate;",
 };
 
 static int read_version(sqlite3 *db, int *version)

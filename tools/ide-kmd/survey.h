@@ -26,6 +26,8 @@ struct foreign_numbers {
     } number[IDE_STREAM_ID_IDLE + 1];
 };
 
+struct port_gates; /* port_gate.h */
+
 struct survey {
     bool is_fresh;    /* the topology was read for the requests at hand: survey_refresh() has nothing to do */
     bool is_listed;   /* or found to have the same functions as before */
@@ -40,6 +42,7 @@ struct survey {
     struct foreign_numbers foreign;     /* of all its root ports */
     const struct stream_table *streams; /* borrowed */
     const struct providers *providers;  /* borrowed */
+    struct port_gates *gates;           /* borrowed; NULL: none */
 };
 
 enum ide_err survey_open(struct survey *survey, const char *sysfs, const struct stream_table *streams,

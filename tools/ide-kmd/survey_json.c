@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tools/ide-kmd/port_gate_host.h"
 #include "tools/ide-kmd/survey.h"
 
 /* One end of a stream as its registers tell it. */
@@ -260,12 +261,13 @@ static json_t *node_json(struct survey *survey, const struct topology_node *node
     const struct topology_node *parent =
         node->parent == TOPOLOGY_NONE ? NULL : &survey->topology.nodes[node->parent];
     json_t *object =
-        json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:i, s:o, s:s?, s:o}", "bdf", bdf_json(&node->bdf),
+        json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:i, s:o, s:s?, s:s?, s:o}", "bdf", bdf_json(&node->bdf),
                   "parent", parent ? bdf_json(&parent->bdf) : json_null(), "type",
                   pcie_port_type_name(node->type), "vendor", hex_json(4, node->ids.vendor), "device",
                   hex_json(4, node->ids.device), "class", hex_json(6, node->ids.class_code), "doe",
                   (int)node->doe_count, "ide", has_ide ? ide_json(&port.cap) : json_null(), "provider",
-                  has_ide ? provider_text(survey, node, &port.cap) : NULL, "streams",
+                  has_ide ? provider_text(survey, node, &port.cap) : NULL, "forwarding",
+                  survey->gates ? port_gate_state(survey->gates, &node->bdf) : NULL, "streams",
                   node_streams(survey, node, has_ide ? &port : NULL));
     pcie_function_close(&function);
     return object;

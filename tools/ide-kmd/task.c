@@ -88,6 +88,8 @@ static json_t *result_json(struct controller *c, const struct task *task)
         result = survey_stream_json(&c->survey, op->stream);
     if (op->kind == OPERATION_STOP || op->kind == OPERATION_CXL_STOP)
         json_object_set_new(result, "state", json_string("off"));
+    if (op->stream)
+        port_gate_tell(c, &op->ends.top, result);
     for (size_t i = 0; i < op->note_count; i++)
         json_array_append_new(notes, failure_json(&op->note[i]));
     json_object_set_new(result, "notes", notes);
@@ -114,11 +116,12 @@ static void end_task(struct controller *c, struct task *task)
     bool ok = op->failure.err == IDE_OK;
     correct_outcome(c, op);
     cxl_correct_outcome(c, op);
+    keeper_take_ended(c, task);
+    port_gate_run(c); /* who is told that a stream is Secure finds its port open */
     publish_operation(c, task, ok ? "done" : "failed");
     if (task->ticket)
         ticket_operation_ended(task->ticket, &c->front, ok ? result_json(c, task) : NULL,
                                ok ? NULL : &op->failure, op->outcome);
-    keeper_take_ended(c, task);
     if (op->stream && op->stream->state == STREAM_OFF)
         stream_remove(&c->streams, op->stream);
     if (operation_is_cxl(op->kind))
@@ -135,6 +138,14 @@ void task_refuse(struct controller *c, struct task *task, enum ide_err err, cons
     end_task(c, task);
 }
 
+json_t *task_kept_off_json(struct controller *c, const struct keeper_item *kept)
+{
+    json_t *result = kept_off_json(kept);
+    port_gate_run(c);
+    port_gate_tell(c, &kept->want.key.root_port, result);
+    return result;
+}
+
 bool task_give_up(struct controller *c, struct task *task)
 {
     const struct keeper_item *kept = NULL;
@@ -142,8 +153,9 @@ bool task_give_up(struct controller *c, struct task *task)
         kept = keeper_host_give_up(c, &task->op.ends.bdf[END_ROOT_PORT], task->stream_id);
     if (!kept)
         return false;
+    json_t *result = task_kept_off_json(c, kept);
     publish_operation(c, task, "done");
-    ticket_operation_ended(task->ticket, &c->front, kept_off_json(kept), NULL, NULL);
+    ticket_operation_ended(task->ticket, &c->front, result, NULL, NULL);
     task_free(task);
     return true;
 }

@@ -26,6 +26,9 @@ bool task_port_is_shared(const struct controller *c, const struct operation *op,
  * False if it is no such task. */
 bool task_give_up(struct controller *c, struct task *task);
 
+/* The answer to a stop of a stream that was off already, and is given up. */
+json_t *task_kept_off_json(struct controller *c, const struct keeper_item *kept);
+
 /* Something kept it from starting: says so, and frees it. */
 void task_refuse(struct controller *c, struct task *task, enum ide_err err, const char *message);
 

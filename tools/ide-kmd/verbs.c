@@ -5,6 +5,7 @@
 #include "tools/ide-kmd/controller.h"
 #include "tools/ide-kmd/doctor.h"
 #include "tools/ide-kmd/kept_json.h"
+#include "tools/ide-kmd/task.h"
 
 static void refuse(struct controller *c, struct ticket *ticket, const struct failure *failure)
 {
@@ -314,7 +315,7 @@ static void submit_for_streams(struct controller *c, const struct request *reque
     const struct keeper_item *kept =
         kind == OPERATION_STOP ? keeper_host_give_up(c, &request->bdf, request->stream) : NULL;
     if (kept)
-        ticket_answer(ticket, &c->front, kept_off_json(kept));
+        ticket_answer(ticket, &c->front, task_kept_off_json(c, kept));
     else if (request->has_bdf)
         refuse_no_stream(c, request, ticket);
     else

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tools/ide-kmd/port_gate_host.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "root_port/forwarding.h"
+#include "root_port/ide_cap.h"
+#include "tools/ide-kmd/log.h"
+#include "tools/ide-kmd/task.h"
+
+#define LOOK_MS     50u /* at the Command register of a root port that is closed */
+#define BELOW_TICKS 20u /* of them between looks at what is below it */
+#define RETRY_MS    1000u
+#define ALL_BUSES   0, UINT8_MAX
+
+int gate_level_for(const struct keeper_item *item)
+{
+    if (item->gone || item->dropped || item->want.policy.while_off != POLICY_CLOSED)
+        return -1;
+    switch (item->state) {
+    case KEEPER_UP:
+        return GATE_OPEN;
+    case KEEPER_REFRESHING:
+        return item->must_stop ? GATE_CLOSED : GATE_OPEN;
+    case KEEPER_ABSENT:
+        return GATE_HOST;
+    case KEEPER_STOPPING: /* what somebody established is wanted until he stops it */
+        return item->source == KEEPER_BY_CLIENT && !item->own ? GATE_OPEN : GATE_CLOSED;
+    case KEEPER_WAITING:
+    case KEEPER_STARTING:
+    case KEEPER_FALLEN:
+    case KEEPER_LEFT_OFF:
+    case KEEPER_QUARANTINED:
+    case KEEPER_STOPPED:
+        break;
+    }
+    return GATE_CLOSED;
+}
+
+const char *port_gate_state(struct port_gates *gates, const struct pcie_bdf *root_port)
+{
+    struct gate_view view = port_gates_look(gates, root_port);
+    return view.level < 0 ? NULL : gate_level_name((enum gate_level)view.level);
+}
+
+void port_gate_tell(struct controller *c, const struct pcie_bdf *root_port, json_t *result)
+{
+    const char *state = port_gate_state(&c->gates, root_port);
+    json_object_set_new(result, "forwarding", state ? json_string(state) : json_null());
+}
+
+/* ---- telling ------------------------------------------------------------------ */
+
+static json_t *bdf_json(const struct pcie_bdf *bdf)
+{
+    char text[PCIE_BDF_TEXT];
+    return json_string(pcie_bdf_format(bdf, text));
+}
+
+static void tell(struct controller *c, const struct pcie_bdf *device, const char *state, const char *message)
+{
+    publish_watch(c, json_pack("{s:s, s:n, s:n, s:s, s:n, s:n, s:n, s:o, s:s, s:s, s:[]}", "event", "port",
+                               "request", "asked_by", "operation", "watch", "root_port", "endpoint", "stream",
+                               "device", bdf_json(device), "state", state, "message", message, "aer"));
+}
+
+static void tell_level(struct controller *c, const struct gate_seat *seat, enum gate_level level)
+{
+    static const struct {
+        const char *state, *message;
+    } texts[] = {
+        [GATE_OPEN] = {"opened", "it passes memory requests on again"},
+        [GATE_HOST] = {"host_closed", "it takes no memory requests from the host until its device is there"},
+        [GATE_CLOSED] = {"closed", "it passes no memory requests on until what is wanted below it is Secure"},
+    };
+    tell(c, &seat->root_port, texts[level].state, texts[level].message);
+}
+
+static void tell_reopened(struct controller *c, const struct gate_result *result)
+{
+    static const struct {
+        uint16_t bit;
+        const char *name;
+    } bits[] = {{PCIE_COMMAND_IO, "I/O Space Enable"},
+                {PCIE_COMMAND_MEMORY, "Memory Space Enable"},
+                {PCIE_COMMAND_MASTER, "Bus Master Enable"}};
+    char text[160] = "somebody has set";
+    size_t len = strlen(text);
+    if (!result->reopened)
+        return;
+    for (size_t i = 0; i < sizeof bits / sizeof *bits; i++)
+        if (result->reopened & bits[i].bit)
+            len += (size_t)snprintf(text + len, sizeof text - len, "%s %s",
+                                    result->reopened & (bits[i].bit - 1) ? "," : "", bits[i].name);
+    (void)snprintf(text + len, sizeof text - len, " in its Command register: it is closed again");
+    tell(c, &result->device, "reopened", text);
+}
+
+static void take_failure(struct controller *c, struct gate_seat *seat, const struct gate_result *result)
+{
+    char text[FAILURE_MESSAGE_MAX];
+    if (result->err != IDE_OK && !seat->failed)
+        tell(c, &result->device, "gate_failed", ide_fault_text(&result->fault, text, sizeof text));
+    seat->failed = result->err != IDE_OK;
+}
+
+static uint64_t now_ms(void)
+{
+    return (uint64_t)zclock_mono();
+}
+
+/* ---- one root port -------------------------------------------------------------- */
+
+static void set_level(struct controller *c, struct gate_seat *seat, enum gate_level level)
+{
+    struct gate_result result = port_gates_set(&c->gates, &c->survey.access, &seat->root_port, level);
+    tell_reopened(c, &result);
+    if (result.changed)
+        tell_level(c, seat, level);
+    if (result.err != IDE_OK)
+        seat->retry_ms = now_ms() + RETRY_MS;
+    take_failure(c, seat, &result);
+}
+
+/* A function that does not answer, or is gone, sends nothing, and is looked at again. */
+static bool is_absence(const struct gate_result *result)
+{
+    return result->err == IDE_E_IO || result->err == IDE_E_NO_DEVICE;
+}
+
+static void set_below(struct controller *c, struct gate_seat *seat)
+{
+    port_gates_members(&c->gates, &c->survey.access, &c->survey.topology, &seat->root_port);
+    struct gate_result result = port_gates_below(&c->gates, &c->survey.access, &seat->root_port, ALL_BUSES);
+    tell_reopened(c, &result);
+    if (result.err != IDE_OK)
+        seat->below_ms = now_ms() + RETRY_MS;
+    if (!is_absence(&result))
+        take_failure(c, seat, &result);
+}
+
+static enum gate_level wanted_level(const struct gate_seat *seat)
+{
+    return seat->wanted < 0 ? GATE_OPEN : (enum gate_level)seat->wanted;
+}
+
+/* Whether it is none any more. */
+static bool settle_seat(struct controller *c, struct gate_seat *seat)
+{
+    struct gate_view view = port_gates_look(&c->gates, &seat->root_port);
+    if (seat->wanted < 0 && view.level < 0)
+        return true;
+    if (now_ms() < seat->retry_ms || (c->closing && seat->wanted >= 0))
+        return false; /* at the end nothing is opened that the configuration wants closed */
+    if (view.level != (int)wanted_level(seat)) {
+        set_level(c, seat, wanted_level(seat));
+        view = port_gates_look(&c->gates, &seat->root_port);
+    }
+    if (view.pending && now_ms() >= seat->below_ms && !controller_is_delicate(c)) {
+        set_below(c, seat);
+        view = port_gates_look(&c->gates, &seat->root_port);
+    }
+    if (seat->wanted >= 0 || view.level != GATE_OPEN || view.pending)
+        return false;
+    port_gates_forget(&c->gates, &seat->root_port);
+    return true;
+}
+
+/* ---- all of them ------------------------------------------------------------------ */
+
+static struct gate_seat *need_seat(struct gate_host *host, const struct pcie_bdf *root_port)
+{
+    struct gate_seat **at = &host->first;
+    while (*at && pcie_bdf_compare(&(*at)->root_port, root_port) != 0)
+        at = &(*at)->next;
+    if (!*at && (*at = calloc(1, sizeof **at)) != NULL)
+        **at = (struct gate_seat){.root_port = *root_port, .wanted = -1};
+    return *at;
+}
+
+/* The root port above a stream's upper end; false if that is not there: a switch that was pulled out, with
+ * all below it. */
+static bool find_top(const struct controller *c, const struct keeper_key *key, struct pcie_bdf *top)
+{
+    const struct topology *topology = &c->survey.topology;
+    size_t i = topology_find(topology, &key->root_port);
+    *top = key->root_port;
+    if (i == TOPOLOGY_NONE)
+        return key->kind == IDE_SELECTIVE;
+    while (topology->nodes[i].parent != TOPOLOGY_NONE)
+        i = topology->nodes[i].parent;
+    *top = topology->nodes[i].bdf;
+    return true;
+}
+
+static void take_wish(struct controller *c, const struct keeper_item *item)
+{
+    struct pcie_bdf top;
+    int level = gate_level_for(item);
+    if (level < 0 || (c->closing && item->source != KEEPER_BY_CONFIG) || !find_top(c, &item->want.key, &top))
+        return;
+    struct gate_seat *seat = need_seat(&c->gate, &top);
+    if (seat && level > seat->wanted)
+        seat->wanted = level;
+}
+
+static int on_timer(zloop_t *loop, int timer, void *argument)
+{
+    struct controller *c = argument;
+    bool below = ++c->gate.ticks % BELOW_TICKS == 0 && !controller_is_delicate(c);
+    (void)loop;
+    (void)timer;
+    for (struct gate_seat *seat = c->gate.first; seat; seat = seat->next) {
+        struct gate_view view = port_gates_look(&c->gates, &seat->root_port);
+        if (view.level <= GATE_OPEN || now_ms() < seat->retry_ms)
+            continue;
+        set_level(c, seat, (enum gate_level)view.level);
+        if (below)
+            set_below(c, seat);
+    }
+    return controller_settle(c);
+}
+
+static void set_timer(struct controller *c)
+{
+    bool busy = false;
+    for (const struct gate_seat *seat = c->gate.first; seat && !busy; seat = seat->next) {
+        struct gate_view view = port_gates_look(&c->gates, &seat->root_port);
+        busy = seat->failed || view.level > GATE_OPEN || view.pending;
+    }
+    if (busy && !c->gate.timer)
+        c->gate.timer = zloop_timer(c->loop, LOOK_MS, 0, on_timer, c);
+    if (!busy && c->gate.timer) {
+        zloop_timer_end(c->loop, c->gate.timer);
+        c->gate.timer = 0;
+    }
+}
+
+void port_gate_run(struct controller *c)
+{
+    for (struct gate_seat *seat = c->gate.first; seat; seat = seat->next)
+        seat->wanted = -1;
+    for (const struct keeper_item *item = c->kept.keeper.first; item; item = item->next)
+        take_wish(c, item);
+    if (!c->gate.first)
+        return;
+    for (struct gate_seat **at = &c->gate.first; *at;) {
+        struct gate_seat *seat = *at;
+        if (settle_seat(c, seat)) {
+            *at = seat->next;
+            free(seat);
+        } else {
+            at = &seat->next;
+        }
+    }
+    set_timer(c);
+}
+
+bool port_gate_closes(struct controller *c, const struct task *task)
+{
+    if (!task->op.stream)
+        return false;
+    struct keeper_key key = keeper_key_of(task->op.stream);
+    const struct keeper_item *item = keeper_find(&c->kept.keeper, &key);
+    int level = item ? gate_level_for(item) : -1;
+    return c->closing ? level >= 0 && item->source == KEEPER_BY_CONFIG : level > GATE_OPEN;
+}
+
+/* ---- the start and the end ---------------------------------------------------------- */
+
+/* Both ends of each of its streams are on: what is below may be looked at. */
+static bool all_are_secure(struct pcie_access *access, const struct pcie_bdf *root_port)
+{
+    struct ide_fault fault;
+    struct pcie_function function = {0};
+    struct ide_port port;
+    unsigned secure = 0, others = 0;
+    if (pcie_function_open(&function, access, root_port, &fault) != IDE_OK ||
+        ide_port_open(&port, root_port, &function.config, &fault) != IDE_OK)
+        others = 1;
+    for (unsigned i = 0; others == 0 && i < port.cap.selective_count; i++) {
+        struct ide_block_state state;
+        const struct ide_block block = {.kind = IDE_SELECTIVE, .index = (uint8_t)i};
+        if (ide_block_read(&port, block, &state, &fault) != IDE_OK)
+            others = 1;
+        else if (state.use == IDE_USE_ENABLED)
+            *(state.state == PCIE_IDE_STATE_SECURE ? &secure : &others) += 1;
+    }
+    pcie_function_close(&function);
+    return secure > 0 && others == 0;
+}
+
+static bool has_links(const struct held *held)
+{
+    for (size_t i = 0; i < held->streams; i++)
+        if (held->stream[i].kind == IDE_LINK)
+            return true;
+    return false;
+}
+
+static void say_recovered(const struct gate_result *result)
+{
+    char bdf[PCIE_BDF_TEXT], text[FAILURE_MESSAGE_MAX];
+    pcie_bdf_format(&result->device, bdf);
+    if (result->err == IDE_OK)
+        log_say(LOG_NOTICE, LOG_PLAIN,
+                "%s: it passes no memory requests on until what is wanted below it is Secure", bdf);
+    else
+        log_say(LOG_ERR, LOG_PLAIN, "%s: it could not be closed: %s", bdf,
+                ide_fault_text(&result->fault, text, sizeof text));
+}
+
+void port_gate_recover(struct port_gates *gates, struct pcie_access *access, const struct held *held)
+{
+    for (const struct port_gate *gate = gates->first; gate; gate = gate->next) {
+        struct gate_result result = port_gates_set(gates, access, &gate->root_port, GATE_CLOSED);
+        say_recovered(&result);
+        if (!has_links(held) && all_are_secure(access, &gate->root_port))
+            (void)port_gates_below(gates, access, &gate->root_port, ALL_BUSES);
+    }
+}
+
+void port_gate_open(struct controller *c)
+{
+    for (const struct port_gate *gate = c->gates.first; gate; gate = gate->next)
+        (void)!need_seat(&c->gate, &gate->root_port);
+}
+
+void port_gate_close(struct controller *c)
+{
+    while (c->gate.first) {
+        struct gate_seat *seat = c->gate.first;
+        c->gate.first = seat->next;
+        free(seat);
+    }
+    port_gates_close(&c->gates);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The gates' place in the controller: what the keeper has decides which root ports are closed (port_gate.h),
+ * and what came of it is told. The control loop closes and opens; a worker closes as well, right before it
+ * turns a stream off that stays wanted, so that nothing comes in between.
+ */
+#ifndef IDE_KMD_PORT_GATE_HOST_H
+#define IDE_KMD_PORT_GATE_HOST_H
+
+#include <jansson.h>
+
+#include "tools/ide-kmd/keeper.h"
+#include "tools/ide-kmd/port_gate.h"
+
+struct controller;
+struct held;
+struct task;
+
+/* One root port, as the control loop has it. */
+struct gate_seat {
+    struct gate_seat *next;
+    struct pcie_bdf root_port;
+    int wanted;        /* enum gate_level; -1: no stream below it is to be closed while it is off */
+    bool failed;       /* and that was told */
+    uint64_t retry_ms, below_ms; /* not before, after a failure: of the root port, of what is below it */
+};
+
+struct gate_host {
+    struct gate_seat *first;
+    int timer; /* of the loop; 0: none, as all are open */
+    unsigned ticks;
+};
+
+/* Which level a stream that is wanted wants of its root port; -1: none. */
+int gate_level_for(const struct keeper_item *item);
+
+void port_gate_open(struct controller *c);
+void port_gate_close(struct controller *c);
+
+/* At the start, before anything is turned off: all that an earlier run held a gate at is closed. What is in
+ * the way is said, and tried again later. */
+void port_gate_recover(struct port_gates *gates, struct pcie_access *access, const struct held *held);
+
+/* Opens and closes, as the keeper's items are now. Whenever one of them may have changed. */
+void port_gate_run(struct controller *c);
+
+/* Before it begins: whether the root port is to be closed before its stream is turned off. */
+bool port_gate_closes(struct controller *c, const struct task *task);
+
+/* "open", "host_closed", "closed"; NULL: it has no gate. */
+const char *port_gate_state(struct port_gates *gates, const struct pcie_bdf *root_port);
+
+/* Puts it into a result as "forwarding". */
+void port_gate_tell(struct controller *c, const struct pcie_bdf *root_port, json_t *result);
+
+#endif
