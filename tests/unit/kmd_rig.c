@@ -23,6 +23,8 @@ enum ide_err __wrap_pcie_access_open(struct pcie_access *access, const char *pat
 void __wrap_pcie_access_close(struct pcie_access *access);
 enum ide_err __wrap_pcie_function_open(struct pcie_function *function, struct pcie_access *access,
                                        const struct pcie_bdf *bdf, struct ide_fault *fault);
+enum ide_err __wrap_pcie_function_bind(struct pcie_function *function, struct pcie_access *access,
+                                       const struct pcie_bdf *bdf, struct ide_fault *fault);
 bool __wrap_pcie_function_read(const struct pcie_function *function, unsigned offset, uint8_t *bytes, unsigned size);
 void __wrap_pcie_function_close(struct pcie_function *function);
 enum ide_err __wrap_kcu_memory_open(struct kcu_memory *memory, const char *path, uint64_t base,
@@ -75,6 +77,12 @@ enum ide_err __wrap_pcie_function_open(struct pcie_function *function, struct pc
     (void)access;
     *function = (struct pcie_function){.bdf = *bdf, .config = {read_config, write_config, f}};
     return f ? IDE_OK : ide_fail(fault, IDE_E_NO_DEVICE, "rig", NULL);
+}
+
+enum ide_err __wrap_pcie_function_bind(struct pcie_function *function, struct pcie_access *access,
+                                       const struct pcie_bdf *bdf, struct ide_fault *fault)
+{
+    return __wrap_pcie_function_open(function, access, bdf, fault);
 }
 
 bool __wrap_pcie_function_read(const struct pcie_function *function, unsigned offset, uint8_t *bytes, unsigned size)
@@ -378,6 +386,8 @@ bool rig_run(struct rig_stream *s, enum operation_kind kind)
                                .trust = &rig.trust,
                                .stream = &s->stream,
                                .ends = s->stream.ends,
+                               .closes = s->closes,
+                               .spares_below = s->spares_below,
                                .owner = s};
     operation_start(&s->op);
     while (s->jobs > 0)
@@ -570,10 +580,12 @@ bool rig_open(unsigned streams, const enum provider_choice *choice, char *error,
         !open_providers(streams, choice, error, size))
         return false;
     flow_through_open(&rig.flow);
+    port_gates_open(&rig.gates, NULL);
     rig.settings = (struct agent_settings){.timeout_ms = rig_timeout_ms,
                                            .providers = &rig.providers,
                                            .spdm = &spdm_options_default,
-                                           .flow = &rig.flow};
+                                           .flow = &rig.flow,
+                                           .gates = &rig.gates};
     open_streams(streams);
     return true;
 }
@@ -591,6 +603,7 @@ void rig_close(void)
     free(rig.stream);
     providers_close(&rig.providers);
     flow_through_close(&rig.flow);
+    port_gates_close(&rig.gates);
     for (size_t i = 0; i < rig.emu.count; i++)
         device_close(rig.emu.functions[i].device);
     emu_free(&rig.emu);

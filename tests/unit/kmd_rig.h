@@ -15,6 +15,7 @@
 #include "tools/ide-emu/link_host.h"
 #include "tools/ide-kmd/agent.h"
 #include "tools/ide-kmd/operation.h"
+#include "tools/ide-kmd/port_gate.h"
 
 #define RIG_STREAMS_MAX 32u
 
@@ -33,6 +34,7 @@ struct rig_stream {
     struct emu_function *root, *device;
 
     struct rig_failure failure;
+    bool closes, spares_below; /* as of the operation */
     unsigned calls[END_COUNT]; /* of this operation, so far */
     void (*between)(struct rig_stream *s); /* called at every step and every call; NULL: not */
     void *context;                         /* the caller's */
@@ -69,6 +71,7 @@ struct rig {
     size_t streams;
     atomic_ulong config_reads, config_writes, doe_objects;
     struct flow_through flow;
+    struct port_gates gates;
     /* sees each access of the controller to config space; false: it fails. NULL: all succeed. A read has no value. */
     bool (*watch)(const struct emu_function *f, unsigned offset, bool write, uint32_t value);
 };

@@ -122,6 +122,7 @@ static void fill_job(struct operation *op, const struct plan_step *step, struct 
         .establishes =
             (op->kind == OPERATION_ESTABLISH || op->kind == OPERATION_CXL_ESTABLISH) && !op->undoing,
         .closes = op->closes,
+        .spares_below = op->spares_below,
         .forgets = op->forgets,
         .by_config = op->by_config,
         .asked_by = op->asked_by,

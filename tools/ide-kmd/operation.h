@@ -58,6 +58,7 @@ struct operation {
     enum stream_end attested; /* attest and forget: which of the ends */
     bool forgets;             /* of stop: the stream is not wanted any more, after a restart either */
     bool closes;              /* before the stream is turned off its root port is closed */
+    bool spares_below;        /* and what is below it only after that: its end of the stream may be off */
     bool by_config;           /* of establish: the configuration wants the stream */
     const struct policy *policy; /* of the endpoint; may be NULL */
     bool renew;                  /* of rekey: the sessions get new keys too */

@@ -141,6 +141,22 @@ static void set_below(struct controller *c, struct gate_seat *seat)
         take_failure(c, seat, &result);
 }
 
+bool port_gate_may_talk(const struct stream *stream)
+{
+    return !stream || stream->state == STREAM_OFF || stream->state == STREAM_STARTING ||
+           (stream->seen.serial != 0 && (!stream->seen.insecure || stream->seen.both_on));
+}
+
+static bool may_talk_below(const struct controller *c, const struct pcie_bdf *root_port)
+{
+    if (controller_is_delicate(c))
+        return false;
+    for (const struct stream *s = c->streams.first; s; s = s->next)
+        if (pcie_bdf_compare(&s->ends.top, root_port) == 0 && !port_gate_may_talk(s))
+            return false;
+    return true;
+}
+
 static enum gate_level wanted_level(const struct gate_seat *seat)
 {
     return seat->wanted < 0 ? GATE_OPEN : (enum gate_level)seat->wanted;
@@ -158,7 +174,7 @@ static bool settle_seat(struct controller *c, struct gate_seat *seat)
         set_level(c, seat, wanted_level(seat));
         view = port_gates_look(&c->gates, &seat->root_port);
     }
-    if (view.pending && now_ms() >= seat->below_ms && !controller_is_delicate(c)) {
+    if (view.pending && now_ms() >= seat->below_ms && may_talk_below(c, &seat->root_port)) {
         set_below(c, seat);
         view = port_gates_look(&c->gates, &seat->root_port);
     }
@@ -209,7 +225,7 @@ static void take_wish(struct controller *c, const struct keeper_item *item)
 static int on_timer(zloop_t *loop, int timer, void *argument)
 {
     struct controller *c = argument;
-    bool below = ++c->gate.ticks % BELOW_TICKS == 0 && !controller_is_delicate(c);
+    bool below = ++c->gate.ticks % BELOW_TICKS == 0;
     (void)loop;
     (void)timer;
     for (struct gate_seat *seat = c->gate.first; seat; seat = seat->next) {
@@ -217,7 +233,7 @@ static int on_timer(zloop_t *loop, int timer, void *argument)
         if (view.level <= GATE_OPEN || now_ms() < seat->retry_ms)
             continue;
         set_level(c, seat, (enum gate_level)view.level);
-        if (below)
+        if (below && may_talk_below(c, &seat->root_port))
             set_below(c, seat);
     }
     return controller_settle(c);

@@ -14,14 +14,15 @@
 
 struct controller;
 struct held;
+struct stream;
 struct task;
 
 /* One root port, as the control loop has it. */
 struct gate_seat {
     struct gate_seat *next;
     struct pcie_bdf root_port;
-    int wanted;        /* enum gate_level; -1: no stream below it is to be closed while it is off */
-    bool failed;       /* and that was told */
+    int wanted;                  /* enum gate_level; -1: no stream below it is to be closed while it is off */
+    bool failed;                 /* and that was told */
     uint64_t retry_ms, below_ms; /* not before, after a failure: of the root port, of what is below it */
 };
 
@@ -46,6 +47,10 @@ void port_gate_run(struct controller *c);
 
 /* Before it begins: whether the root port is to be closed before its stream is turned off. */
 bool port_gate_closes(struct controller *c, const struct task *task);
+
+/* The two ends of the stream, if there is one, do not differ as far as the watch has seen, so that what is
+ * below may be talked to. Before the watch forgets it. */
+bool port_gate_may_talk(const struct stream *stream);
 
 /* "open", "host_closed", "closed"; NULL: it has no gate. */
 const char *port_gate_state(struct port_gates *gates, const struct pcie_bdf *root_port);

@@ -267,23 +267,29 @@ static enum ide_err await_secure(const struct registers_context *context, struct
     return store_set_stream(context->store, &job->ends, job->stream_id, HELD_UP, HELD_WANTED, &job->fault);
 }
 
+static void close_below(const struct registers_context *context, struct registers *r, const struct job *job)
+{
+    const struct stream_ends *ends = &job->ends;
+    bool link = ends->last_bus != 0;
+    unsigned bus = ends->bdf[END_ENDPOINT].bus;
+    (void)port_gates_below(context->gates, &r->access, &ends->top, link ? ends->first_bus : bus,
+                           link ? ends->last_bus : bus);
+}
+
 /*
- * Both ends are on still, or have failed and guard themselves: what is below may be talked to, and nothing is
- * in the clear yet. A root port that does not obey is worth a note: a stream is not left on because of it.
+ * Before anything is in the clear. Where both ends are on still, or have failed and guard themselves, what is
+ * below may be talked to. A root port that does not obey is worth a note: a stream is not left on because of
+ * it.
  */
 static void close_gate(const struct registers_context *context, struct registers *r, struct job *job)
 {
-    const struct stream_ends *ends = &job->ends;
-    unsigned bus = ends->bdf[END_ENDPOINT].bus;
-    struct gate_result result = port_gates_set(context->gates, &r->access, &ends->top, GATE_CLOSED);
+    struct gate_result result = port_gates_set(context->gates, &r->access, &job->ends.top, GATE_CLOSED);
     if (result.err != IDE_OK) {
         job->has_note = true;
         job->note = result.fault;
     }
-    if (ends->last_bus != 0)
-        (void)port_gates_below(context->gates, &r->access, &ends->top, ends->first_bus, ends->last_bus);
-    else
-        (void)port_gates_below(context->gates, &r->access, &ends->top, bus, bus);
+    if (!job->spares_below)
+        close_below(context, r, job);
 }
 
 /* That the wish is over cannot be written down is no reason to leave the stream on. */
@@ -292,9 +298,13 @@ static enum ide_err disable(const struct registers_context *context, struct regi
     enum held_wish wish = job->forgets ? HELD_NOT_WANTED : HELD_AS_WAS;
     if (store_set_stream(context->store, &job->ends, job->stream_id, HELD_STOPPING, wish, &job->note) != IDE_OK)
         job->has_note = true;
-    if (job->closes && context->gates)
+    bool closes = job->closes && context->gates;
+    if (closes)
         close_gate(context, r, job);
-    return forgive(r, from_pair(r, ide_pair_disable(&r->pair, &job->fault), job), job);
+    enum ide_err err = forgive(r, from_pair(r, ide_pair_disable(&r->pair, &job->fault), job), job);
+    if (closes && job->spares_below && err == IDE_OK)
+        close_below(context, r, job);
+    return err;
 }
 
 /* That a switch port lets IDE TLPs through that are nobody's any more is worth a note. */

@@ -48,6 +48,7 @@ struct stream_seen {
     bool insecure;
     const char *cause; /* static; of the last fall; NULL: it never fell */
     struct pcie_bdf device;
+    bool both_on;    /* at that fall both ends were enabled still */
     int64_t changed; /* unix seconds of the last change; 0: none since it is watched */
 };
 

@@ -133,6 +133,7 @@ static void remember(struct stream *stream, const struct watch_news *news)
         return;
     stream->seen.cause = news->cause;
     stream->seen.device = news->device;
+    stream->seen.both_on = news->sample.end[END_ENDPOINT].enabled && news->sample.end[END_ROOT_PORT].enabled;
 }
 
 static void tell_stream(struct controller *c, const struct watch_news *news)
