@@ -35,9 +35,13 @@ class Bench:
         self.platform = Platform(self.directory, self.directory / "identity",
                                  ["--platform", str(file), "--link-log", str(self.log)])
         # the watch's own reads would be among the TLPs that are counted
-        options = options if "--watch-interval" in options else ["--watch-interval", "0", *options]
-        self.controller = Controller(self.directory, self.platform, options)
+        self.options = options if "--watch-interval" in options else ["--watch-interval", "0", *options]
+        self.start()
         self.seen = 0
+
+    def start(self):
+        """A controller with the bench's options: the first one, or the next when that has been stopped."""
+        self.controller = Controller(self.directory, self.platform, self.options)
 
     def close(self):
         self.controller.stop()

@@ -49,7 +49,7 @@ def bench():
     bench = Bench([pair(PORT, END), pair(OTHER_PORT, OTHER_END), pair(FAR_PORT, FAR_END)])
     bench.controller.stop()
     yield bench
-    bench.controller = Controller(bench.directory, bench.platform)
+    bench.start()
     bench.close()
 
 
