@@ -2,6 +2,7 @@
 """A client and a subscriber as pyzmq makes them, which hold every message against docs/api.schema.json."""
 
 import json
+import time
 
 import jsonschema
 import zmq
@@ -76,6 +77,18 @@ class Subscriber:
             if event["event"] != "tick":
                 events.append(event)
         return events
+
+    def next(self, kind, seconds=30, **members):
+        """The next event of the kind with these members, and when it came by the monotonic clock; those before it are
+        passed over."""
+        end, passed = time.monotonic() + seconds, []
+        while self.socket.poll(max(0, (end - time.monotonic()) * 1000)):
+            came = time.monotonic()
+            event = check("event", json.loads(self.socket.recv()))
+            if event["event"] == kind and all(event.get(name) == value for name, value in members.items()):
+                return event, came
+            passed.append(event)
+        raise AssertionError(f"no event {kind} {members}; but {passed[-3:]}")
 
     def close(self):
         self.socket.close()

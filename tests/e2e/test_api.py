@@ -124,14 +124,14 @@ def test_each_gets_its_own_reply(controller):
 
 
 def test_a_client_that_leaves_does_not_matter(platform, controller, client):
-    gone = Client(controller)
-    gone.send(json.dumps({"v": 1, "id": 1, "verb": "establish", "bdf": ENDPOINT, "stream": 0}).encode())
-    time.sleep(0.05)
+    platform.misbehave(ENDPOINT, "late=100")   # so that it is not over at once
+    gone, subscriber = Client(controller), Subscriber(controller)
+    gone.begin("establish", 1, bdf=ENDPOINT, stream=0)
+    subscriber.next("operation", operation="establish", state="started")
     gone.close()
-    end = time.monotonic() + 20
-    while time.monotonic() < end and [s["state"] for s in client.ask("show")["result"]["streams"]] != ["secure"]:
-        time.sleep(0.02)
+    subscriber.next("stream", operation="establish", state="secure")
     assert client.ask("stop", bdf=ENDPOINT, stream=0)["result"]["state"] == "off"
+    subscriber.close()
 
 
 def test_a_subscriber_that_does_not_read_does_not_matter(controller, client):
@@ -166,15 +166,15 @@ def test_progress_of_establish_in_order(controller, client):
 
 def test_one_device_that_hangs_holds_nobody_else_up(platform, controller):
     platform.misbehave(ENDPOINT, "silent")
-    slow, quick = Client(controller), Client(controller)
-    slow.send(json.dumps({"v": 1, "id": 1, "verb": "establish", "bdf": ENDPOINT, "stream": 0}).encode())
-    time.sleep(0.1)
+    slow, quick, subscriber = Client(controller), Client(controller), Subscriber(controller)
+    slow.begin("establish", 1, bdf=ENDPOINT, stream=0)
+    subscriber.next("operation", operation="establish", state="started")
     begun = time.monotonic()
     assert quick.ask("establish", bdf=SWITCH_ENDPOINTS[0], stream=1)["result"]["root_port"] == SWITCH_ROOT_PORT
     assert not slow.socket.poll(0), f"the other establish took {time.monotonic() - begun} s"
     assert slow.receive()["error"]["code"] == "timeout"
-    slow.close()
-    quick.close()
+    for each in (slow, quick, subscriber):
+        each.close()
 
 
 def test_many_clients_at_once(controller):

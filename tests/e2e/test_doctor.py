@@ -7,6 +7,7 @@ import shutil
 import jsonschema
 import pytest
 
+import test_establish
 from conftest import ENDPOINT, ROOT, ROOT_PORT, SWITCH_ENDPOINTS, SWITCH_ROOT_PORT, ctl
 
 SCHEMA = json.loads((ROOT / "docs" / "api.schema.json").read_text())
@@ -86,20 +87,7 @@ def test_a_device_that_cannot_be_trusted_or_understood(platform, controller, fau
 
 
 POOR = {"functions": [
-    {"bdf": "0000:00:01.0", "type": "root-port", "doe": True, "ide": {"selective_streams": 1},
-     "below": [{"bdf": "0000:01:00.0", "type": "endpoint", "doe": False, "ide": {"selective_streams": 1}}]},
-    {"bdf": "0000:00:02.0", "type": "root-port", "doe": True, "ide": {"selective_streams": 1},
-     "below": [{"bdf": "0000:02:00.0", "type": "endpoint", "doe": True, "ide": False}]},
-    {"bdf": "0000:00:03.0", "type": "root-port", "doe": False, "ide": {"selective_streams": 1},
-     "below": [{"bdf": "0000:03:00.0", "type": "endpoint", "doe": True, "ide": {"selective_streams": 1}}]},
-    {"bdf": "0000:00:04.0", "type": "root-port", "doe": True, "ide": False,
-     "below": [{"bdf": "0000:04:00.0", "type": "endpoint", "doe": True, "ide": {"selective_streams": 1}}]},
-    {"bdf": "0000:00:05.0", "type": "root-port", "doe": True, "secondary": 5, "ide": {"selective_streams": 1}},
-    {"bdf": "0000:00:06.0", "type": "root-port", "doe": True, "ide": {"selective_streams": 1},
-     "below": [{"bdf": "0000:06:00.0", "type": "upstream", "ide": False,
-                "below": [{"bdf": "0000:07:00.0", "type": "downstream",
-                           "below": [{"bdf": "0000:08:00.0", "type": "endpoint", "doe": True,
-                                      "ide": {"selective_streams": 1}}]}]}]},
+    *test_establish.POOR["functions"],
     {"bdf": "0000:00:07.0", "type": "root-port", "doe": True, "secondary": 9, "ide": {"selective_streams": 1, "ide_km": False},
      "below": [{"bdf": "0000:09:00.0", "type": "endpoint", "doe": True, "ide": {"selective_streams": 1}}]},
 ]}
@@ -137,7 +125,8 @@ def test_streams_that_run_are_not_disturbed(platform, controller):
     assert all(s["state"] == "secure" for f in platform.state()["functions"] for s in f["streams"] if s["enabled"])
 
 
-def test_a_stream_that_has_fallen_is_a_warning(platform, controller):
+def test_a_stream_that_has_fallen_is_a_warning(platform, start_controller):
+    controller = start_controller(platform, "--watch-interval", "0")   # or it is made again before doctor looks
     controller.json("establish", ROOT_PORT, "--stream", "0")
     platform.tell(f"reset {ENDPOINT}")
     report = doctor(controller, ROOT_PORT)

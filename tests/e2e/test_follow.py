@@ -123,15 +123,11 @@ def in_use(platform):
             or any(key != "none" for key_set in s["key_sets"] for keys in key_set.values() for key in keys)}
 
 
-def wait_for_step(subscriber, step):
-    until(lambda: any(e["event"] == "step" and e["step"] == step for e in subscriber.take(20)))
-
-
 @pytest.mark.parametrize("step", ["authenticate", "program_keys"])
 def test_a_cancelled_establish_is_undone(step, platform, controller, client, subscriber):
     platform.misbehave(ENDPOINT, "late=150")
     client.begin("establish", "mine", bdf=ENDPOINT, stream=0)
-    wait_for_step(subscriber, step)
+    subscriber.next("step", step=step)
     platform.behave(ENDPOINT)
     other = Client(controller)
     assert other.ask("cancel", "c", request="mine")["result"] == {"request": "mine"}
@@ -153,7 +149,7 @@ def test_a_cancelled_rekey_goes_on_with_the_old_keys(platform, client, subscribe
     subscriber.take()
     platform.misbehave(ENDPOINT, "late=200")
     client.begin("rekey", "mine")
-    wait_for_step(subscriber, "program_keys")
+    subscriber.next("step", step="program_keys")
     client.begin("cancel", "c", request="mine")
     replies = {reply["id"]: reply for reply in (client.receive(), client.receive())}
     assert replies["c"]["result"] == {"request": "mine"}
@@ -186,7 +182,7 @@ def test_a_stop_cannot_be_cancelled(platform, client, subscriber):
     client.ask("establish", bdf=ENDPOINT, stream=0)
     platform.misbehave(ENDPOINT, "late=200")
     client.begin("stop", "mine", bdf=ENDPOINT, stream=0)
-    wait_for_step(subscriber, "stop_keys")
+    subscriber.next("step", step="stop_keys")
     client.begin("cancel", "c", request="mine")
     replies = {reply["id"]: reply for reply in (client.receive(), client.receive())}
     assert (replies["c"]["error"]["code"], replies["c"]["error"]["field"]) == ("state", "request")
@@ -218,7 +214,7 @@ def test_all_streams_of_a_request_are_cancelled(platform, client, subscriber):
     subscriber.take()
     platform.misbehave(ENDPOINT, "late=200")
     client.begin("rekey", "all")
-    until(lambda: any(e["event"] == "stream" and e["root_port"] == SWITCH_ROOT_PORT for e in subscriber.take(20)))
+    subscriber.next("stream", root_port=SWITCH_ROOT_PORT)
     client.begin("cancel", "c", request="all")
     replies = {reply["id"]: reply for reply in (client.receive(), client.receive())}
     assert replies["all"]["error"]["code"] == "cancelled"

@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Each way in which a session begins, end to end, and each with the wrong keys."""
 
-import json
 import os
 import subprocess
 
-import pytest
-
 from conftest import program
-from test_spdm_options import Bench
+from test_spdm_options import start_bench, up_rekey_stop  # noqa: F401 (one is a fixture)
 
 SECRET, OTHER = "00112233445566778899aabbccddeeff", "ff112233445566778899aabbccddeeff"
 
@@ -41,26 +38,9 @@ def secret_file(directory, text, mode=0o600):
     return str(path)
 
 
-@pytest.fixture
-def start_bench(tmp_path_factory):
-    made = []
-
-    def start(devices):
-        made.append(Bench(tmp_path_factory.mktemp("identity"), devices))
-        return made[-1]
-
-    yield start
-    for bench in made:
-        bench.close()
-
-
 def authentication(controller, bdf):
     """Brings a stream up, gives it new keys, takes it down; how its session began."""
-    up = controller.json("establish", bdf, "--stream", "1")
-    assert up["state"] == "secure"
-    assert controller.json("rekey", bdf)["streams"][0]["key_set"] == 1
-    assert controller.json("stop", bdf, "--stream", "1")["state"] == "off"
-    return up["authentication"]
+    return up_rekey_stop(controller, bdf)["authentication"]
 
 
 def test_the_host_proves_who_it_is(start_bench, tmp_path):
@@ -168,6 +148,7 @@ def test_secrets_that_others_may_read_are_refused(tmp_path):
     for text, what in (("here hint 00\n", "1: the first word is no address"),
                        (good + "0000:01:00.0\n", "2: the second word, the hint"),
                        ("0000:01:00.0 hint 0g\n", "1: the third word, the key"),
-                       (f"0000:01:00.0 hint {SECRET} {SECRET}\n", "1: the third word, the key")):
+                       (f"0000:01:00.0 hint {SECRET} {SECRET}\n", "1: the third word, the key"),
+                       (good + "\0" + good, " has a NUL in it")):
         assert f"psk:{what}" in refused("--psk", secret_file(tmp_path, text))
     assert "no such file" in refused("--psk", str(tmp_path / "no such file")).lower()

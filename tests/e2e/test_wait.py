@@ -84,7 +84,8 @@ def test_a_port_without_ide_is_not_waited_for(directory, start_platform, start_c
     assert controller.ctl("wait", END, "--stream", "0", "--state", "off").returncode == 0
 
 
-def test_the_registers_count_not_what_was_said(platform, controller):
+def test_the_registers_count_not_what_was_said(platform, start_controller):
+    controller = start_controller(platform, "--watch-interval", "0")   # nobody says anything
     controller.json("establish", ROOT_PORT, "--stream", "0")
     platform.tell(f"reset {ENDPOINT}")
     done = controller.ctl("wait", ROOT_PORT, "--stream", "0", "--state", "insecure", "--timeout", "50s")
