@@ -8,11 +8,9 @@
 #define IDE_EMU_CONFIG_DOOR_H
 
 #include "tools/ide-emu/emu.h"
+#include "tools/ide-emu/socket_server.h"
 
-struct config_door;
-
-/* On failure says why in error[size]. */
-struct config_door *config_door_open(struct emu *emu, const char *path, char *error, size_t size);
-void config_door_close(struct config_door *door);
+/* NULL on failure: error[size] says why. */
+struct socket_server *config_door_open(struct emu *emu, const char *path, char *error, size_t size);
 
 #endif

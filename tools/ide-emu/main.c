@@ -28,9 +28,9 @@ struct program {
     struct emu emu;
     struct orders orders;
     struct fuse_door *fuse;
-    struct config_door *config;
+    struct socket_server *config;
     struct control_door *control;
-    struct spdm_door *spdm[OPTION_BINDINGS_MAX];
+    struct socket_server *spdm[OPTION_BINDINGS_MAX];
     char error[ERROR_TEXT];
 };
 
@@ -169,10 +169,10 @@ static bool start(struct program *p)
 static void stop(struct program *p)
 {
     control_door_close(p->control);
-    config_door_close(p->config);
+    socket_server_close(p->config);
     fuse_door_close(p->fuse);
     for (size_t i = 0; i < OPTION_BINDINGS_MAX; i++)
-        spdm_door_close(p->spdm[i]);
+        socket_server_close(p->spdm[i]);
     for (size_t i = 0; i < p->emu.count; i++)
         device_close(p->emu.functions[i].device);
     if (p->emu.functions) {

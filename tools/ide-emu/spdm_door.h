@@ -7,11 +7,11 @@
 #define IDE_EMU_SPDM_DOOR_H
 
 #include "tools/ide-emu/emu.h"
+#include "tools/ide-emu/socket_server.h"
 
-struct spdm_door;
-
-/* Listens for the function, which has a device; port 0: any. *chosen is the port. NULL on failure, with error[size]. */
-struct spdm_door *spdm_door_open(struct emu_function *f, uint16_t port, uint16_t *chosen, char *error, size_t size);
-void spdm_door_close(struct spdm_door *door);
+/* Listens for the function, which has a device; port 0: any. *chosen is the port. NULL on failure, with
+ * error[size]. */
+struct socket_server *spdm_door_open(struct emu_function *f, uint16_t port, uint16_t *chosen, char *error,
+                                     size_t size);
 
 #endif
