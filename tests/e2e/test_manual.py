@@ -54,7 +54,8 @@ def test_the_examples(controller):
             assert done.stdout
 
 
-@pytest.mark.parametrize("command", ["", "list", "show", "attest", "doctor", "establish", "rekey", "stop", "wait", "monitor"])
+@pytest.mark.parametrize("command", ["", "list", "show", "attest", "doctor", "establish", "rekey", "stop", "wait", "log", "monitor",
+                                     "keygen", "authorize", "revoke"])
 def test_every_option_and_command_is_in_the_manual(command):
     done = subprocess.run([program("ide-ctl"), *([command] if command else []), "--help"], capture_output=True, text=True)
     assert done.returncode == 0
