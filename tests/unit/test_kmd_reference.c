@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Files of reference values: what is taken of them, for whom, and what is wrong with others. */
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -127,12 +128,27 @@ static void what_is_wrong_is_said_with_its_place(void)
     }
 }
 
+/* Whatever had gone wrong before. */
+static void a_file_that_is_too_long_is_refused(void)
+{
+    char path[128];
+    make_folder();
+    write_file("f.json", "{}");
+    snprintf(path, sizeof path, "%s/f.json", folder);
+    CU_ASSERT_EQUAL(truncate(path, REFERENCE_FILE_MAX + 1), 0);
+    errno = EACCES;
+    CHECK_ERR(load(), IDE_E_NO_REFERENCE);
+    CU_ASSERT_STRING_EQUAL(failure.message + strlen(folder) + 1, "f.json: is longer than 1 MiB");
+    remove_folder((const char *const[]){"f.json", NULL});
+}
+
 int main(void)
 {
     CU_TestInfo tests[] = {
         TEST(values_of_all_files_that_fit_are_joined),
         TEST(without_a_path_there_is_nothing),
         TEST(what_is_wrong_is_said_with_its_place),
+        TEST(a_file_that_is_too_long_is_refused),
         CU_TEST_INFO_NULL,
     };
     return suite_run("reference values", tests);

@@ -61,6 +61,8 @@ static enum ide_err read_secret(const char *path, char *text, struct failure *fa
     if (err == IDE_OK && !read_all(fd, text, SECRET_MAX - 1, &len))
         err = wrong(failure, path, "cannot be read, or is too long");
     close(fd);
+    if (err == IDE_OK && memchr(text, '\0', len))
+        err = wrong(failure, path, "has a NUL in it, and what is behind that would be passed over");
     text[len] = '\0';
     return err;
 }

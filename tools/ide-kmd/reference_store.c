@@ -165,9 +165,10 @@ static enum ide_err read_one(struct reference_store *store, const char *path, st
 {
     json_error_t error;
     struct stat st;
-    if (stat(path, &st) != 0 || st.st_size > REFERENCE_FILE_MAX)
-        return failure_set(failure, IDE_E_NO_REFERENCE, STEP, NULL, "%.200s: %s", path,
-                           errno ? strerror(errno) : "is longer than 1 MiB");
+    if (stat(path, &st) != 0)
+        return failure_set(failure, IDE_E_NO_REFERENCE, STEP, NULL, "%.200s: %s", path, strerror(errno));
+    if (st.st_size > REFERENCE_FILE_MAX)
+        return failure_set(failure, IDE_E_NO_REFERENCE, STEP, NULL, "%.200s: is longer than 1 MiB", path);
     json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
     if (!root)
         return failure_set(failure, IDE_E_NO_REFERENCE, STEP, NULL, "%.200s:%d:%d: %s", path, error.line,
