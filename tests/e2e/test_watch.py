@@ -2,7 +2,9 @@
 """The controller notices what happens to its streams and ports without being asked, says why, and soon enough."""
 
 import json
+import shutil
 import sqlite3
+import subprocess
 import time
 from contextlib import closing
 
@@ -306,6 +308,39 @@ def test_a_certificate_that_ends_soon(platform, directory):
     listener.nothing(6)   # once
     listener.close()
     controller.stop()
+
+
+def sign_again(identity, bdf, seconds):
+    """The device's own certificate, for its key, ends so soon."""
+    end = time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + seconds))
+    domain, bus, rest = bdf.split(":")
+    device, function = rest.split(".")
+    section = f"own-{int(domain, 16):08x}-{int(bus, 16) << 8 | int(device, 16) << 3 | int(function):04x}"
+    (identity / "index.txt").write_text("")
+    for command in (f"req -new -key {bdf}/leaf.key -subj /CN={bdf} -out again.csr",
+                    f"ca -batch -notext -name ca -extensions {section} -enddate {end} -in again.csr -out {bdf}/leaf.pem "
+                    "-cert authority/intermediate.pem -keyfile authority/intermediate.key"):
+        verb, *options = command.split()
+        subprocess.run(["openssl", verb, "-config", "openssl.cnf", *options], cwd=identity, check=True, capture_output=True)
+
+
+def test_a_certificate_that_ends_while_a_stream_is_up(start_platform, start_controller, identity, directory):
+    own = directory / "identity"
+    shutil.copytree(identity, own)
+    sign_again(own, ENDPOINT, 15)
+    controller = start_controller(start_platform(identity=own), "--timeout", "10", trust=own / "trust")
+    listener = Listener(controller)
+    controller.json("establish", ENDPOINT, "--stream", "0")
+    soon, _ = listener.next("certificate", state="expires_soon", device=ENDPOINT)
+    expired, _ = listener.next("certificate", state="expired", device=ENDPOINT)
+    assert expired["not_after"] == soon["not_after"] <= time.time()
+    # what is up goes on, with new keys too; but who comes anew is not let in
+    controller.json("rekey", ENDPOINT)
+    assert controller.json("show", ENDPOINT)["streams"][0]["state"] == "secure"
+    controller.json("stop", ENDPOINT, "--stream", "0")
+    error = controller.error("establish", ENDPOINT, "--stream", "0")
+    assert (error["code"], error["device"]) == ("expired", ENDPOINT)
+    listener.close()
 
 
 def test_a_device_that_the_kernel_takes(bench, directory):
