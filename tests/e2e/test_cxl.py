@@ -8,6 +8,7 @@ import pytest
 
 from conftest import ENDPOINT, ROOT_PORT, ctl
 from test_api import Client, Subscriber, check
+from test_follow import wait_for_step
 from test_link import Traffic, errors
 
 UNIT = 0xFE100000
@@ -378,3 +379,52 @@ def test_what_a_kill_leaves_is_taken_back_and_comes_back(provider, start_cxl, st
     assert controller.json("rekey", ENDPOINT, "--cxl")["state"] == "secure"
     assert controller.json("stop", ENDPOINT, "--cxl")["state"] == "off"
     assert states(platform) == both("insecure")
+
+
+@PROVIDERS
+@pytest.mark.parametrize("step", ["authenticate", "session", "program_keys", "go_receive"])
+def test_a_cancelled_establish_is_undone(provider, step, start_cxl):
+    platform, controller = start_cxl(kcu=units(provider))
+    subscriber, client, other = Subscriber(controller), Client(controller), Client(controller)
+    platform.misbehave(ENDPOINT, "late=150")
+    client.begin("cxl_establish", "mine", bdf=ENDPOINT)
+    wait_for_step(subscriber, step)
+    platform.behave(ENDPOINT)
+    assert other.ask("cancel", "c", request="mine")["result"] == {"request": "mine"}
+    error = client.receive()["error"]
+    assert (error["code"], error["message"]) == ("cancelled", "cancelled on request")
+    assert error["outcome"] == "the link is not encrypted"
+    assert states(platform) == both("insecure")
+    assert other.ask("show")["result"]["cxl_links"] == []
+    assert client.ask("cxl_establish", bdf=ENDPOINT)["result"]["state"] == "secure"
+    assert states(platform) == both("containment")
+    for each in (subscriber, client, other):
+        each.close()
+
+
+def test_a_cancelled_rekey_leaves_the_link_on_and_a_stop_is_not_cancelled(start_cxl):
+    platform, controller = start_cxl(kcu=[])
+    subscriber, client = Subscriber(controller), Client(controller)
+    client.ask("cxl_establish", bdf=ENDPOINT)
+    subscriber.take()
+    platform.misbehave(ENDPOINT, "late=150")
+    client.begin("cxl_rekey", "mine", bdf=ENDPOINT)
+    wait_for_step(subscriber, "program_keys")
+    client.begin("cxl_rekey", "waits", bdf=ENDPOINT)
+    client.begin("cancel", "b", request="waits")
+    client.begin("cancel", "c", request="mine")
+    replies = {reply["id"]: reply for reply in (client.receive() for _ in range(4))}
+    assert (replies["b"]["result"], replies["c"]["result"]) == ({"request": "waits"}, {"request": "mine"})
+    assert (replies["waits"]["error"]["code"], replies["waits"]["error"]["outcome"]) == ("cancelled", None)
+    assert replies["mine"]["error"]["code"] == "cancelled"
+    assert replies["mine"]["error"]["outcome"].startswith("the link goes on")
+    assert states(platform) == both("containment")
+    client.begin("cxl_stop", "stop", bdf=ENDPOINT)
+    wait_for_step(subscriber, "stop_keys")
+    client.begin("cancel", "d", request="stop")
+    replies = {reply["id"]: reply for reply in (client.receive(), client.receive())}
+    assert (replies["d"]["error"]["code"], replies["d"]["error"]["field"]) == ("state", "request")
+    assert replies["stop"]["result"]["state"] == "off"
+    assert states(platform) == both("insecure")
+    for each in (subscriber, client):
+        each.close()

@@ -69,7 +69,9 @@ enum ide_err __wrap_kcu_memory_open_size(struct kcu_memory *memory, const char *
 /* Whether this call is the one that fails, before it is made or after it. */
 static bool fails_now(const char *name)
 {
-    if (++cxl_rig.calls != cxl_rig.fails)
+    if (++cxl_rig.calls == cxl_rig.cancels)
+        cxl_rig.cancelled = operation_cancel(&cxl_rig.op, "for a test");
+    if (cxl_rig.calls != cxl_rig.fails)
         return false;
     cxl_rig.failed = name;
     return true;
@@ -178,6 +180,7 @@ bool cxl_rig_run(enum cxl_action action)
                                        .by_unit = cxl_rig.by_unit};
     cxl_rig.calls = 0;
     cxl_rig.failed = NULL;
+    cxl_rig.cancelled = false;
     cxl_rig.op = (struct operation){.kind = kinds[action],
                                     .hooks = &hooks,
                                     .rng = &rig.rng,

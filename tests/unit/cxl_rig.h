@@ -18,6 +18,8 @@ struct cxl_rig {
     /* Counted within an operation: messages to either end, calls of the unit, settings of registers. */
     unsigned calls;
     unsigned fails;     /* which of them, from 1; 0: none */
+    unsigned cancels;   /* at which of them somebody cancels; 0: never */
+    bool cancelled;     /* he did, and it could be */
     bool after;         /* it took effect, and is reported as failed in a way that leaves that open */
     const char *failed; /* which it was; NULL: none */
 };

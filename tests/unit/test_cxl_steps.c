@@ -231,6 +231,71 @@ static unsigned fail_each_of_stop(bool after)
     return cxl_rig.fails - 1;
 }
 
+/* --- Cancelled
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+static void check_cancelled(bool ok, const char *outcome)
+{
+    CU_ASSERT_FALSE(ok);
+    CU_ASSERT_EQUAL(cxl_rig.op.failure.err, IDE_E_CANCELLED);
+    CU_ASSERT_EQUAL(strncmp(cxl_rig.op.outcome, outcome, strlen(outcome)), 0);
+}
+
+static void cancel_each_of_establish(void)
+{
+    for (cxl_rig.cancels = 1;; cxl_rig.cancels++) {
+        bool ok = cxl_rig_run(CXL_ESTABLISH);
+        if (!cxl_rig.cancelled) {
+            CU_ASSERT_TRUE(ok);
+            break;
+        }
+        check_cancelled(ok, "the link is not encrypted");
+        expect_off();
+    }
+    CU_ASSERT_TRUE(cxl_rig.cancels > 9);
+    cxl_rig.cancels = 0;
+    expect_it_does(CXL_STOP, "stop");
+}
+
+static void cancel_each_of_rekey(void)
+{
+    expect_it_does(CXL_ESTABLISH, "establish");
+    for (unsigned at = 1;; at++) {
+        cxl_rig.cancels = at;
+        bool ok = cxl_rig_run(CXL_REKEY);
+        bool cancelled = cxl_rig.cancelled;
+        cxl_rig.cancels = 0;
+        CU_ASSERT_TRUE(is_state("containment"));
+        if (!cancelled) {
+            CU_ASSERT_TRUE(ok);
+            break;
+        }
+        check_cancelled(ok, "the link goes on");
+        CU_ASSERT_TRUE(cxl_rig.link.is_up);
+        expect_it_does(CXL_REKEY, "rekey");
+    }
+    expect_it_does(CXL_STOP, "stop");
+    expect_off();
+}
+
+static void what_is_cancelled_at_any_point_leaves_nothing(void)
+{
+    for (int by_unit = 0; by_unit <= 1; by_unit++) {
+        open_rig(by_unit, false);
+        cxl_rig.fails = 0;
+        cancel_each_of_establish();
+        cancel_each_of_rekey();
+        expect_it_does(CXL_ESTABLISH, "establish");
+        cxl_rig.cancels = 1;
+        CU_ASSERT_TRUE(cxl_rig_run(CXL_STOP));
+        CU_ASSERT_FALSE(cxl_rig.cancelled);
+        cxl_rig.cancels = 0;
+        expect_off();
+        cxl_rig_close();
+    }
+}
+
 /* --- Whom it is for
  * ----------------------------------------------------------------------------------------------- */
 
@@ -298,6 +363,7 @@ int main(void)
         TEST(a_failure_anywhere_with_mailboxes),
         TEST(a_failure_anywhere_with_keys_that_the_endpoint_makes),
         TEST(a_session_that_is_lost),
+        TEST(what_is_cancelled_at_any_point_leaves_nothing),
         CU_TEST_INFO_NULL,
     };
     return suite_run("steps of a CXL link", tests);

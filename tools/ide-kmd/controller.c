@@ -139,7 +139,8 @@ static int on_signal(zloop_t *loop, zmq_pollitem_t *item, void *argument)
     store_want_nothing(c->store);
     refuse_queue(c);
     for (struct worker *w = c->workers.first; w; w = w->next)
-        if (w->busy && operation_cancel(w->busy, "the controller is ending"))
+        if (w->busy && operation_cancel(w->busy, "the controller is ending") &&
+            (!operation_is_cxl(w->busy->kind) || operation_may_interrupt(w->busy)))
             worker_cancel(w);
     return controller_settle(c);
 }

@@ -58,6 +58,30 @@ bool operation_cancel(struct operation *op, const char *why)
     return true;
 }
 
+/*
+ * A CXL link has no enable bit: only the session that an end was keyed in can take its keys back at once. So
+ * once the first key is on its way each step is let come to its end, which its timeouts bound.
+ */
+bool operation_may_interrupt(const struct operation *op)
+{
+    switch (op->kind) {
+    case OPERATION_REKEY:
+    case OPERATION_CXL_REKEY:
+        return false;
+    case OPERATION_CXL_ESTABLISH:
+        return !op->undoing && !coordinator_has_started(&op->run, STEP_PROGRAM_KEYS, END_ENDPOINT) &&
+               !coordinator_has_started(&op->run, STEP_PROGRAM_KEYS, END_ROOT_PORT);
+    case OPERATION_ATTEST:
+    case OPERATION_ESTABLISH:
+    case OPERATION_STOP:
+    case OPERATION_CXL_STOP:
+    case OPERATION_DOCTOR:
+    case OPERATION_FORGET:
+        return true;
+    }
+    return true;
+}
+
 static void add_note(struct operation *op, const struct job *job, const struct ide_fault *fault)
 {
     if (op->note_count == OPERATION_NOTES_MAX)

@@ -89,6 +89,9 @@ void operation_reply(struct operation *op, struct job *job);
  * stops, it failed. */
 bool operation_cancel(struct operation *op, const char *why);
 
+/* Whether what a step waits for may be given up midway, if nobody else lives on its session. */
+bool operation_may_interrupt(const struct operation *op);
+
 /* While one end is on and the other not, or about to be so, nobody may look at the endpoint. */
 bool operation_is_delicate(const struct operation *op);
 

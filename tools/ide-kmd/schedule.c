@@ -160,13 +160,12 @@ static bool may_interrupt(struct controller *c, const struct worker *w)
 {
     const struct task *task = task_of(w->busy);
     enum stream_end end = task->worker[END_ENDPOINT] == w ? END_ENDPOINT : END_ROOT_PORT;
-    return task->op.kind != OPERATION_REKEY && !task_port_is_shared(c, &task->op, end);
+    return operation_may_interrupt(&task->op) && !task_port_is_shared(c, &task->op, end);
 }
 
-/* An order for a CXL link is one step, which undoes itself if it fails. */
 static bool cancel_running(struct controller *c, struct worker *w, const char *why)
 {
-    if (operation_is_cxl(w->busy->kind) || !operation_cancel(w->busy, why))
+    if (!operation_cancel(w->busy, why))
         return false;
     if (may_interrupt(c, w))
         worker_cancel(w);

@@ -131,8 +131,11 @@ static void end_task(struct controller *c, struct task *task)
 
 void task_refuse(struct controller *c, struct task *task, enum ide_err err, const char *message)
 {
+    char which[32] = "the CXL link";
+    if (!operation_is_cxl(task->op.kind))
+        snprintf(which, sizeof which, "stream %u", task->stream_id);
     failure_device(&task->op.failure, err, operation_name(task->op.kind), &task->op.ends.bdf[END_ROOT_PORT],
-                   "stream %u: %s", task->stream_id, message);
+                   "%s: %s", which, message);
     if (task->op.kind == OPERATION_ESTABLISH)
         task->op.stream->state = STREAM_OFF;
     end_task(c, task);

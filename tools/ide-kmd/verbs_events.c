@@ -116,9 +116,9 @@ void run_cancel(struct controller *c, const struct request *request, struct tick
     if (err == IDE_OK)
         err = may_cancel(c, ticket, found, &failure);
     if (err == IDE_OK && !controller_cancel(c, found, "cancelled on request"))
-        err = failure_set(&failure, IDE_E_STATE, "request", "request",
-                          "the request cannot be cancelled: it turns something off, keys a CXL link, or is "
-                          "being undone already");
+        err = failure_set(
+            &failure, IDE_E_STATE, "request", "request",
+            "the request cannot be cancelled: it turns something off, or is being undone already");
     if (err == IDE_OK)
         ticket_answer(ticket, &c->front, json_pack("{s:O}", "request", request->other));
     else
