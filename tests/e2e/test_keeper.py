@@ -8,6 +8,7 @@ import time
 import pytest
 
 from conftest import ENDPOINT, ROOT_PORT, SWITCH_ENDPOINTS, SWITCH_ROOT_PORT
+from test_link import write
 from test_session_forms import make_host, start_bench  # noqa: F401 (a fixture)
 
 
@@ -314,3 +315,49 @@ on-failure = {action}
     wait_for(lambda: kept_of(controller)[0]["state"] == state)
     assert item["cause"]
     assert streams(controller).keys() == set(SWITCH_ENDPOINTS)
+
+
+BY_KIND = f"""[policy]
+retry-first = 100ms
+[device {ENDPOINT}]
+streams = default
+on-wrong-identity = quarantine
+on-interference = leave-off
+"""
+
+
+def rule_of(item):
+    return item["cause_kind"], item["rule"], item["action"]
+
+
+@pytest.mark.parametrize("fault", ["foreign-chain", "bad-signature-key-exchange", "wrong-bdf"])
+def test_a_device_that_is_another_one_is_treated_by_its_own_rule(kept, fault):
+    kept.platform.misbehave(ENDPOINT, fault)
+    controller = kept.start(BY_KIND)
+    [item] = wait_for(lambda: kept_of(controller))
+    assert (item["state"], item["attempts"]) == ("quarantined", 1)
+    assert rule_of(item) == ("wrong_identity", "on-wrong-identity", "quarantine")
+    wait_for(lambda: kept.says("(wrong_identity: on-wrong-identity = quarantine)"))
+    text = controller.ctl("show", ENDPOINT).stdout
+    assert "on-wrong-identity = quarantine" in text
+    entries = controller.json("log", "--state", "quarantined")["entries"]
+    assert [rule_of(e["answer"]) for e in entries] == [rule_of(item)]
+
+
+def test_interference_is_treated_by_its_own_rule(kept):
+    controller = kept.start(BY_KIND)
+    wait_for(lambda: streams(controller))
+    kept.platform.tell(f"adversary {ENDPOINT} down flip=200 pr 1")
+    write(kept.platform, b"x" * 64)
+    [item] = wait_for(lambda: [k for k in kept_of(controller) if k["state"] == "left_off"])
+    assert rule_of(item) == ("interference", "on-interference", "leave-off"), item
+
+
+def test_a_mere_failure_is_treated_by_the_rule_for_all(kept):
+    kept.platform.misbehave(ENDPOINT, "spdm-error", 2)
+    controller = kept.start(BY_KIND)
+    wait_for(lambda: streams(controller))
+    kept.platform.tell(f"reset {ENDPOINT}")
+    wait_for(lambda: kept.says("(failure: on-failure = retry)"))
+    wait_for(lambda: streams(controller))
+    assert kept_of(controller) == []

@@ -125,6 +125,8 @@ static void a_policy_is_read(void)
                                "refresh-attempts = 5\n"
                                "heartbeat = 10s\n"
                                "on-failure = retry\n"
+                               "on-wrong-identity = quarantine\n"
+                               "on-interference = leave-off\n"
                                "retry-first = 500ms\n"
                                "retry-most = 15min\n"
                                "retry-attempts = 8\n"
@@ -137,6 +139,8 @@ static void a_policy_is_read(void)
     CU_ASSERT_EQUAL(p->refresh_attempts, 5);
     CU_ASSERT_EQUAL(p->heartbeat_ms, 10000);
     CU_ASSERT_EQUAL(p->on_failure, POLICY_RETRY);
+    CU_ASSERT_EQUAL(p->on_wrong_identity, POLICY_QUARANTINE);
+    CU_ASSERT_EQUAL(p->on_interference, POLICY_LEAVE_OFF);
     CU_ASSERT_EQUAL(p->retry_first_ms, 500);
     CU_ASSERT_EQUAL(p->retry_most_ms, 900000);
     CU_ASSERT_EQUAL(p->retry_attempts, 8);
@@ -166,6 +170,10 @@ static void wrong_policies_are_refused(void)
                 "f:2: refresh-attempts is no number from 1 to 1000000: endless\n");
     CHECK_WRONG("[policy]\non-failure = ignore\n",
                 "f:2: on-failure is none of retry, quarantine, leave-off: ignore\n");
+    CHECK_WRONG("[policy]\non-wrong-identity = ignore\n",
+                "f:2: on-wrong-identity is none of retry, quarantine, leave-off: ignore\n");
+    CHECK_WRONG("[policy]\non-interference = no\n",
+                "f:2: on-interference is none of retry, quarantine, leave-off: no\n");
     CHECK_WRONG("[policy]\non-give-up = retry\n",
                 "f:2: on-give-up is neither quarantine nor leave-off: retry\n");
     CHECK_WRONG("[policy]\nheartbeat =\n", "f:2: heartbeat is empty\n");
@@ -182,6 +190,10 @@ static void policies_that_contradict_themselves_are_refused(void)
                 "f:3: retry-first says how to retry, and on-failure is leave-off\n");
     CHECK_WRONG("[policy]\non-failure = quarantine\n[device all]\nretry-attempts = 2\n",
                 "f:4: retry-attempts says how to retry, and on-failure is quarantine\n");
+    /* what is tried again for one kind of failure is told how */
+    CU_ASSERT_TRUE(parse("[policy]\non-failure = leave-off\non-interference = retry\nretry-first = 1\n"));
+    CHECK_WRONG("[policy]\non-failure = leave-off\non-interference = quarantine\nretry-first = 1\n",
+                "f:4: retry-first says how to retry, and on-failure is leave-off\n");
     CHECK_WRONG("[policy]\non-give-up = quarantine\n",
                 "f:2: on-give-up needs retry-attempts, which are endless\n");
     CHECK_WRONG("[policy]\nretry-first = 10min\n[device all]\n",

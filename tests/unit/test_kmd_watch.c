@@ -27,7 +27,8 @@ static void two_good_ends_are_secure(void)
     expect(&sample, WATCH_CAUSE_NONE, END_ROOT_PORT);
     CU_ASSERT_PTR_NULL(watch_cause_name(WATCH_CAUSE_NONE));
     /* what is around them does not count as long as they are */
-    sample.kernel = sample.link_down = sample.session_lost[END_ENDPOINT] = true;
+    sample.kernel = sample.link_down = true;
+    sample.session_lost[END_ENDPOINT] = IDE_E_TIMEOUT;
     sample.end[END_ENDPOINT].errors = PCIE_AER_IDE;
     sample.end[END_ENDPOINT].fail_received = true;
     expect(&sample, WATCH_CAUSE_NONE, END_ROOT_PORT);
@@ -66,7 +67,7 @@ static void without_a_reason_it_is_the_endpoint(void)
 static void a_lost_session_is_a_reason_if_there_is_no_other(void)
 {
     struct watch_sample sample = both_fallen();
-    sample.session_lost[END_ROOT_PORT] = true;
+    sample.session_lost[END_ROOT_PORT] = IDE_E_TIMEOUT;
     expect(&sample, WATCH_CAUSE_SESSION_LOST, END_ROOT_PORT);
     sample.end[END_ENDPOINT].errors = PCIE_AER_MISROUTED_IDE;
     expect(&sample, WATCH_CAUSE_AER, END_ENDPOINT);

@@ -178,6 +178,9 @@ static const char *detail_of(const json_t *entry, char text[static TABLE_TEXT_MA
     const char *message = text_of(answer, "message"), *cause = text_of(entry, "cause");
     if (strcmp(message, "-") != 0)
         snprintf(text, TABLE_TEXT_MAX, "%s", message);
+    else if (strcmp(text_of(answer, "rule"), "-") != 0)
+        snprintf(text, TABLE_TEXT_MAX, "%s = %s%s%s", text_of(answer, "rule"), text_of(answer, "action"),
+                 strcmp(cause, "-") != 0 ? ": " : "", strcmp(cause, "-") != 0 ? cause : "");
     else if (json_is_integer(set))
         snprintf(text, TABLE_TEXT_MAX, "key set %lld", (long long)json_integer_value(set));
     else

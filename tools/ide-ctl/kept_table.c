@@ -58,6 +58,20 @@ static const char *retry_in(const json_t *k, char *text)
     return number(k, "retry_in_s", " s", text);
 }
 
+static const char *rule(const json_t *k, char *text)
+{
+    if (!json_is_string(json_object_get(k, "rule")))
+        return "-";
+    snprintf(text, TABLE_TEXT_MAX, "%s = %s", text_of(k, "rule"), text_of(k, "action"));
+    return text;
+}
+
+static const char *cause_kind(const json_t *k, char *text)
+{
+    (void)text;
+    return text_of(k, "cause_kind");
+}
+
 static const char *cause(const json_t *k, char *text)
 {
     (void)text;
@@ -72,6 +86,8 @@ static const struct table_column columns[] = {
     {"WANTED-BY", true, 0, 0, source, NULL, "configuration or client"},
     {"ATTEMPTS", true, 0, SCOLS_FL_RIGHT, attempts, NULL, "that failed in a row"},
     {"RETRY-IN", true, 0, SCOLS_FL_RIGHT, retry_in, NULL, "when it is tried again"},
+    {"RULE", true, 0, 0, rule, NULL, "which key of the policy says so"},
+    {"CAUSE-KIND", false, 0, 0, cause_kind, NULL, "failure, wrong_identity or interference"},
     {"CAUSE", true, 0.2, SCOLS_FL_TRUNC, cause, NULL, "why the last one failed"},
 };
 static const struct table_kind kind = {columns, sizeof columns / sizeof *columns};

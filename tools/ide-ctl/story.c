@@ -198,6 +198,8 @@ static void add_stream_state(struct story_line *line, const json_t *event)
     if (number_of(event, "attempts") > 0)
         add(line, ", after %lld attempt%s", number_of(event, "attempts"),
             number_of(event, "attempts") == 1 ? "" : "s");
+    if (has(event, "rule"))
+        add(line, ", by %s = %s", text_of(event, "rule"), text_of(event, "action"));
 }
 
 static void add_duration(struct story_line *line, const struct story_operation *op)

@@ -8,6 +8,7 @@
 
 #define VALUE_MAX 400u
 #define WHERE_MAX 96u
+#define RULE_MAX  96u
 
 /* Which member of an event is which field; those of its error come after, so that a failed operation's step
  * and device are those at which it failed. */
@@ -24,6 +25,9 @@ static const struct {
     {"stream", "IDE_STREAM", false},
     {"state", "IDE_STATE", false},
     {"cause", "IDE_CAUSE", false},
+    {"cause_kind", "IDE_CAUSE_KIND", false},
+    {"rule", "IDE_RULE", false},
+    {"action", "IDE_ACTION", false},
     {"key_set", "IDE_KEY_SET", false},
     {"step", "IDE_STEP", false},
     {"device", "IDE_DEVICE", false},
@@ -122,14 +126,26 @@ static int stream_priority(const char *state)
     return LOG_NOTICE;
 }
 
+/* " (wrong_identity: on-wrong-identity = quarantine)"; nothing if no rule has decided anything. */
+static const char *rule_of(const json_t *event, char *text)
+{
+    const char *rule = string_of(event, "rule");
+    text[0] = '\0';
+    if (*rule)
+        snprintf(text, RULE_MAX, " (%s: %s = %s)", string_of(event, "cause_kind"), rule,
+                 string_of(event, "action"));
+    return text;
+}
+
 static void log_stream(const json_t *event, const struct texts *texts, const char *where)
 {
+    char rule[RULE_MAX];
     const char *state = string_of(event, "state"), *cause = string_of(event, "cause");
     const char *device = string_of(event, "device"), *message = string_of(event, "message");
     int priority = stream_priority(state);
     log_write(priority, priority <= LOG_ERR ? LOG_STREAM_FELL : LOG_STREAM, texts->field, texts->count,
-              "%s: %s%s%s%s%s%s%s", where, state, *cause ? ": " : "", cause, *device ? ": " : "", device,
-              *message ? ": " : "", message);
+              "%s: %s%s%s%s%s%s%s%s", where, state, *cause ? ": " : "", cause, *device ? ": " : "", device,
+              *message ? ": " : "", message, rule_of(event, rule));
 }
 
 static void log_step(const json_t *event, const struct texts *texts, const char *where)

@@ -35,9 +35,22 @@ static void go(struct keeper_item *item, enum keeper_state state, uint64_t due_m
     item->due_ms = due_ms;
 }
 
-static void say_cause(struct keeper_item *item, const char *cause)
+/* What keeps it from going on; the policy has decided already. */
+static void say_more(struct keeper_item *item, const char *cause)
 {
     (void)snprintf(item->cause, sizeof item->cause, "%s", cause ? cause : "");
+}
+
+static void say_cause(struct keeper_item *item, enum policy_cause kind, const char *cause)
+{
+    say_more(item, cause);
+    item->cause_kind = kind;
+    item->rule = (struct policy_rule){0};
+}
+
+static void forget_cause(struct keeper_item *item)
+{
+    say_cause(item, POLICY_CAUSE_FAILURE, NULL);
 }
 
 /* It is off, and nothing runs: what now? */
@@ -80,8 +93,10 @@ static void quarantine(struct keeper *k, const struct keeper_item *because)
         if (item->gone || item->state == KEEPER_STOPPED ||
             pcie_bdf_compare(&item->want.key.endpoint, &endpoint) != 0)
             continue;
-        if (item != because && item->cause[0] == '\0')
-            say_cause(item, because->cause);
+        if (item != because) {
+            say_cause(item, because->cause_kind, because->cause);
+            item->rule = because->rule;
+        }
         turn_off(k, item, item->then == KEEPER_STOPPED ? KEEPER_STOPPED : KEEPER_WAITING);
     }
 }
@@ -97,21 +112,13 @@ static void end_quarantine(struct keeper *k, const struct pcie_bdf *endpoint)
         }
 }
 
-/* An attempt more has failed: what the policy says of it. */
-static enum policy_action next_action(const struct keeper_item *item)
-{
-    const struct policy *p = &item->want.policy;
-    if (p->on_failure == POLICY_RETRY && p->retry_attempts && item->attempts >= p->retry_attempts)
-        return p->on_give_up;
-    return p->on_failure;
-}
-
 /* The stream is not what it should be, whether on or off. */
-static void fail(struct keeper *k, struct keeper_item *item, const char *cause)
+static void fail(struct keeper *k, struct keeper_item *item, enum policy_cause kind, const char *cause)
 {
     item->attempts++;
-    say_cause(item, cause);
-    enum policy_action action = next_action(item);
+    say_cause(item, kind, cause);
+    item->rule = policy_decide(&item->want.policy, kind, item->attempts);
+    enum policy_action action = item->rule.action;
     if (action == POLICY_QUARANTINE) {
         quarantine(k, item);
         return;
@@ -156,7 +163,7 @@ static void replace(struct keeper *k, struct keeper_item *item, const struct kee
 {
     item->want = *want;
     item->attempts = 0;
-    say_cause(item, NULL);
+    forget_cause(item);
     if (item->state == KEEPER_QUARANTINED)
         end_quarantine(k, &want->key.endpoint);
     else if (item->state == KEEPER_STARTING)
@@ -271,7 +278,7 @@ static void established(struct keeper *k, struct keeper_item *item, const struct
     item->had_stream = true;
     item->restored = false;
     item->up_ms = k->now_ms;
-    say_cause(item, NULL);
+    forget_cause(item);
     set_up(k, item);
 }
 
@@ -282,7 +289,7 @@ static void not_established(struct keeper *k, struct keeper_item *item, const st
     if (result->is_up) { /* it could not be turned off again */
         item->had_stream = true;
         item->attempts++;
-        say_cause(item, result->cause);
+        say_cause(item, result->cause_kind, result->cause);
         go(item, KEEPER_FALLEN, k->now_ms + keeper_pause(k, &item->want.policy, item->attempts));
     } else if (client && was_off) {
         go(item, item->before, KEEPER_NEVER);
@@ -291,7 +298,7 @@ static void not_established(struct keeper *k, struct keeper_item *item, const st
         if (item->must_stop || item->dropped) /* it is another one that is wanted now, or none */
             settle_off(k, item, k->now_ms);
         else
-            fail(k, item, result->cause);
+            fail(k, item, result->cause_kind, result->cause);
     }
 }
 
@@ -309,14 +316,14 @@ static void refresh_failed(struct keeper *k, struct keeper_item *item, const str
     bool give_up = ++item->refresh_failures >= item->want.policy.refresh_attempts;
     if (!result->is_up) {
         go(item, KEEPER_WAITING, k->now_ms);
-        fail(k, item, result->cause);
+        fail(k, item, result->cause_kind, result->cause);
     } else if (result->session_lost || give_up) {
         go(item, KEEPER_UP, k->now_ms);
         forget_old_failures(k, item);
         item->refresh_failures = 0;
-        fail(k, item, result->cause);
+        fail(k, item, result->cause_kind, result->cause);
     } else {
-        say_cause(item, result->cause);
+        say_cause(item, result->cause_kind, result->cause);
         go(item, KEEPER_UP, k->now_ms + keeper_pause(k, &item->want.policy, item->refresh_failures));
     }
 }
@@ -328,11 +335,11 @@ static void refresh_ended(struct keeper *k, struct keeper_item *item, const stru
     if (item->must_stop || item->dropped) {
         set_up(k, item);
     } else if (result->ok) {
-        say_cause(item, NULL);
+        forget_cause(item);
         set_up(k, item);
         if (keeper_session_is_spent(k, item)) {
             say_cause(
-                item,
+                item, POLICY_CAUSE_FAILURE,
                 "its session has carried all the records that it may, and the device cannot renew its keys");
             turn_off(k, item, KEEPER_WAITING);
         }
@@ -352,7 +359,7 @@ static void stop_ended(struct keeper *k, struct keeper_item *item, const struct 
         item->dropped = item->dropped || item->source == KEEPER_BY_CLIENT;
     }
     if (result->is_up) {
-        say_cause(item, result->cause);
+        say_more(item, result->cause);
         go(item, KEEPER_FALLEN, k->now_ms + keeper_pause(k, &item->want.policy, ++item->stop_failures));
         return;
     }
@@ -379,14 +386,15 @@ void keeper_ended(struct keeper *k, const struct keeper_key *key, const struct k
     }
 }
 
-void keeper_fell(struct keeper *k, const struct keeper_key *key, const char *cause, uint64_t now_ms)
+void keeper_fell(struct keeper *k, const struct keeper_key *key, enum policy_cause kind, const char *cause,
+                 uint64_t now_ms)
 {
     struct keeper_item *item = keeper_get(k, key);
     k->now_ms = now_ms;
     if (!item || item->must_stop || (item->state != KEEPER_UP && item->state != KEEPER_REFRESHING))
         return;
     forget_old_failures(k, item);
-    fail(k, item, cause);
+    fail(k, item, kind, cause);
 }
 
 static void port_went(struct keeper *k, struct keeper_item *item)

@@ -86,6 +86,8 @@ struct keeper_item {
     unsigned refresh_failures; /* in a row */
     unsigned stop_failures;    /* in a row */
     char cause[KEEPER_CAUSE_MAX]; /* of the last failure, in words; empty if there was none */
+    enum policy_cause cause_kind;
+    struct policy_rule rule; /* what the policy said to it; without key: nothing yet */
 };
 
 struct keeper_ops {
@@ -153,6 +155,7 @@ struct keeper_result {
     const struct keeper_want *want; /* of an establish: with what it was established */
     uint8_t stream;                 /* its number */
     const char *cause;              /* of a failure */
+    enum policy_cause cause_kind;
 };
 
 /* An operation has ended. One of a client on a stream that nobody had wanted makes it wanted, until it is
@@ -162,7 +165,8 @@ void keeper_ended(struct keeper *keeper, const struct keeper_key *key, const str
 
 /* The stream is no longer Secure at one of its ends, or the session that keyed it is lost. cause: in words.
  */
-void keeper_fell(struct keeper *keeper, const struct keeper_key *key, const char *cause, uint64_t now_ms);
+void keeper_fell(struct keeper *keeper, const struct keeper_key *key, enum policy_cause kind,
+                 const char *cause, uint64_t now_ms);
 
 /* A port has gone, or has come. Ports are there until told otherwise. */
 void keeper_port(struct keeper *keeper, const struct pcie_bdf *port, bool present, uint64_t now_ms);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tools/ide-kmd/cause.h"
 #include "tools/ide-kmd/controller.h"
 #include "tools/ide-kmd/log.h"
 #include "tools/ide-kmd/wants.h"
@@ -99,8 +100,11 @@ static bool ask_establish(void *context, const struct keeper_want *want)
         return true;
     log_say(LOG_WARNING, LOG_PLAIN, "%s: its stream cannot be established: %s",
             pcie_bdf_format(&want->key.endpoint, bdf), failure.message);
-    const struct keeper_result result = {
-        .operation = KEEPER_ESTABLISH, .own = true, .want = want, .cause = failure.message};
+    const struct keeper_result result = {.operation = KEEPER_ESTABLISH,
+                                         .own = true,
+                                         .want = want,
+                                         .cause = failure.message,
+                                         .cause_kind = cause_of_failure(&failure)};
     keeper_ended(&c->kept.keeper, &want->key, &result, now_ms());
     return true;
 }
@@ -221,7 +225,7 @@ static void take_lost_session(struct controller *c, const struct stream *stream,
     for (const struct stream *s = c->streams.first; s; s = s->next)
         for (enum stream_end e = 0; e < END_COUNT; e++)
             if (s != stream && share_session(lost, mailbox, &s->provider[e], stream_mailbox(&s->ends, e)))
-                keeper_take_fall(c, s, "the session that gave it its keys is lost");
+                keeper_take_fall(c, s, POLICY_CAUSE_FAILURE, "the session that gave it its keys is lost");
 }
 
 static void take_lost_sessions(struct controller *c, const struct task *task)
@@ -254,16 +258,18 @@ void keeper_take_ended(struct controller *c, const struct task *task)
                                          .session_lost = op->failure.err == IDE_E_SESSION,
                                          .want = &want,
                                          .stream = stream->id,
-                                         .cause = op->failure.message};
+                                         .cause = op->failure.message,
+                                         .cause_kind = cause_of_failure(&op->failure)};
     keeper_ended(&c->kept.keeper, &want.key, &result, now_ms());
     take_lost_sessions(c, task);
 }
 
-void keeper_take_fall(struct controller *c, const struct stream *stream, const char *cause)
+void keeper_take_fall(struct controller *c, const struct stream *stream, enum policy_cause kind,
+                      const char *cause)
 {
     struct keeper_key key = keeper_key_of(stream);
     if (!c->closing)
-        keeper_fell(&c->kept.keeper, &key, cause, now_ms());
+        keeper_fell(&c->kept.keeper, &key, kind, cause, now_ms());
 }
 
 void keeper_take_platform(struct controller *c)

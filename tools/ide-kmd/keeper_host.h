@@ -44,7 +44,8 @@ void keeper_take_ended(struct controller *c, const struct task *task);
 
 /* For watching: the stream is no longer Secure at one of its ends, or its session is lost. cause: in words.
  */
-void keeper_take_fall(struct controller *c, const struct stream *stream, const char *cause);
+void keeper_take_fall(struct controller *c, const struct stream *stream, enum policy_cause kind,
+                      const char *cause);
 /* For watching: functions have come or gone; what is there is looked at anew. */
 void keeper_take_platform(struct controller *c);
 

@@ -42,15 +42,29 @@ static json_t *retry_json(const struct keeper_item *item, uint64_t now_ms)
     return json_integer(item->due_ms > now_ms ? (json_int_t)((item->due_ms - now_ms + 999) / 1000) : 0);
 }
 
+/* What somebody has stopped is no rule's doing, nor is a port that is not there. */
+void kept_add_rule(json_t *object, const struct keeper_item *item)
+{
+    bool by_rule = item->rule.key && item->state != KEEPER_STOPPED && item->state != KEEPER_ABSENT;
+    json_object_set_new(object, "cause_kind",
+                        by_rule ? json_string(policy_cause_name(item->cause_kind)) : json_null());
+    json_object_set_new(object, "rule", by_rule ? json_string(item->rule.key) : json_null());
+    json_object_set_new(object, "action",
+                        by_rule ? json_string(policy_action_name(item->rule.action)) : json_null());
+}
+
 static json_t *item_json(const struct keeper_item *item, uint64_t now_ms)
 {
     const struct keeper_key *key = &item->want.key;
-    return json_pack("{s:o, s:s, s:o, s:o, s:s, s:s, s:s?, s:i, s:o}", "stream", number_json(item), "kind",
-                     key->kind == IDE_LINK ? "link" : "selective", "root_port", bdf_json(&key->root_port),
-                     "endpoint", bdf_json(&key->endpoint), "state", kept_state(item->state), "source",
-                     item->source == KEEPER_BY_CONFIG ? "configuration" : "client", "cause",
-                     *item->cause ? item->cause : NULL, "attempts", (int)item->attempts, "retry_in_s",
-                     retry_json(item, now_ms));
+    json_t *object =
+        json_pack("{s:o, s:s, s:o, s:o, s:s, s:s, s:s?, s:i, s:o}", "stream", number_json(item), "kind",
+                  key->kind == IDE_LINK ? "link" : "selective", "root_port", bdf_json(&key->root_port),
+                  "endpoint", bdf_json(&key->endpoint), "state", kept_state(item->state), "source",
+                  item->source == KEEPER_BY_CONFIG ? "configuration" : "client", "cause",
+                  *item->cause ? item->cause : NULL, "attempts", (int)item->attempts, "retry_in_s",
+                  retry_json(item, now_ms));
+    kept_add_rule(object, item);
+    return object;
 }
 
 json_t *kept_json(const struct keeper *keeper, const struct pcie_bdf *port, uint64_t now_ms)

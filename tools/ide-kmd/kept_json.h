@@ -17,4 +17,8 @@ json_t *kept_json(const struct keeper *keeper, const struct pcie_bdf *port, uint
 /* The result of a stop for which there was nothing to do: the stream was off, and is wanted no longer. */
 json_t *kept_off_json(const struct keeper_item *item);
 
+/* "cause_kind", "rule" and "action": which rule has decided that, and why; null if none has. Into the object.
+ */
+void kept_add_rule(json_t *object, const struct keeper_item *item);
+
 #endif

@@ -39,7 +39,7 @@ enum log_message {
 struct log_field {
     const char *name, *value;
 };
-#define LOG_FIELDS_MAX 24u
+#define LOG_FIELDS_MAX 32u
 
 /* Looks where messages go, and connects. Until then, and after log_close(), they are lines. */
 void log_open(void);

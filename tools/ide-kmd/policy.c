@@ -43,6 +43,9 @@ static int choice(const char *const *list, const char *text)
 
 static const char *const actions[] = {
     [POLICY_RETRY] = "retry", [POLICY_QUARANTINE] = "quarantine", [POLICY_LEAVE_OFF] = "leave-off", NULL};
+static const char *const causes[] = {[POLICY_CAUSE_FAILURE] = "failure",
+                                     [POLICY_CAUSE_WRONG_IDENTITY] = "wrong_identity",
+                                     [POLICY_CAUSE_INTERFERENCE] = "interference"};
 static const char *const mutuals[] = {[POLICY_MUTUAL_WANTED] = "wanted",
                                       [POLICY_MUTUAL_NO] = "no",
                                       [POLICY_MUTUAL_REQUIRED] = "required",
@@ -51,6 +54,11 @@ static const char *const mutuals[] = {[POLICY_MUTUAL_WANTED] = "wanted",
 const char *policy_action_name(enum policy_action action)
 {
     return actions[action];
+}
+
+const char *policy_cause_name(enum policy_cause cause)
+{
+    return causes[cause];
 }
 
 /* "never" is 0. */
@@ -143,12 +151,27 @@ static bool set_heartbeat(struct policy *p, const char *text, char *error)
     return set_time(&p->heartbeat_ms, text, "device", error);
 }
 
-static bool set_on_failure(struct policy *p, const char *text, char *error)
+static bool set_action(enum policy_action *action, const char *text, char *error)
 {
     int i = choice(actions, text);
     if (i >= 0)
-        p->on_failure = (enum policy_action)i;
+        *action = (enum policy_action)i;
     return i >= 0 || wrong(error, "none of retry, quarantine, leave-off", text);
+}
+
+static bool set_on_failure(struct policy *p, const char *text, char *error)
+{
+    return set_action(&p->on_failure, text, error);
+}
+
+static bool set_on_wrong_identity(struct policy *p, const char *text, char *error)
+{
+    return set_action(&p->on_wrong_identity, text, error);
+}
+
+static bool set_on_interference(struct policy *p, const char *text, char *error)
+{
+    return set_action(&p->on_interference, text, error);
 }
 
 static bool set_retry_first(struct policy *p, const char *text, char *error)
@@ -192,6 +215,8 @@ enum {
     KEY_REFRESH_ATTEMPTS,
     KEY_HEARTBEAT,
     KEY_ON_FAILURE,
+    KEY_ON_WRONG_IDENTITY,
+    KEY_ON_INTERFERENCE,
     KEY_RETRY_FIRST,
     KEY_RETRY_MOST,
     KEY_RETRY_ATTEMPTS,
@@ -215,6 +240,8 @@ static const struct policy_key_row {
     [KEY_REFRESH_ATTEMPTS] = {"refresh-attempts", set_refresh_attempts, FIELD(refresh_attempts)},
     [KEY_HEARTBEAT] = {"heartbeat", set_heartbeat, FIELD(heartbeat_ms)},
     [KEY_ON_FAILURE] = {"on-failure", set_on_failure, FIELD(on_failure)},
+    [KEY_ON_WRONG_IDENTITY] = {"on-wrong-identity", set_on_wrong_identity, FIELD(on_wrong_identity)},
+    [KEY_ON_INTERFERENCE] = {"on-interference", set_on_interference, FIELD(on_interference)},
     [KEY_RETRY_FIRST] = {"retry-first", set_retry_first, FIELD(retry_first_ms)},
     [KEY_RETRY_MOST] = {"retry-most", set_retry_most, FIELD(retry_most_ms)},
     [KEY_RETRY_ATTEMPTS] = {"retry-attempts", set_retry_attempts, FIELD(retry_attempts)},
@@ -251,12 +278,47 @@ static bool has(const struct policy *policy, int key)
     return policy->set & (1u << key);
 }
 
+/* ---- after a failure ----------------------------------------------------- */
+
+/* The key about the very cause, if it was given; else the one for all. */
+static struct policy_rule rule_for(const struct policy *policy, enum policy_cause cause)
+{
+    int key = KEY_ON_FAILURE;
+    enum policy_action action = policy->on_failure;
+    if (cause == POLICY_CAUSE_WRONG_IDENTITY && has(policy, KEY_ON_WRONG_IDENTITY)) {
+        key = KEY_ON_WRONG_IDENTITY;
+        action = policy->on_wrong_identity;
+    } else if (cause == POLICY_CAUSE_INTERFERENCE && has(policy, KEY_ON_INTERFERENCE)) {
+        key = KEY_ON_INTERFERENCE;
+        action = policy->on_interference;
+    }
+    return (struct policy_rule){rows[key].name, action};
+}
+
+struct policy_rule policy_decide(const struct policy *policy, enum policy_cause cause, unsigned failures)
+{
+    struct policy_rule rule = rule_for(policy, cause);
+    if (rule.action == POLICY_RETRY && policy->retry_attempts && failures >= policy->retry_attempts)
+        return (struct policy_rule){rows[KEY_ON_GIVE_UP].name, policy->on_give_up};
+    return rule;
+}
+
+/* ---- whether it makes sense ---------------------------------------------- */
+
+static bool retries(const struct policy *policy)
+{
+    for (int cause = POLICY_CAUSE_FAILURE; cause <= POLICY_CAUSE_INTERFERENCE; cause++)
+        if (rule_for(policy, (enum policy_cause)cause).action == POLICY_RETRY)
+            return true;
+    return false;
+}
+
 int policy_contradiction(const struct policy *section, const struct policy *whole,
                          char error[static POLICY_ERROR])
 {
     static const int of_retry[] = {KEY_RETRY_FIRST, KEY_RETRY_MOST, KEY_RETRY_ATTEMPTS, KEY_ON_GIVE_UP};
     for (size_t i = 0; i < sizeof of_retry / sizeof *of_retry; i++)
-        if (has(section, of_retry[i]) && whole->on_failure != POLICY_RETRY) {
+        if (has(section, of_retry[i]) && !retries(whole)) {
             (void)snprintf(error, POLICY_ERROR, "%s says how to retry, and on-failure is %s",
                            rows[of_retry[i]].name, policy_action_name(whole->on_failure));
             return of_retry[i];

@@ -17,6 +17,13 @@ enum policy_action {
     POLICY_LEAVE_OFF   /* this stream off, until somebody establishes it or the device is put in anew */
 };
 
+/* What kind of thing went wrong; which failure is of which kind, cause.h says. */
+enum policy_cause {
+    POLICY_CAUSE_FAILURE,        /* no answer, a reset, a link that is down: whatever is none of the others */
+    POLICY_CAUSE_WRONG_IDENTITY, /* the device is not who or what it should be */
+    POLICY_CAUSE_INTERFERENCE    /* somebody interferes with the link, or with what is said to the device */
+};
+
 enum policy_mutual {
     POLICY_MUTUAL_WANTED,   /* shown to devices that ask for it, if there is an identity */
     POLICY_MUTUAL_NO,       /* not even then */
@@ -38,6 +45,7 @@ struct policy {
     unsigned refresh_attempts; /* after as many failures the stream is turned off and established anew */
     uint64_t heartbeat_ms; /* the device is asked for a sign of life so often; 0: as often as it wants it */
     enum policy_action on_failure;
+    enum policy_action on_wrong_identity, on_interference; /* if they were given; else as on_failure */
     uint64_t retry_first_ms, retry_most_ms;
     unsigned retry_attempts;       /* 0: without end */
     enum policy_action on_give_up; /* after them; never POLICY_RETRY */
@@ -68,6 +76,18 @@ void policy_merge(struct policy *under, const struct policy *over);
 /* The most records of a session under one key: what the policy says, or what refresh_due.h has. */
 uint64_t policy_records(const struct policy *policy);
 
+/* "retry": as in the file. */
 const char *policy_action_name(enum policy_action action);
+/* "wrong_identity": in JSON and logs. */
+const char *policy_cause_name(enum policy_cause cause);
+
+/* Which key decides, and what it says. */
+struct policy_rule {
+    const char *key; /* "on-interference"; static; NULL: none has decided anything */
+    enum policy_action action;
+};
+
+/* After a failure of this kind. failures: how many in a row, of any kind, with this one. */
+struct policy_rule policy_decide(const struct policy *policy, enum policy_cause cause, unsigned failures);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which device gets which streams, and which policy: the sections [policy], [stream NAME] and [device WHO] of
- * the configuration file. Of several sections that say something of a device the most specific one counts,
- * key by key.
+ * Which device gets which streams, and which policy: the sections [policy], [stream NAME], [device WHO] and
+ * [link PORT] of the configuration file. Of several sections that say something of a device the most specific
+ * one counts, key by key.
  */
 #ifndef IDE_KMD_RULES_H
 #define IDE_KMD_RULES_H

@@ -28,7 +28,7 @@ static const char *text_of(const json_t *event, const char *member)
 /* What there is besides what every entry has: an error, or a step's message, or what the event says more. */
 static json_t *answer_of(const json_t *event)
 {
-    static const char *const more[] = {"message", "key_set"};
+    static const char *const more[] = {"message", "key_set", "cause_kind", "rule", "action"};
     json_t *error = json_object_get(event, "error"), *object;
     if (json_is_object(error))
         return json_incref(error);

@@ -148,7 +148,7 @@ void watch_session_lost(struct watch *watch, const struct pcie_bdf *port, const 
     for (struct watched *w = watch->streams; w; w = w->next)
         for (enum stream_end end = 0; end < END_COUNT; end++)
             if (pcie_bdf_compare(stream_mailbox(&w->ends, end), port) == 0)
-                atomic_store(&w->session_lost[end], true);
+                atomic_store(&w->session_lost[end], (int)fault->err);
     pthread_mutex_unlock(&watch->lock);
     watch_tell(watch, &news);
 }

@@ -128,7 +128,7 @@ static void look_closely(struct watch *watch, struct watched *w, uint64_t now_ms
     const struct pcie_bdf *link = NULL;
     for (int end = END_COUNT - 1; end >= 0; end--) { /* the root port, then what is across its link */
         look_at_end(watch, w, (enum stream_end)end, now_ms, &sample);
-        sample.session_lost[end] = atomic_load(&w->session_lost[end]);
+        sample.session_lost[end] = (enum ide_err)atomic_load(&w->session_lost[end]);
     }
     struct watch_verdict verdict = watch_judge(&sample, w->id);
     if (verdict.cause != WATCH_CAUSE_NONE) {

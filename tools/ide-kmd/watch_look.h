@@ -21,7 +21,8 @@ struct watched {
     struct stream_ends ends;
     struct ide_block block[END_COUNT];
     struct watch_port *port[END_COUNT];
-    atomic_bool forgotten, session_lost[END_COUNT];
+    atomic_bool forgotten;
+    atomic_int session_lost[END_COUNT]; /* by which enum ide_err; IDE_OK: it is not */
     struct watch_memory memory;
     int64_t not_after[END_COUNT]; /* of the ends' certificates */
     bool by_mailbox[END_COUNT];   /* the end's keys come through its own mailbox */

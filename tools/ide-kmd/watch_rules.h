@@ -46,7 +46,7 @@ struct watch_end {
 struct watch_sample {
     struct watch_end end[END_COUNT];
     bool link_down, kernel;
-    bool session_lost[END_COUNT];
+    enum ide_err session_lost[END_COUNT]; /* by what; IDE_OK: it is not */
 };
 
 struct watch_end watch_end_of(const struct port_block *block);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "tools/ide-kmd/cause.h"
 #include "tools/ide-kmd/keeper_host.h"
 #include "tools/ide-kmd/log.h"
 
@@ -151,7 +152,7 @@ static void tell_stream(struct controller *c, const struct watch_news *news)
                                   seen_json(stream, END_ENDPOINT, &news->sample.end[END_ENDPOINT])));
     publish_watch(c, event);
     if (stream->seen.insecure)
-        keeper_take_fall(c, stream, news->text);
+        keeper_take_fall(c, stream, cause_of_fall(&news->verdict, &news->sample), news->text);
 }
 
 static void tell_port(struct controller *c, const struct watch_news *news)
