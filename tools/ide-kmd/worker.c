@@ -154,6 +154,8 @@ void worker_send(struct worker *worker, struct job *job)
 {
     atomic_store(&worker->agent.cancel, false);
     agent_touch(&worker->agent);
+    if (job->settings)
+        worker->offered = job->settings;
     send_pointer(zactor_sock(worker->actor), job);
 }
 

@@ -25,7 +25,7 @@ struct worker {
     pthread_mutex_t quiet;  /* held by its thread while it keeps a session alive on its own account */
     struct operation *busy; /* who has the port now; the main thread's, as is reserved */
     bool reserved;
-    /* the main thread's: what the agent had after its last job, and what it was offered with the last that it got */
+    /* the main thread's: what the agent had after its last job, and what it was offered with the last that was sent */
     const struct agent_settings *settings, *offered;
     struct worker *quiet_next; /* of a job's list; the main thread's while no such job runs */
 };
