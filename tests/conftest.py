@@ -130,19 +130,32 @@ class Platform(Service):
                               capture_output=True, text=True, check=True).stdout.strip()
 
 
-class Controller(Service):
-    """A running ide-kmd."""
+class Kmd(Service):
+    """A running ide-kmd, however it was started: all of its messages fit docs/api.schema.json, which is looked at when it
+    has ended or was killed."""
 
-    def __init__(self, directory, platform, options=(), trust=None):
-        self.endpoint = f"ipc://{directory}/kmd.sock"
+    def __init__(self, argv, directory, env=None):
         self.messages = Path(directory) / "messages.jsonl"
-        super().__init__([program("ide-kmd"), "--sysfs", str(platform.mount), "--listen", self.endpoint, "--trust",
-                          str(trust or platform.trust), "--message-log", str(self.messages), *options],
-                         Path(directory) / "ide-kmd.log")
+        at = argv.index(program("ide-kmd")) + 1   # what comes after counts more
+        super().__init__([*argv[:at], "--message-log", str(self.messages), *argv[at:]],
+                         Path(directory) / "ide-kmd.log", env)
 
     def stop(self, expect=0):
         super().stop(expect)
         check_messages(self.messages)
+
+    def kill(self):
+        super().kill()
+        check_messages(self.messages)
+
+
+class Controller(Kmd):
+    """One as most tests want it."""
+
+    def __init__(self, directory, platform, options=(), trust=None):
+        self.endpoint = f"ipc://{directory}/kmd.sock"
+        super().__init__([program("ide-kmd"), "--sysfs", str(platform.mount), "--listen", self.endpoint, "--trust",
+                          str(trust or platform.trust), *options], directory)
 
     def ctl(self, *arguments, timeout=60):
         return ctl("--connect", self.endpoint, *arguments, timeout=timeout)

@@ -7,7 +7,7 @@ import struct
 import threading
 
 import conftest
-from conftest import Service, ctl
+from conftest import Kmd, ctl
 
 
 class Datagrams:
@@ -57,7 +57,7 @@ def journal_fields(data):
     return fields
 
 
-class HostedController(Service):
+class HostedController(Kmd):
     """ide-kmd with $NOTIFY_SOCKET, and with a journal if it is to have one: then in a mount namespace whose /run is the
     test's, because libsystemd knows one place for the journal's socket."""
 
@@ -79,7 +79,7 @@ class HostedController(Service):
             env["JOURNAL_STREAM"] = f"{log.stat().st_dev}:{log.stat().st_ino}"
             argv = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /run && exec "$@"',
                     str(directory / "run"), *argv]
-        super().__init__(argv, directory / "ide-kmd.log", env)
+        super().__init__(argv, directory, env)
 
     def ctl(self, *arguments):
         return ctl("--connect", self.endpoint, *arguments)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import zmq
 
-from conftest import Platform, Service, program
+from conftest import Kmd, Platform, program
 from streams import ide
 
 PORT, END = "0000:00:01.0", "0000:01:00.0"
@@ -24,7 +24,7 @@ class Killed(Exception):
     """The controller is gone, and has not answered."""
 
 
-class Daemon(Service):
+class Daemon(Kmd):
     """A running ide-kmd with a state file, and a connection to it."""
 
     def __init__(self, directory, mount, trust, options=(), kill=None, **more):
@@ -32,7 +32,7 @@ class Daemon(Service):
         self.killed_at = None
         env = dict(os.environ) | ({"IDE_KMD_KILL": kill} if kill else {}) | more
         super().__init__([program("ide-kmd"), "--sysfs", str(mount), "--listen", self.endpoint, "--trust", str(trust),
-                          "--state", f"{directory}/state.db", *options], Path(directory) / "ide-kmd.log", env)
+                          "--state", f"{directory}/state.db", *options], directory, env)
         self.socket = zmq.Context.instance().socket(zmq.DEALER)
         self.socket.linger = 0
         self.socket.connect(self.endpoint)

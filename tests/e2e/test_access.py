@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from api_client import Client, Subscriber, check
-from conftest import ENDPOINT, ROOT_PORT, Service, program
+from conftest import ENDPOINT, ROOT_PORT, Kmd, program
 
 ADMIN, VIEW = "games", "mail"   # groups that every Debian has, and nobody is a member of
 NOBODY = pwd.getpwnam("nobody")
@@ -47,7 +47,7 @@ def python(code, *arguments, gid, groups=(), uid=NOBODY.pw_uid):
     return done.stdout
 
 
-class Guarded(Service):
+class Guarded(Kmd):
     """An ide-kmd whose folder anyone may pass through, with the two groups."""
 
     def __init__(self, directory, platform, *options, prefix=()):
@@ -55,7 +55,7 @@ class Guarded(Service):
         self.path = directory / "run" / "control"
         self.endpoint = f"ipc://{self.path}"
         super().__init__([*prefix, program("ide-kmd"), "--sysfs", str(platform.mount), "--listen", self.endpoint, "--trust",
-                          str(platform.trust), *options], directory / "ide-kmd.log")
+                          str(platform.trust), *options], directory)
 
     def ask_as(self, *requests, gid, groups=()):
         asked = [check("request", {"v": 1, "id": number, **request}) for number, request in enumerate(requests)]

@@ -13,7 +13,7 @@ import pytest
 import zmq
 
 from api_client import CONTEXT, Client, Subscriber
-from conftest import ENDPOINT, Service, ctl, program
+from conftest import ENDPOINT, Kmd, ctl, program
 
 
 def two_free_ports():
@@ -50,7 +50,7 @@ class Keys:
         return ["--key", str(self.path), "--server-key", str(self.server.public_path)]
 
 
-class Remote(Service):
+class Remote(Kmd):
     """An ide-kmd at ipc and tcp."""
 
     def __init__(self, directory, platform, host="127.0.0.1"):
@@ -62,7 +62,7 @@ class Remote(Service):
         self.endpoint = f"ipc://{directory}/kmd.sock"
         super().__init__([program("ide-kmd"), "--sysfs", str(platform.mount), "--trust", str(platform.trust), "--listen",
                           self.endpoint, "--listen-tcp", f"tcp://0.0.0.0:{port}", "--server-key", str(self.server.path),
-                          "--authorized", str(self.list)], directory / "ide-kmd.log")
+                          "--authorized", str(self.list)], directory)
 
     def keys(self, name):
         return Keys(self.directory / f"{name}.key", self.server)
