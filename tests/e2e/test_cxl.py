@@ -2,6 +2,7 @@
 """The IDE of a CXL.cachemem link: CXL_IDE_KM to the endpoint; for the root port CXL's key unit or its own mailbox."""
 
 import json
+import signal
 import time
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from conftest import ENDPOINT, ROOT_PORT, ctl
 from test_api import Client, Subscriber, check
 from test_follow import wait_for_step
+from test_keeper import wait_for
 from test_link import Traffic, errors
 
 UNIT = 0xFE100000
@@ -43,6 +45,10 @@ def start_cxl(start_platform, start_controller, directory):
 
 def states(platform):
     return {f["bdf"]: (f["cxl"]["rx"], f["cxl"]["tx"]) for f in platform.state()["functions"] if f["cxl"]}
+
+
+def links(controller, *bdf):
+    return controller.json("show", *bdf)["cxl_links"]
 
 
 def both(state):
@@ -92,7 +98,9 @@ def test_containment_is_the_default_and_show_says_so(start_cxl):
                            "keys from the controller.\n")
     shown = controller.json("show")["cxl_links"]
     assert [(s["root_port"], s["mode"], s["state"]) for s in shown] == [(ROOT_PORT, "containment", "secure")]
-    assert controller.json("show", ROOT_PORT)["cxl_links"] == shown == controller.json("show", ENDPOINT)["cxl_links"]
+    for same in (shown, of_root_port := links(controller, ROOT_PORT), of_endpoint := links(controller, ENDPOINT)):
+        assert same[0].pop("refresh")["reason"] == "bytes"   # what is left changes with time
+    assert of_root_port == shown == of_endpoint
     assert controller.json("show", "0000:00:05.0")["cxl_links"] == []
     text = controller.ctl("show").stdout
     assert "CXL link, root port 0000:00:03.0, endpoint 0000:01:00.0: Secure, containment mode" in text
@@ -428,3 +436,120 @@ def test_a_cancelled_rekey_leaves_the_link_on_and_a_stop_is_not_cancelled(start_
     assert states(platform) == both("insecure")
     for each in (subscriber, client):
         each.close()
+
+
+MEM = "[stream mem]\ncxl = yes\n"
+
+
+def configured(directory, text):
+    path = directory / "ide-kmd.conf"
+    path.write_text(text)
+    return "--config", str(path)
+
+
+def is_secure(controller, **wanted):
+    shown = links(controller)
+    return len(shown) == 1 and shown[0]["state"] == "secure" and {k: shown[0][k] for k in wanted} == wanted and shown[0]
+
+
+@PROVIDERS
+def test_what_the_configuration_wants_comes_up_and_is_renewed_by_time(provider, start_cxl, directory):
+    text = MEM + f"mode = skid\n[device {ENDPOINT}]\nstreams = default, mem\nrefresh-every = 2s\n"
+    platform, controller = start_cxl(*configured(directory, text), kcu=units(provider))
+    link = wait_for(lambda: is_secure(controller, mode="skid", provider=provider, keys_from="controller"))
+    assert link["refresh"]["due_in_s"] > 0 and link["watch"]["state"] == "secure"
+    assert wait_for(lambda: is_secure(controller) and links(controller)[0]["rekeys"] >= 2)
+    assert states(platform) == both("skid")
+    wait_for(lambda: (ENDPOINT, 0) in secure_streams(platform))
+    error = controller.error("establish", ENDPOINT, "--cxl")
+    assert error["code"] == "stream_used"
+
+
+def test_devices_without_cxl_are_left_out_of_a_rule_for_all(start_cxl, directory):
+    platform, controller = start_cxl(*configured(directory, MEM + "[device all]\nstreams = mem\n"))
+    wait_for(lambda: is_secure(controller))
+    time.sleep(1)
+    shown = controller.json("show")
+    assert (shown["kept"], len(shown["cxl_links"]), shown["streams"]) == ([], 1, [])
+    assert "0000:06:00.0: it cannot have [stream mem]" in controller.log.read_text()
+    assert states(platform) == both("containment")
+
+
+@PROVIDERS
+def test_a_link_that_falls_is_told_and_comes_back(provider, start_cxl, directory):
+    text = MEM + f"[policy]\nretry-first = 100ms\n[device {ENDPOINT}]\nstreams = mem\n"
+    platform, controller = start_cxl(*configured(directory, text), kcu=units(provider))
+    wait_for(lambda: is_secure(controller))
+    subscriber = Subscriber(controller)
+    platform.tell(f"reset {ENDPOINT}")
+    wait_for(lambda: "cxl_stop of" in controller.log.read_text())
+    link = wait_for(lambda: is_secure(controller))
+    assert link["rekeys"] == 0 and states(platform) == both("containment")
+    [fall] = [e for e in subscriber.take() if e["event"] == "cxl_link"]
+    assert (fall["state"], fall["stream"], fall["root_port"], fall["endpoint"]) == ("insecure", None, ROOT_PORT, ENDPOINT)
+    assert "insecure" in {e["rx"] for e in fall["ends"]}
+    subscriber.close()
+
+
+def test_an_integrity_failure_is_interference(start_cxl, directory):
+    """One end has another key than the other: its first flit is an integrity failure at the receiver."""
+    text = MEM + f"[device {ENDPOINT}]\nstreams = mem\non-interference = leave-off\nrefresh-every = 1s\n"
+    platform, controller = start_cxl(*configured(directory, text))
+    wait_for(lambda: is_secure(controller))
+    platform.misbehave(ROOT_PORT, "kcu-slot-error")
+    [kept] = wait_for(lambda: [k for k in controller.json("show")["kept"] if k["state"] == "left_off"])
+    assert (kept["kind"], kept["stream"], kept["cause_kind"], kept["rule"], kept["action"]) == \
+        ("cxl", None, "interference", "on-interference", "leave-off"), kept
+    assert states(platform) == both("insecure")
+    assert "on-interference = leave-off" in controller.ctl("show").stdout
+
+
+def test_a_stop_counts_until_the_configuration_is_read_again(start_cxl, directory):
+    text = MEM + f"[device {ENDPOINT}]\nstreams = mem\n"
+    platform, controller = start_cxl(*configured(directory, text))
+    wait_for(lambda: is_secure(controller))
+    assert controller.json("stop", ENDPOINT, "--cxl")["state"] == "off"
+    time.sleep(1)
+    assert (links(controller), controller.json("show")["kept"][0]["state"]) == ([], "stopped")
+    assert states(platform) == both("insecure")
+    controller.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: is_secure(controller))
+    # another mode is another link
+    configured(directory, text.replace("cxl = yes", "cxl = yes\nmode = skid"))
+    controller.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: is_secure(controller, mode="skid"))
+    # and one that is wanted no longer goes
+    configured(directory, "")
+    controller.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: links(controller) == [])
+    assert controller.json("show")["kept"] == [] and states(platform) == both("insecure")
+
+
+def test_one_that_cannot_come_up_is_shown_and_can_be_given_up(start_cxl, directory):
+    text = MEM + f"[policy]\nretry-first = 1h\nretry-most = 1h\n[device {ENDPOINT}]\nstreams = mem\n"
+    path = configured(directory, "")
+    platform, controller = start_cxl(*path)
+    platform.misbehave(ENDPOINT, "foreign-chain")
+    configured(directory, text)
+    controller.process.send_signal(signal.SIGHUP)
+    [kept] = wait_for(lambda: controller.json("show")["kept"])
+    assert (kept["kind"], kept["state"], kept["cause_kind"], kept["rule"]) == ("cxl", "wanted", "wrong_identity", "on-failure")
+    off = controller.json("stop", ENDPOINT, "--cxl")
+    assert (off["state"], off["root_port"], off["endpoint"]) == ("off", ROOT_PORT, ENDPOINT)
+    assert controller.json("show")["kept"][0]["state"] == "stopped"
+    assert states(platform) == both("insecure")
+
+
+def test_a_kill_leaves_what_the_configuration_wants_to_the_configuration(start_cxl, start_controller, directory):
+    options = ("--state", str(directory / "state.db"), *configured(directory, MEM + f"[device {ENDPOINT}]\nstreams = mem\n"))
+    platform, controller = start_cxl(*options)
+    wait_for(lambda: is_secure(controller))
+    controller.kill()
+    controller = start_controller(platform, *options)
+    wait_for(lambda: is_secure(controller))
+    controller.kill()
+    configured(directory, "")
+    controller = start_controller(platform, *options)
+    wait_for(lambda: states(platform) == both("insecure"))
+    time.sleep(1)
+    assert links(controller) == [] and controller.json("show")["kept"] == []

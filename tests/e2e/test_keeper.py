@@ -7,9 +7,12 @@ import time
 
 import pytest
 
+from api_client import Client
 from conftest import ENDPOINT, ROOT_PORT, SWITCH_ENDPOINTS, SWITCH_ROOT_PORT
-from test_link import write
+from test_link import read, write
+from streams import ide
 from test_session_forms import make_host, start_bench  # noqa: F401 (a fixture)
+from test_stream_paths import DOWN, ENDS, TOP, UP, switch
 
 
 def wait_for(what, seconds=60):
@@ -317,6 +320,65 @@ on-failure = {action}
     assert streams(controller).keys() == set(SWITCH_ENDPOINTS)
 
 
+LINK = "[stream hop]\nlink = yes\npcrc = yes\n"
+
+
+@pytest.fixture
+def chain(start_platform, start_controller, directory):
+    """A switch whose ports have link streams: TOP - UP, DOWN - ENDS."""
+    path = directory / "platform.json"
+    path.write_text(json.dumps({"functions": [switch(TOP, UP, zip(DOWN, ENDS), doe=True,
+                                                     ide=ide(0, 1, flow_through=True))]}))
+    platform = start_platform("--platform", str(path), identity=directory / "identity")
+    return Kept(directory, platform, start_controller)
+
+
+def test_one_link_of_a_chain_has_a_stream_of_its_own(chain):
+    controller = chain.start(LINK + f"[link {TOP}]\nstreams = hop\n")
+    up = wait_for(lambda: streams(controller))
+    assert {(s["kind"], s["root_port"], s["endpoint"]) for s in up.values()} == {("link", TOP, UP)}
+    assert up[UP]["ends"][0]["features"]["pcrc"]
+    # the same link by its other port: nothing is touched
+    before = up[UP]["stream"]
+    chain.reload(LINK + f"[link {UP}]\nstreams = hop\n")
+    time.sleep(1)
+    assert {e: s["stream"] for e, s in streams(controller).items()} == {UP: before}
+    assert "stop of stream" not in controller.log.read_text()
+    # and it is what `establish PORT --link` takes for it
+    assert controller.error("establish", TOP, "--link")["code"] == "stream_used"
+    assert controller.error("establish", UP, "--link")["code"] == "stream_used"
+    # below a downstream port it is the other one
+    chain.reload(LINK + f"[link {DOWN[1]}]\nstreams = hop\n")
+    wait_for(lambda: streams(controller).keys() == {ENDS[1]})
+    assert streams(controller)[ENDS[1]]["root_port"] == DOWN[1]
+
+
+def test_what_a_link_gets_counts_instead_of_what_devices_below_it_want(chain):
+    all_links = f"[stream hops]\nlink = yes\n[device {ENDS[0]}]\nstreams = hops\n"
+    controller = chain.start(all_links)
+    links = wait_for(lambda: len(s := streams(controller)) == 2 and s)
+    assert links.keys() == {UP, ENDS[0]} and not links[UP]["ends"][0]["features"]["pcrc"]
+    chain.reload(LINK + all_links + f"[link {UP}]\nstreams = hop\nrefresh-every = 2s\n")
+    wait_for(lambda: (s := streams(controller).get(UP)) and s["ends"][0]["features"]["pcrc"])
+    assert wait_for(lambda: streams(controller)[UP]["rekeys"] >= 1)  # by the policy of its section
+    wait_for(lambda: streams(controller).get(ENDS[0], {}).get("rekeys") == 0)
+    chain.reload(LINK + all_links + f"[link {UP}]\nstreams = none\n")
+    wait_for(lambda: streams(controller).keys() == {ENDS[0]})
+    chain.reload(LINK + all_links + f"[link {UP}]\non-failure = leave-off\n")  # no list: theirs counts
+    wait_for(lambda: streams(controller).keys() == {UP, ENDS[0]})
+    chain.platform.tell(f"fail {UP} {streams(controller)[UP]['stream']}")
+    [item] = wait_for(lambda: [k for k in kept_of(controller) if k["state"] == "left_off"])
+    assert (item["kind"], item["endpoint"], item["rule"]) == ("link", UP, "on-failure")
+
+
+def test_a_link_that_is_none_is_said_and_looked_for_again(kept):
+    controller = kept.start(LINK + f"[link {ENDPOINT}]\nstreams = hop\n[link 0000:77:00.0]\nstreams = hop\n")
+    wait_for(lambda: kept.says(f"{ENDPOINT}: it cannot have [stream hop]: [link] names a root port or a switch port, and "
+                               "this is an endpoint"))
+    wait_for(lambda: kept.says("0000:77:00.0: it cannot have [stream hop]: there is no such function"))
+    assert streams(controller) == {}
+
+
 BY_KIND = f"""[policy]
 retry-first = 100ms
 [device {ENDPOINT}]
@@ -340,7 +402,7 @@ def test_a_device_that_is_another_one_is_treated_by_its_own_rule(kept, fault):
     wait_for(lambda: kept.says("(wrong_identity: on-wrong-identity = quarantine)"))
     text = controller.ctl("show", ENDPOINT).stdout
     assert "on-wrong-identity = quarantine" in text
-    entries = controller.json("log", "--state", "quarantined")["entries"]
+    entries = [e for e in controller.json("log")["entries"] if e["state"] == "quarantined"]
     assert [rule_of(e["answer"]) for e in entries] == [rule_of(item)]
 
 
@@ -361,3 +423,42 @@ def test_a_mere_failure_is_treated_by_the_rule_for_all(kept):
     wait_for(lambda: kept.says("(failure: on-failure = retry)"))
     wait_for(lambda: streams(controller))
     assert kept_of(controller) == []
+
+
+def test_settings_that_a_step_on_its_way_has_outlive_a_reload(kept):
+    """A port that waits for its device is in the middle of what it was given; three more generations come meanwhile."""
+    controller = kept.start("[controller]\ntimeout = 5\n")
+    kept.platform.misbehave(ENDPOINT, "late=300")
+    kept.reload("[controller]\ntimeout = 6\n")
+    client = Client(controller)
+    client.begin("attest", 1, bdf=ENDPOINT)
+    wait_for(lambda: Client(controller).ask("snapshot")["result"]["operations"])
+    for seconds in range(7, 10):
+        kept.reload(f"[controller]\ntimeout = {seconds}\n")
+    assert client.receive()["result"]["state"] == "attested"
+    kept.platform.behave(ENDPOINT)
+    assert controller.json("establish", ENDPOINT)["state"] == "secure"
+    client.close()
+
+
+@pytest.mark.parametrize("rule, pulled", [(ENDPOINT, ENDPOINT), (ROOT_PORT, ENDPOINT), ("all", ENDPOINT),
+                                          (SWITCH_ENDPOINTS[0], "0000:02:00.0")])
+def test_a_device_that_is_pulled_and_put_in_again_has_its_stream_back(kept, rule, pulled):
+    controller = kept.start(f"[policy]\nretry-first = 100ms\n[device {rule}]\nstreams = default\n")
+    endpoint = rule if rule in SWITCH_ENDPOINTS else ENDPOINT
+    others = set(SWITCH_ENDPOINTS) if rule == "all" else set()
+    before = wait_for(lambda: (s := streams(controller)).keys() == {endpoint, *others} and s)
+    for _ in range(2):
+        kept.platform.tell(f"remove {pulled}")
+        [item] = wait_for(lambda: [k for k in kept_of(controller) if k["state"] == "absent"])
+        assert (item["endpoint"], item["source"], item["rule"]) == (endpoint, "configuration", None)
+        top = before[endpoint]["root_port"]
+        assert not any(s["enabled"] for f in kept.platform.state()["functions"] if f["bdf"] == top for s in f["streams"])
+        assert streams(controller).keys() == others   # nobody else has noticed
+        kept.platform.tell(f"insert {pulled}")
+        after = wait_for(lambda: streams(controller).get(endpoint))
+        assert (after["rekeys"], after["key_set"]) == (0, 0)
+        write(kept.platform, b"it is the same drive", bdf=endpoint)
+        assert read(kept.platform, 20, bdf=endpoint) == b"it is the same drive"
+    after = streams(controller)
+    assert {e: after[e]["stream"] for e in others} == {e: before[e]["stream"] for e in others}

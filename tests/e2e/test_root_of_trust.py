@@ -267,3 +267,25 @@ def test_an_endpoint_is_none(start_rot, start_controller):
     controller = start_controller(start_rot(), "--rot", OTHER_ENDPOINT)
     error = controller.error("establish", ENDPOINT)
     assert (error["code"], error["device"], error["exchange"]) == ("not_port", ROOT_PORT, "root of trust")
+
+
+def test_its_session_has_new_keys_after_so_many_records(start_rot, start_controller, directory):
+    """KEY_UPDATE by policy, of a session that serves several root ports: whoever is refreshed first renews it for all."""
+    platform = start_rot()
+    config = directory / "ide-kmd.conf"
+    config.write_text("[device all]\nheartbeat = 50ms\nrefresh-records = 60\n"
+                      f"[device {ENDPOINT}]\nstreams = default\n[device {OTHER_ENDPOINT}]\nstreams = default\n")
+    controller = start_controller(platform, "--rot", ROT, "--config", str(config))
+
+    def shown():
+        return {s["root_port"]: s for s in controller.json("show")["streams"] if s["state"] == "secure"}
+
+    end = time.monotonic() + 60
+    while not all(shown().get(port, {}).get("rekeys", 0) >= 3 for port in (ROOT_PORT, OTHER_PORT)):
+        assert time.monotonic() < end, shown()
+        time.sleep(0.2)
+    for stream in shown().values():
+        assert stream["refresh"]["records"] < 120, "the session's keys are not renewed"
+    text = controller.log.read_text()
+    # a session that could not be renewed would be replaced: its streams stopped, and established again
+    assert text.count("rekey of") >= 6 and "failed" not in text and "stop of" not in text

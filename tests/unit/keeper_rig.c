@@ -178,7 +178,7 @@ void start_up_failing(enum policy_action on_failure)
 void fall(uint8_t bus, const char *cause)
 {
     struct keeper_want want = want_of(bus);
-    keeper_fell(&keeper, &want.key, cause, now);
+    keeper_fell(&keeper, &want.key, POLICY_CAUSE_FAILURE, cause, now);
     pass(0);
 }
 

@@ -245,10 +245,10 @@ static void what_was_held_comes_back_as_it_was(void)
     struct keeper_want held = want_of(1), stopped = want_of(2), bad = want_of(3), off = want_of(4);
     struct keeper_want config[] = {stopped, bad, off};
     start();
-    keeper_restore(&keeper, &held, KEEPER_BY_CLIENT, KEEPER_WAITING, now);
-    keeper_restore(&keeper, &stopped, KEEPER_BY_CONFIG, KEEPER_STOPPED, now);
-    keeper_restore(&keeper, &bad, KEEPER_BY_CONFIG, KEEPER_QUARANTINED, now);
-    keeper_restore(&keeper, &off, KEEPER_BY_CONFIG, KEEPER_LEFT_OFF, now);
+    keeper_restore(&keeper, &held, KEEPER_BY_CLIENT, KEEPER_WAITING, NULL, now);
+    keeper_restore(&keeper, &stopped, KEEPER_BY_CONFIG, KEEPER_STOPPED, NULL, now);
+    keeper_restore(&keeper, &bad, KEEPER_BY_CONFIG, KEEPER_QUARANTINED, NULL, now);
+    keeper_restore(&keeper, &off, KEEPER_BY_CONFIG, KEEPER_LEFT_OFF, NULL, now);
     plan(config, 3, false);
     pass(0);
     CHECK_STATE(1, KEEPER_STARTING);

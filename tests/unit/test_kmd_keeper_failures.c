@@ -22,7 +22,7 @@ static void pauses_double_up_to_the_longest(void)
         CHECK_ASKED("establish 1; starting 1; ");
     }
     establish_ok(1);
-    CU_ASSERT_STRING_EQUAL(keeper_find(&keeper, &want.key)->cause, "");
+    CU_ASSERT_STRING_EQUAL(keeper_find(&keeper, &want.key)->reason.cause, "");
 }
 
 static void after_its_attempts_it_is_left_off_until_the_configuration_is_read_again(void)
@@ -37,7 +37,7 @@ static void after_its_attempts_it_is_left_off_until_the_configuration_is_read_ag
     establish_failed(1);
     pass(3600000);
     CHECK_STATE(1, KEEPER_LEFT_OFF);
-    CU_ASSERT_STRING_EQUAL(keeper_find(&keeper, &want.key)->cause, "no answer");
+    CU_ASSERT_STRING_EQUAL(keeper_find(&keeper, &want.key)->reason.cause, "no answer");
     plan(&want, 1, false); /* another look at the platform is none */
     pass(0);
     CHECK_STATE(1, KEEPER_LEFT_OFF);
@@ -112,11 +112,11 @@ static void one_that_fell_is_stopped_and_comes_back(void)
     start_up(NULL);
     fall(1, "IDE fail");
     CHECK_ASKED("fallen 1; stop 1; stopping 1; ");
-    keeper_fell(&keeper, &want.key, "IDE fail", now); /* said twice, done once */
+    keeper_fell(&keeper, &want.key, POLICY_CAUSE_FAILURE, "IDE fail", now); /* said twice, done once */
     stop_ok(1);
     pass(749);
     CHECK_ASKED("waiting 1; ");
-    CU_ASSERT_STRING_EQUAL(keeper_find(&keeper, &want.key)->cause, "IDE fail");
+    CU_ASSERT_STRING_EQUAL(keeper_find(&keeper, &want.key)->reason.cause, "IDE fail");
     pass(1);
     CHECK_ASKED("establish 1; starting 1; ");
 }

@@ -114,7 +114,7 @@ static void a_fall_during_a_refresh_is_dealt_with_after_it(void)
     start_up_refreshing(60000);
     pass(60000);
     asked[0] = '\0';
-    keeper_fell(&keeper, &want.key, "IDE fail", now);
+    keeper_fell(&keeper, &want.key, POLICY_CAUSE_FAILURE, "IDE fail", now);
     pass(1000);
     CHECK_ASKED("");
     ended(1, KEEPER_REFRESH, true, true, NULL);

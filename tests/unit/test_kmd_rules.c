@@ -73,6 +73,84 @@ static void wrong_profiles_are_refused(void)
                 "f:3: a link stream has no config-requests\n");
 }
 
+static void a_cxl_profile_is_a_cxl_link_and_nothing_else(void)
+{
+    CU_ASSERT_TRUE_FATAL(parse("[stream mem]\ncxl = yes\nmode = skid\ngenerate = yes\n[stream plain]\ncxl = yes\n"));
+    const struct stream_profile *p = rules_profile(&settings.rules, "mem");
+    CU_ASSERT_TRUE(p->cxl && p->cxl_mode == CXL_IDE_SKID && p->cxl_generate);
+    CU_ASSERT_FALSE(p->wish.selective || p->wish.link);
+    p = rules_profile(&settings.rules, "plain");
+    CU_ASSERT_TRUE(p->cxl && p->cxl_mode == CXL_IDE_CONTAINMENT && !p->cxl_generate);
+    CU_ASSERT_TRUE(parse("[stream a]\ncxl = no\n"));
+    CU_ASSERT_TRUE(rules_profile(&settings.rules, "a")->wish.selective);
+}
+
+static void wrong_cxl_profiles_are_refused(void)
+{
+    static const char *const others[] = {"stream = 1",       "tc = 1",           "link = yes", "selective = yes",
+                                         "aggregation = 2",  "pcrc = yes",       "default = yes",
+                                         "partial-header = none", "algorithm = AES-GCM-256", "config-requests = no",
+                                         "tee-limited = yes"};
+    char text[128], wanted[128];
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        (void)snprintf(text, sizeof text, "[stream a]\ncxl = yes\n%s\n", others[i]);
+        (void)snprintf(wanted, sizeof wanted, "f:3: a CXL link has no %.*s\n", (int)strcspn(others[i], " "),
+                       others[i]);
+        CHECK_WRONG(text, wanted);
+    }
+    CHECK_WRONG("[stream a]\ncxl = on\n", "f:2: cxl is not yes or no: on\n");
+    CHECK_WRONG("[stream a]\ncxl = yes\nmode = both\n", "f:3: mode is not containment or skid: both\n");
+    CHECK_WRONG("[stream a]\ncxl = yes\ngenerate = keys\n", "f:3: generate is not yes or no: keys\n");
+    CHECK_WRONG("[stream a]\nmode = skid\n", "f:2: mode is about a CXL link, and needs cxl = yes\n");
+    CHECK_WRONG("[stream a]\ncxl = no\ngenerate = yes\n",
+                "f:3: generate is about a CXL link, and needs cxl = yes\n");
+    CHECK_WRONG("[stream a]\ncxl = yes\n[stream b]\ncxl = yes\n[device all]\nstreams = a, b\n",
+                "f:6: the streams a and b are the CXL link both, and a device has one\n");
+    CU_ASSERT_TRUE(parse("[stream a]\ncxl = yes\n[device all]\nstreams = default, a\n"));
+}
+
+/* ---- [link] -------------------------------------------------------------- */
+
+static void a_link_has_a_section_under_either_of_its_ports(void)
+{
+    static const struct pcie_bdf upper = {0, 3, 0, 0}, lower = {0, 4, 0, 0}, other = {0, 0, 4, 0};
+    struct policy p;
+    CU_ASSERT_TRUE_FATAL(parse("[stream hop]\nlink = yes\nstream = 9\n"
+                               "[device 0000:03:00.0]\nstreams = default\n"
+                               "[link 0000:03:00.0]\nstreams = hop\non-failure = leave-off\n"));
+    const struct device_rule *rule = rules_link(&settings.rules, &upper, &lower);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(rule);
+    CU_ASSERT_STRING_EQUAL(rule->stream[0], "hop");
+    CU_ASSERT_EQUAL(rule->policy.on_failure, POLICY_LEAVE_OFF);
+    CU_ASSERT_PTR_EQUAL(rules_link(&settings.rules, &other, &upper), rule);
+    CU_ASSERT_PTR_NULL(rules_link(&settings.rules, &other, &lower));
+    /* it is no rule of what is below it */
+    const struct rules_device below = {.bdf = lower, .above = &upper, .above_count = 1};
+    const struct device_rule *streams = rules_resolve(&settings.rules, &policy_default, &below, &p);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(streams);
+    CU_ASSERT_STRING_EQUAL(streams->stream[0], "default");
+    CU_ASSERT_EQUAL(p.on_failure, POLICY_RETRY);
+}
+
+static void wrong_links_are_refused(void)
+{
+    CHECK_WRONG("[link all]\n", "f:1: a link is the address of a port at it, as 0000:03:00.0: all\n");
+    CHECK_WRONG("[link 1b36:0010]\n", "f:1: a link is the address of a port at it, as 0000:03:00.0: 1b36:0010\n");
+    CHECK_WRONG("[link 0000:03:00.0]\n[link 0000:03:00.0]\n",
+                "f:2: [link 0000:03:00.0] is there already, in line 1\n");
+    CHECK_WRONG("[link 0000:03:00.0]\ntc = 1\n", "f:2: there is no key tc in [link]\n");
+    CHECK_WRONG("[link 0000:03:00.0]\nstreams = default\n",
+                "f:2: a link has streams with link = yes only, and [stream default] is another one\n");
+    CHECK_WRONG("[stream b]\nlink = yes\nselective = yes\n[link 0000:03:00.0]\nstreams = b\n",
+                "f:5: a link has streams with link = yes only, and [stream b] is another one\n");
+    CHECK_WRONG("[stream c]\ncxl = yes\n[link 0000:03:00.0]\nstreams = c\n",
+                "f:4: a link has streams with link = yes only, and [stream c] is another one\n");
+    CHECK_WRONG("[stream x]\nlink = yes\n[stream y]\nlink = yes\n[link 0000:03:00.0]\nstreams = x, y\n",
+                "f:6: the streams x and y have traffic class 0 both\n");
+    CHECK_WRONG("[link 0000:03:00.0]\nstreams = none\nretry-first = soon\n",
+                "f:3: retry-first is no time such as 30s, 15min, 12h or 7d: soon\n");
+}
+
 /* ---- [device] ------------------------------------------------------------ */
 
 static void wrong_devices_are_refused(void)
@@ -306,6 +384,10 @@ int main(void)
         TEST(a_profile_has_all_that_establish_has),
         TEST(a_link_profile_is_not_selective_unless_it_says_so),
         TEST(wrong_profiles_are_refused),
+        TEST(a_cxl_profile_is_a_cxl_link_and_nothing_else),
+        TEST(wrong_cxl_profiles_are_refused),
+        TEST(a_link_has_a_section_under_either_of_its_ports),
+        TEST(wrong_links_are_refused),
         TEST(wrong_devices_are_refused),
         TEST(wrong_lists_of_streams_are_refused),
         TEST(streams_that_cannot_be_together_are_contradictions),

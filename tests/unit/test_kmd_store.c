@@ -82,12 +82,12 @@ static void a_newer_schema_is_refused_and_left_alone(void)
 {
     make_folder();
     snprintf(path, sizeof path, "%s/state.db", folder);
-    tell("CREATE TABLE later (x); PRAGMA user_version = 4");
+    tell("CREATE TABLE later (x); PRAGMA user_version = 5");
     CHECK_ERR(open_with((struct store_settings){.set_aside = true}), IDE_E_STORE);
-    CU_ASSERT_PTR_NOT_NULL(strstr(failure.message, "is of schema version 4, and this ide-kmd knows up to 3"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(failure.message, "is of schema version 5, and this ide-kmd knows up to 4"));
     CU_ASSERT_PTR_NULL(store);
     CU_ASSERT_EQUAL(ask("SELECT count(*) FROM sqlite_schema"), 1);
-    CU_ASSERT_EQUAL(ask("PRAGMA user_version"), 4);
+    CU_ASSERT_EQUAL(ask("PRAGMA user_version"), 5);
     drop_folder();
 }
 

@@ -153,10 +153,88 @@ static void what_is_left_off_comes_back_so(void)
     held = take_kept(&item);
     CU_ASSERT_EQUAL_FATAL(held.kept_off, 1);
     CU_ASSERT_EQUAL(held.kept[0].state, KEEPER_QUARANTINED);
+    CU_ASSERT_PTR_NULL(held.kept[0].reason.rule.key);
+    held_release(&held);
+    item.reason.kind = POLICY_CAUSE_INTERFERENCE;
+    item.reason.rule = (struct policy_rule){"on-interference", POLICY_QUARANTINE};
+    snprintf(item.reason.cause, sizeof item.reason.cause, "it's Mallory");
+    held = take_kept(&item);
+    CU_ASSERT_STRING_EQUAL(held.kept[0].reason.cause, "it's Mallory");
+    CU_ASSERT_EQUAL(held.kept[0].reason.kind, POLICY_CAUSE_INTERFERENCE);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(held.kept[0].reason.rule.key);
+    CU_ASSERT_STRING_EQUAL(held.kept[0].reason.rule.key, "on-interference");
+    CU_ASSERT_EQUAL(held.kept[0].reason.rule.action, POLICY_QUARANTINE);
+    CU_ASSERT_EQUAL(ask("SELECT count(*) FROM left_off WHERE cause_kind = 'interference' AND rule = 'on-interference'"),
+                    1);
+    held_release(&held);
+    tell("UPDATE kept_off SET rule = 'on-tuesdays'"); /* of a version that knows more */
+    held = load();
+    CU_ASSERT_EQUAL_FATAL(held.kept_off, 1);
+    CU_ASSERT_PTR_NULL(held.kept[0].reason.rule.key);
     held_release(&held);
     item.state = KEEPER_STARTING;
     held = take_kept(&item);
     CU_ASSERT_EQUAL(held.kept_off, 0);
+    held_release(&held);
+    store_close(store);
+    drop_folder();
+}
+
+static void a_cxl_link_that_is_left_off_comes_back_so(void)
+{
+    struct keeper_item item = {.source = KEEPER_BY_CLIENT, .state = KEEPER_LEFT_OFF};
+    item.want = (struct keeper_want){
+        .key = {.cxl = true, .root_port = ends.bdf[END_ROOT_PORT], .endpoint = ends.bdf[END_ENDPOINT]},
+        .cxl_mode = CXL_IDE_SKID,
+        .cxl_generate = true};
+    make_folder();
+    CHECK_OK(open_store());
+    struct held held = take_kept(&item);
+    CU_ASSERT_EQUAL_FATAL(held.kept_off, 1);
+    const struct keeper_want *want = &held.kept[0].want;
+    CU_ASSERT_TRUE(want->key.cxl && want->cxl_generate && !want->has_stream);
+    CU_ASSERT_EQUAL(want->cxl_mode, CXL_IDE_SKID);
+    CU_ASSERT_EQUAL(held.kept[0].state, KEEPER_LEFT_OFF);
+    held_release(&held);
+    item.want.key.cxl = false; /* the stream of the same ports is another one */
+    item.want.features.algorithm = PCIE_IDE_ALG_AES_GCM_256;
+    held = take_kept(&item);
+    CU_ASSERT_EQUAL(held.kept_off, 2);
+    held_release(&held);
+    tell("UPDATE kept_off SET features = '{\"mode\": \"both\"}' WHERE kind = 'cxl'");
+    held = load();
+    CU_ASSERT_EQUAL(held.kept_off, 1);
+    held_release(&held);
+    store_close(store);
+    drop_folder();
+}
+
+static void what_the_configuration_wants_of_cxl_links_it_says_itself_at_the_next_start(void)
+{
+    struct held_cxl_link link = {.mode = CXL_IDE_SKID, .state = HELD_STARTING, .by_config = true};
+    memcpy(link.bdf, ends.bdf, sizeof link.bdf);
+    make_folder();
+    CHECK_OK(open_store());
+    CHECK_OK(store_hold_cxl_link(store, &link, &fault));
+    CHECK_OK(store_set_cxl_link(store, &link.bdf[END_ROOT_PORT], HELD_UP, HELD_WANTED, &fault));
+    struct held held = load();
+    CU_ASSERT_EQUAL_FATAL(held.cxl_links, 1);
+    CU_ASSERT_TRUE(held.cxl_link[0].by_config && held.cxl_link[0].wanted);
+    CU_ASSERT_EQUAL(ask("SELECT count(*) FROM cxl_links WHERE wanted_by = 'config'"), 1);
+    held_release(&held);
+    store_let_cxl_link_go(store, &link.bdf[END_ROOT_PORT]);
+    store_want_no_config(store);
+    held = load();
+    CU_ASSERT_EQUAL(held.cxl_links, 0);
+    held_release(&held);
+    link.by_config = false; /* what somebody established is another matter */
+    CHECK_OK(store_hold_cxl_link(store, &link, &fault));
+    CHECK_OK(store_set_cxl_link(store, &link.bdf[END_ROOT_PORT], HELD_UP, HELD_WANTED, &fault));
+    store_let_cxl_link_go(store, &link.bdf[END_ROOT_PORT]);
+    store_want_no_config(store);
+    held = load();
+    CU_ASSERT_EQUAL_FATAL(held.cxl_links, 1);
+    CU_ASSERT_TRUE(held.cxl_link[0].wanted && !held.cxl_link[0].by_config);
     held_release(&held);
     store_close(store);
     drop_folder();
@@ -170,6 +248,8 @@ int main(void)
         TEST(rows_that_make_no_sense_are_passed_over),
         TEST(slots_that_make_no_sense_are_passed_over),
         TEST(what_is_left_off_comes_back_so),
+        TEST(a_cxl_link_that_is_left_off_comes_back_so),
+        TEST(what_the_configuration_wants_of_cxl_links_it_says_itself_at_the_next_start),
         CU_TEST_INFO_NULL,
     };
     return suite_run("what the state file holds", tests);

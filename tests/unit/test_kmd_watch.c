@@ -229,6 +229,55 @@ static void errors_have_names_from_the_lowest_bit_on(void)
     }
 }
 
+/* ---- CXL links ---------------------------------------------------------------- */
+
+static struct watch_cxl_sample cxl_sample(void)
+{
+    const struct cxl_ide_state active = {.direction = {CXL_IDE_STS_SKID, CXL_IDE_STS_SKID}};
+    return (struct watch_cxl_sample){.mode = CXL_IDE_SKID,
+                                     .looked = {true, true},
+                                     .readable = {true, true},
+                                     .state = {active, active}};
+}
+
+static void check_cxl(const struct watch_cxl_sample *sample, enum watch_cause cause, enum stream_end at)
+{
+    const struct watch_verdict verdict = watch_judge_cxl(sample);
+    CU_ASSERT_EQUAL(verdict.cause, cause);
+    CU_ASSERT_TRUE(cause == WATCH_CAUSE_NONE || verdict.at == at);
+}
+
+static void a_cxl_link_is_fine_if_both_ends_protect_both_directions(void)
+{
+    struct watch_cxl_sample sample = cxl_sample();
+    check_cxl(&sample, WATCH_CAUSE_NONE, END_ROOT_PORT);
+    sample.mode = CXL_IDE_CONTAINMENT; /* another one than was asked for */
+    check_cxl(&sample, WATCH_CAUSE_UNKNOWN, END_ENDPOINT);
+    for (int end = 0; end < END_COUNT; end++)
+        for (unsigned d = 0; d < IDE_DIRECTIONS; d++) {
+            sample = cxl_sample();
+            sample.state[end].direction[d] = CXL_IDE_STS_INSECURE;
+            check_cxl(&sample, WATCH_CAUSE_UNKNOWN, (enum stream_end)end);
+        }
+    sample = cxl_sample();
+    sample.looked[END_ENDPOINT] = sample.readable[END_ENDPOINT] = false; /* somebody operates on it */
+    check_cxl(&sample, WATCH_CAUSE_NONE, END_ROOT_PORT);
+}
+
+static void why_a_cxl_link_fell(void)
+{
+    struct watch_cxl_sample sample = cxl_sample();
+    sample.state[END_ENDPOINT].direction[IDE_RX] = CXL_IDE_STS_INSECURE;
+    sample.session_lost[END_ROOT_PORT] = IDE_E_TIMEOUT;
+    check_cxl(&sample, WATCH_CAUSE_SESSION_LOST, END_ROOT_PORT);
+    sample.state[END_ENDPOINT].error = 1;
+    check_cxl(&sample, WATCH_CAUSE_AER, END_ENDPOINT);
+    sample.readable[END_ROOT_PORT] = false;
+    check_cxl(&sample, WATCH_CAUSE_GONE, END_ROOT_PORT);
+    sample.link_down = true;
+    check_cxl(&sample, WATCH_CAUSE_LINK_DOWN, END_ROOT_PORT);
+}
+
 int main(void)
 {
     CU_TestInfo tests[] = {TEST(two_good_ends_are_secure),
@@ -248,6 +297,8 @@ int main(void)
                            TEST(certificates_end_when_they_say),
                            TEST(a_mailbox_is_lost_at_the_second_look),
                            TEST(errors_have_names_from_the_lowest_bit_on),
+                           TEST(a_cxl_link_is_fine_if_both_ends_protect_both_directions),
+                           TEST(why_a_cxl_link_fell),
                            CU_TEST_INFO_NULL};
     return suite_run("what the watch makes of what it sees", tests);
 }

@@ -91,13 +91,19 @@ static bool has(const json_t *object, const char *name)
     return json_is_string(json_object_get(object, name));
 }
 
+static bool is_cxl(const json_t *event)
+{
+    return strncmp(text_of(event, "operation"), "cxl_", 4) == 0 || strcmp(text_of(event, "kind"), "cxl") == 0 ||
+           strcmp(text_of(event, "event"), "cxl_link") == 0;
+}
+
 /* "stream 0  0000:00:03.0 - 0000:01:00.0  " */
 static void add_subject(struct story_line *line, const json_t *event)
 {
     bool both = has(event, "root_port") && has(event, "endpoint");
     if (json_is_integer(json_object_get(event, "stream")))
         add(line, "stream %lld  ", number_of(event, "stream"));
-    else if (strncmp(text_of(event, "operation"), "cxl_", 4) == 0)
+    else if (is_cxl(event))
         add(line, "CXL link  ");
     if (both)
         add(line, "%s - %s  ", text_of(event, "root_port"), text_of(event, "endpoint"));
@@ -183,7 +189,7 @@ static void add_stream_state(struct story_line *line, const json_t *event)
 {
     const char *state = text_of(event, "state"), *words = stream_words(state);
     line->color = table_state_color(state);
-    if (strcmp(state, "secure") == 0)
+    if (strcmp(state, "secure") == 0 && json_is_integer(json_object_get(event, "key_set")))
         add(line, "is Secure, key set %lld", number_of(event, "key_set"));
     else if (strcmp(state, "rekeyed") == 0)
         add(line, "has new keys, key set %lld", number_of(event, "key_set"));
@@ -314,7 +320,7 @@ bool story_take(struct story *story, const json_t *event, struct story_line *lin
         return take_operation(story, event, line);
     if (strcmp(kind, "step") == 0)
         return take_step(story, event, line);
-    if (strcmp(kind, "stream") == 0)
+    if (strcmp(kind, "stream") == 0 || strcmp(kind, "cxl_link") == 0)
         return take_stream(story, event, line);
     if (strcmp(kind, "hello") == 0)
         add(line, "connected");

@@ -96,7 +96,6 @@ struct controller {
     struct worker_pool workers;
     struct store *store;
     struct recovery recovery;
-    unsigned links_pause_ms; /* of restore.c */
     struct watch *watch;
     struct show_cache shown;
     uint64_t changes; /* how many events there were */

@@ -23,6 +23,7 @@
 struct cxl_registers {
     struct cxl_ide_port port[END_COUNT];
     bool flit; /* how the link runs */
+    uint64_t bytes_per_second;
 };
 
 /* ---- registers ----------------------------------------------------------- */
@@ -51,8 +52,10 @@ static enum ide_err open_end(struct agent *agent, struct job *job, enum stream_e
     enum ide_err err = pcie_function_open(&function, &agent->access, &job->device, &job->fault);
     if (err == IDE_OK)
         err = cxl_ide_open(&registers->port[end], &function.config, path, &job->fault);
-    if (err == IDE_OK && end == END_ROOT_PORT)
+    if (err == IDE_OK && end == END_ROOT_PORT) {
         registers->flit = pcie_flit_mode(&function.config);
+        registers->bytes_per_second = refresh_link_rate(pcie_read_link(&function.config).status);
+    }
     pcie_function_close(&function);
     return err == IDE_OK ? cxl_ide_check_mode(&registers->port[end], job->cxl->link.mode, &job->fault) : err;
 }
@@ -98,7 +101,8 @@ static enum ide_err look(struct agent *agent, struct job *job)
 static enum ide_err hold(struct agent *agent, struct job *job)
 {
     const struct cxl_link *link = &job->cxl->link;
-    struct held_cxl_link held = {.mode = link->mode, .generate = link->generated, .state = HELD_STARTING};
+    struct held_cxl_link held = {
+        .mode = link->mode, .generate = link->generated, .state = HELD_STARTING, .by_config = job->by_config};
     memcpy(held.bdf, job->ends.bdf, sizeof held.bdf);
     snprintf(held.asked_by, sizeof held.asked_by, "%s", job->asked_by ? job->asked_by : "");
     about(job, END_ROOT_PORT);
@@ -128,6 +132,7 @@ static enum ide_err set_up(struct agent *agent, struct job *job)
     TRY(hold(agent, job));
     const struct cxl_ide_port *port = job->cxl->registers->port;
     bool flit = job->cxl->registers->flit;
+    job->bytes_per_second = job->cxl->registers->bytes_per_second;
     about(job, END_ROOT_PORT);
     TRY(cxl_ide_prepare(&port[END_ROOT_PORT], &port[END_ENDPOINT], flit, &job->fault));
     about(job, END_ENDPOINT);
@@ -260,7 +265,7 @@ void cxl_order_conclude(struct cxl_order *order, bool failed, bool undone)
 
 /* ---- looking ------------------------------------------------------------- */
 
-static bool look_at(struct pcie_access *access, const struct pcie_bdf *bdf, struct cxl_ide_state *state)
+bool cxl_end_look(struct pcie_access *access, const struct pcie_bdf *bdf, struct cxl_ide_state *state)
 {
     struct ide_fault ignored;
     struct pcie_function function = {0};
@@ -278,7 +283,7 @@ static bool look_at(struct pcie_access *access, const struct pcie_bdf *bdf, stru
 void cxl_link_look(struct pcie_access *access, const struct stream_ends *ends, struct cxl_link_view *view)
 {
     for (enum stream_end end = 0; end < END_COUNT; end++)
-        view->readable[end] = look_at(access, &ends->bdf[end], &view->state[end]);
+        view->readable[end] = cxl_end_look(access, &ends->bdf[end], &view->state[end]);
 }
 
 bool cxl_view_is_secure(const struct cxl_link_view *view, enum cxl_ide_mode mode)

@@ -37,6 +37,8 @@ struct cxl_link {
     bool is_up;
     bool half_off; /* it could not be turned off: stop may be tried again */
     unsigned rekeys;
+    struct refresh_use use; /* of its present keys */
+    struct stream_seen seen;
     /* as of establish */
     struct key_provider_status provider[END_COUNT]; /* the sessions; nothing of a unit */
     uint8_t caps[END_COUNT];                        /* of QUERY_RESP; nothing of a unit */
@@ -74,6 +76,8 @@ struct cxl_link_view {
     bool readable[END_COUNT];
     struct cxl_ide_state state[END_COUNT];
 };
+/* One end; false if its registers cannot be reached. */
+bool cxl_end_look(struct pcie_access *access, const struct pcie_bdf *bdf, struct cxl_ide_state *state);
 void cxl_link_look(struct pcie_access *access, const struct stream_ends *ends, struct cxl_link_view *view);
 /* Whether both say that both directions are protected, in the mode. */
 bool cxl_view_is_secure(const struct cxl_link_view *view, enum cxl_ide_mode mode);

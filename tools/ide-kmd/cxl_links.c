@@ -6,7 +6,8 @@
 #include <string.h>
 
 #include "tools/ide-kmd/controller.h"
-#include "tools/ide-kmd/restore.h"
+#include "tools/ide-kmd/task.h"
+#include "tools/ide-kmd/watching.h"
 
 #define STEP "survey"
 
@@ -58,10 +59,10 @@ void cxl_link_table_clear(struct cxl_link_table *table)
 /* ---- verbs --------------------------------------------------------------- */
 
 /* Who gives the root port its keys. */
-static enum ide_err find_provider(const struct controller *c, const struct topology_node *root,
+static enum ide_err find_provider(const struct survey *survey, const struct topology_node *root,
                                   struct cxl_link *link, struct failure *failure)
 {
-    const char *name = providers_cxl_name(&c->providers, &root->bdf, root->doe_count != 0);
+    const char *name = providers_cxl_name(survey->providers, &root->bdf, root->doe_count != 0);
     if (!name)
         return failure_device(failure, IDE_E_PROVIDER, STEP, &root->bdf,
                               "no key unit of CXL.cachemem serves the root port alone, and its own mailbox, "
@@ -71,28 +72,48 @@ static enum ide_err find_provider(const struct controller *c, const struct topol
 }
 
 /* CXL.cachemem has links only: the endpoint is right below the root port. */
-static enum ide_err find_ends(struct controller *c, const struct pcie_bdf *bdf, struct cxl_link *link,
+static enum ide_err find_ends(struct survey *survey, const struct pcie_bdf *bdf, struct cxl_link *link,
                               struct failure *failure)
 {
     struct stream_ends *ends = &link->ends;
     struct ide_fault fault;
     struct topology_pair pair;
-    enum ide_err err = survey_refresh_port(&c->survey, bdf, failure);
-    if (err != IDE_OK)
-        return err;
-    if (topology_pair(&c->survey.topology, bdf, &pair, &fault) != IDE_OK)
+    if (topology_pair(&survey->topology, bdf, &pair, &fault) != IDE_OK)
         return failure_fault(failure, STEP, bdf, &fault);
-    const struct topology_node *root = &c->survey.topology.nodes[pair.root_port];
-    const struct topology_node *endpoint = &c->survey.topology.nodes[pair.endpoint];
+    const struct topology_node *root = &survey->topology.nodes[pair.root_port];
+    const struct topology_node *endpoint = &survey->topology.nodes[pair.endpoint];
     *ends = (struct stream_ends){0};
-    ends->bdf[END_ROOT_PORT] = root->bdf;
+    ends->bdf[END_ROOT_PORT] = ends->top = root->bdf;
     ends->bdf[END_ENDPOINT] = endpoint->bdf;
     if (endpoint->parent != pair.root_port)
         return failure_device(failure, IDE_E_NO_PARTNER, STEP, &endpoint->bdf,
                               "CXL.cachemem has no streams through switches");
     if (endpoint->doe_count == 0)
         return failure_device(failure, IDE_E_NO_DOE, STEP, &endpoint->bdf, "the function has no DOE mailbox");
-    return find_provider(c, root, link, failure);
+    return find_provider(survey, root, link, failure);
+}
+
+static enum ide_err check_registers(struct survey *survey, const struct pcie_bdf *bdf, struct failure *failure)
+{
+    unsigned bar;
+    uint64_t offset;
+    struct ide_fault fault;
+    struct pcie_function function = {0};
+    enum ide_err err = pcie_function_open(&function, &survey->access, bdf, &fault);
+    if (err == IDE_OK)
+        err = cxl_ide_locate(&function.config, &bar, &offset, &fault);
+    pcie_function_close(&function);
+    return err == IDE_OK ? IDE_OK : failure_fault(failure, STEP, bdf, &fault);
+}
+
+enum ide_err cxl_link_plan(struct survey *survey, const struct pcie_bdf *bdf, struct cxl_link *link,
+                           struct failure *failure)
+{
+    *link = (struct cxl_link){0};
+    enum ide_err err = find_ends(survey, bdf, link, failure);
+    for (int end = END_COUNT - 1; end >= 0 && err == IDE_OK; end--)
+        err = check_registers(survey, &link->ends.bdf[end], failure);
+    return err;
 }
 
 static enum operation_kind kind_of(enum cxl_action action)
@@ -108,8 +129,8 @@ static enum operation_kind kind_of(enum cxl_action action)
     return OPERATION_CXL_STOP;
 }
 
-static struct task *make_task(struct controller *c, enum cxl_action action, const struct cxl_link *link,
-                              struct ticket *ticket)
+struct task *cxl_task(struct controller *c, enum cxl_action action, const struct cxl_link *link,
+                      struct ticket *ticket)
 {
     struct task *task = task_new(c, kind_of(action), &link->ends, CXL_IDE_STREAM_ID, ticket);
     if (!task)
@@ -126,49 +147,61 @@ static enum ide_err load_trust(struct controller *c, struct task *task, struct f
                          : err;
 }
 
-enum ide_err cxl_begin(struct controller *c, const struct pcie_bdf *bdf, enum cxl_ide_mode mode, bool generated,
-                       struct ticket *ticket, const char *asked_by, struct failure *failure)
+enum ide_err cxl_establish_task(struct controller *c, const struct cxl_wish *wish, struct ticket *ticket,
+                                struct task **task, struct failure *failure)
 {
-    struct cxl_link link = {.mode = mode, .generated = generated};
-    struct task *task = NULL;
-    enum ide_err err = find_ends(c, bdf, &link, failure);
-    if (err == IDE_OK && cxl_link_find(&c->cxl, bdf))
-        err = failure_device(failure, IDE_E_STREAM_USED, STEP, bdf, "the CXL link is already established");
-    if (err == IDE_OK && !(task = make_task(c, CXL_ESTABLISH, &link, ticket)))
+    struct cxl_link link = {.mode = wish->mode, .generated = wish->generate};
+    *task = NULL;
+    enum ide_err err = survey_refresh_port(&c->survey, &wish->bdf, failure);
+    if (err == IDE_OK)
+        err = find_ends(&c->survey, &wish->bdf, &link, failure);
+    if (err == IDE_OK && cxl_link_find(&c->cxl, &wish->bdf))
+        err = failure_device(failure, IDE_E_STREAM_USED, STEP, &wish->bdf, "the CXL link is already established");
+    if (err == IDE_OK && !(*task = cxl_task(c, CXL_ESTABLISH, &link, ticket)))
         err = failure_set(failure, IDE_E_MEMORY, "request", NULL, "out of memory");
     if (err == IDE_OK)
-        err = load_trust(c, task, failure);
+        err = load_trust(c, *task, failure);
     if (err == IDE_OK && !add(&c->cxl, &link))
         err = failure_set(failure, IDE_E_MEMORY, "request", NULL, "out of memory");
-    if (err != IDE_OK) {
-        if (task)
-            task_free(task);
-        return err;
-    }
-    if (asked_by)
-        (void)snprintf(task->asked_by, sizeof task->asked_by, "%s", asked_by);
-    controller_submit(c, task);
-    return IDE_OK;
+    if (err == IDE_OK)
+        return IDE_OK;
+    if (*task)
+        task_free(*task);
+    *task = NULL;
+    return err;
 }
 
 static void run_establish(struct controller *c, const struct request *request, struct ticket *ticket)
 {
     struct failure failure = {0};
-    if (cxl_begin(c, &request->bdf, request->cxl_mode, request->cxl_generate, ticket, NULL, &failure) != IDE_OK)
+    struct task *task;
+    const struct cxl_wish wish = {request->bdf, request->cxl_mode, request->cxl_generate};
+    if (cxl_establish_task(c, &wish, ticket, &task, &failure) == IDE_OK)
+        controller_submit(c, task);
+    else
         ticket_refuse(ticket, &c->front, &failure);
 }
 
-/* One that is wanted since before a kill, and did not come up yet. */
-static bool give_up(struct controller *c, const struct pcie_bdf *bdf, struct ticket *ticket)
+json_t *cxl_off_json(struct controller *c, const struct keeper_item *item)
 {
-    struct cxl_link link = {0};
-    if (!restore_give_up(c, bdf, &link))
-        return false;
+    const struct keeper_want *want = &item->want;
+    const struct cxl_link link = {.mode = want->cxl_mode,
+                                  .generated = want->cxl_generate,
+                                  .ends.bdf = {[END_ROOT_PORT] = want->key.root_port,
+                                               [END_ENDPOINT] = want->key.endpoint}};
     json_t *result = cxl_link_json(&c->survey.access, &link);
     json_object_set_new(result, "state", json_string("off"));
     json_object_set_new(result, "notes", json_array());
-    ticket_answer(ticket, &c->front, result);
-    return true;
+    return result;
+}
+
+/* One that is wanted and not up at the moment. */
+static bool give_up(struct controller *c, const struct pcie_bdf *bdf, struct ticket *ticket)
+{
+    const struct keeper_item *kept = keeper_host_give_up_cxl(c, bdf);
+    if (kept)
+        ticket_answer(ticket, &c->front, cxl_off_json(c, kept));
+    return kept != NULL;
 }
 
 static void run_on_link(struct controller *c, const struct request *request, struct ticket *ticket,
@@ -176,7 +209,7 @@ static void run_on_link(struct controller *c, const struct request *request, str
 {
     struct failure failure = {0};
     const struct cxl_link *link = cxl_link_find(&c->cxl, &request->bdf);
-    struct task *task = link ? make_task(c, action, link, ticket) : NULL;
+    struct task *task = link ? cxl_task(c, action, link, ticket) : NULL;
     if (task) {
         task->op.forgets = action == CXL_STOP;
         controller_submit(c, task);
@@ -203,7 +236,7 @@ void cxl_verb_run(struct controller *c, const struct request *request, struct ti
 void cxl_queue_stops(struct controller *c)
 {
     for (struct cxl_link *link = c->cxl.first; link; link = link->next) {
-        struct task *task = make_task(c, CXL_STOP, link, NULL);
+        struct task *task = cxl_task(c, CXL_STOP, link, NULL);
         if (task)
             controller_submit(c, task);
     }
@@ -227,8 +260,12 @@ void cxl_task_ended(struct controller *c, const struct task *task)
     if (!link || (!task->order.started && task->order.action != CXL_ESTABLISH))
         return;
     struct cxl_link *next = link->next;
+    const struct stream_seen seen = link->seen;
     *link = task->order.link;
     link->next = next;
+    link->seen = seen;
+    if (link->is_up)
+        watching_link(c, link);
     if (link->is_up || link->half_off)
         return;
     store_let_cxl_link_go(c->store, &link->ends.bdf[END_ROOT_PORT]);
@@ -266,6 +303,11 @@ static json_t *end_json(const struct cxl_link *link, const struct cxl_link_view 
                      readable ? (int)state->error : 0);
 }
 
+json_t *cxl_ends_json(const struct cxl_link *link, const struct cxl_link_view *view)
+{
+    return json_pack("[o, o]", end_json(link, view, END_ROOT_PORT), end_json(link, view, END_ENDPOINT));
+}
+
 json_t *cxl_link_json(struct pcie_access *access, const struct cxl_link *link)
 {
     struct cxl_link_view view;
@@ -273,15 +315,15 @@ json_t *cxl_link_json(struct pcie_access *access, const struct cxl_link *link)
     const struct spdm_params *params = &link->provider[END_ENDPOINT].params;
     cxl_link_look(access, &link->ends, &view);
     bool secure = cxl_view_is_secure(&view, link->mode);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:o, s:o, s:[o, o]}", "root_port",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:o, s:s, s:o, s:o, s:o, s:o}", "root_port",
                      pcie_bdf_format(&link->ends.bdf[END_ROOT_PORT], root), "endpoint",
                      pcie_bdf_format(&link->ends.bdf[END_ENDPOINT], endpoint), "state",
                      secure ? "secure" : "insecure", "mode",
                      link->mode == CXL_IDE_CONTAINMENT ? "containment" : "skid", "keys_from",
-                     link->generated ? "endpoint" : "controller", "rekeys", (int)link->rekeys, "provider",
-                     link->by_unit ? "kcu" : PROVIDER_OWN, "spdm_version", version_json(params), "algorithms",
-                     algorithms_json(params), "ends", end_json(link, &view, END_ROOT_PORT),
-                     end_json(link, &view, END_ENDPOINT));
+                     link->generated ? "endpoint" : "controller", "rekeys", (int)link->rekeys, "refresh",
+                     refresh_json(&link->use), "provider", link->by_unit ? "kcu" : PROVIDER_OWN, "spdm_version",
+                     version_json(params), "algorithms", algorithms_json(params), "ends", cxl_ends_json(link, &view),
+                     "watch", watch_json(&link->seen));
 }
 
 json_t *cxl_links_json(struct pcie_access *access, const struct cxl_link_table *table,

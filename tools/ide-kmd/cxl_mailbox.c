@@ -75,6 +75,8 @@ static enum ide_err program_key(struct agent *agent, struct job *job, enum ide_d
 static enum ide_err program_keys(struct agent *agent, struct job *job)
 {
     const struct cxl_progress *p = &job->cxl->link.progress[job->end];
+    if (job->renew)
+        TRY(agent->mailbox.ops->renew(agent->mailbox.context, &job->fault));
     TRY(need_same_session(agent, job, &job->fault));
     if (job->end == END_ENDPOINT) /* whose part it may be to make them */
         TRY(cxl_keys_make(agent, job));

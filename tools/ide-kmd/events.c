@@ -113,10 +113,11 @@ void publish_kept(struct controller *c, const struct keeper_item *item)
     if (!state)
         return;
     json_t *event = json_pack(
-        "{s:s, s:n, s:n, s:o, s:o, s:o, s:s, s:n, s:s?, s:i, s:s}", "event", "stream", "request", "operation",
+        "{s:s, s:n, s:n, s:o, s:o, s:o, s:s, s:s, s:n, s:s?, s:i, s:s}", "event", "stream", "request", "operation",
         "root_port", bdf_json(&key->root_port), "endpoint", bdf_json(&key->endpoint), "stream",
-        item->had_stream ? json_integer(item->stream) : json_null(), "state", state, "key_set", "cause",
-        *item->cause ? item->cause : NULL, "attempts", (int)item->attempts, "asked_by", "policy");
+        item->had_stream ? json_integer(item->stream) : json_null(), "kind", kept_kind(key), "state", state,
+        "key_set", "cause",
+        *item->reason.cause ? item->reason.cause : NULL, "attempts", (int)item->attempts, "asked_by", "policy");
     kept_add_rule(event, item);
     announce(c, event);
 }

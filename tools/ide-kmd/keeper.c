@@ -38,14 +38,14 @@ static void go(struct keeper_item *item, enum keeper_state state, uint64_t due_m
 /* What keeps it from going on; the policy has decided already. */
 static void say_more(struct keeper_item *item, const char *cause)
 {
-    (void)snprintf(item->cause, sizeof item->cause, "%s", cause ? cause : "");
+    (void)snprintf(item->reason.cause, sizeof item->reason.cause, "%s", cause ? cause : "");
 }
 
 static void say_cause(struct keeper_item *item, enum policy_cause kind, const char *cause)
 {
     say_more(item, cause);
-    item->cause_kind = kind;
-    item->rule = (struct policy_rule){0};
+    item->reason.kind = kind;
+    item->reason.rule = (struct policy_rule){0};
 }
 
 static void forget_cause(struct keeper_item *item)
@@ -94,8 +94,8 @@ static void quarantine(struct keeper *k, const struct keeper_item *because)
             pcie_bdf_compare(&item->want.key.endpoint, &endpoint) != 0)
             continue;
         if (item != because) {
-            say_cause(item, because->cause_kind, because->cause);
-            item->rule = because->rule;
+            say_cause(item, because->reason.kind, because->reason.cause);
+            item->reason.rule = because->reason.rule;
         }
         turn_off(k, item, item->then == KEEPER_STOPPED ? KEEPER_STOPPED : KEEPER_WAITING);
     }
@@ -117,8 +117,8 @@ static void fail(struct keeper *k, struct keeper_item *item, enum policy_cause k
 {
     item->attempts++;
     say_cause(item, kind, cause);
-    item->rule = policy_decide(&item->want.policy, kind, item->attempts);
-    enum policy_action action = item->rule.action;
+    item->reason.rule = policy_decide(&item->want.policy, kind, item->attempts);
+    enum policy_action action = item->reason.rule.action;
     if (action == POLICY_QUARANTINE) {
         quarantine(k, item);
         return;
@@ -223,13 +223,15 @@ void keeper_plan_end(struct keeper *k, bool renew, uint64_t now_ms)
 }
 
 bool keeper_restore(struct keeper *k, const struct keeper_want *want, enum keeper_source source,
-                    enum keeper_state state, uint64_t now_ms)
+                    enum keeper_state state, const struct keeper_reason *reason, uint64_t now_ms)
 {
     struct keeper_item *item = keeper_get(k, &want->key);
     k->now_ms = now_ms;
     if (!item && !(item = keeper_add(k, want, source)))
         return false;
     item->restored = true;
+    if (reason)
+        item->reason = *reason;
     if (state == KEEPER_QUARANTINED)
         keeper_mark(&k->quarantine, &want->key.endpoint);
     item->then = state == KEEPER_STOPPED || state == KEEPER_LEFT_OFF ? state : KEEPER_WAITING;
@@ -275,7 +277,7 @@ static void established(struct keeper *k, struct keeper_item *item, const struct
             end_quarantine(k, &item->want.key.endpoint);
     }
     item->stream = result->stream;
-    item->had_stream = true;
+    item->had_stream = !item->want.key.cxl;
     item->restored = false;
     item->up_ms = k->now_ms;
     forget_cause(item);
@@ -287,7 +289,7 @@ static void not_established(struct keeper *k, struct keeper_item *item, const st
     bool client = !result->own, was_off = item->before != KEEPER_WAITING && item->before != KEEPER_ABSENT;
     item->stream = result->stream;
     if (result->is_up) { /* it could not be turned off again */
-        item->had_stream = true;
+        item->had_stream = !item->want.key.cxl;
         item->attempts++;
         say_cause(item, result->cause_kind, result->cause);
         go(item, KEEPER_FALLEN, k->now_ms + keeper_pause(k, &item->want.policy, item->attempts));
@@ -425,17 +427,26 @@ void keeper_port(struct keeper *k, const struct pcie_bdf *port, bool present, ui
     }
 }
 
-const struct keeper_item *keeper_give_up(struct keeper *k, const struct pcie_bdf *port, uint8_t stream,
-                                         uint64_t now_ms)
+static bool is_off(const struct keeper_item *item)
+{
+    return item->state == KEEPER_WAITING || item->state == KEEPER_ABSENT || item->state == KEEPER_LEFT_OFF ||
+           item->state == KEEPER_QUARANTINED;
+}
+
+/* Whether somebody means it who names a stream by its number; -1: the CXL link. */
+static bool is_meant(const struct keeper_item *item, int stream)
+{
+    if (stream < 0 || item->want.key.cxl)
+        return stream < 0 && item->want.key.cxl;
+    return item->had_stream ? item->stream == stream : item->want.has_stream && item->want.stream == stream;
+}
+
+static const struct keeper_item *give_up(struct keeper *k, const struct pcie_bdf *port, int stream, uint64_t now_ms)
 {
     k->now_ms = now_ms;
     for (struct keeper_item *item = k->first; item; item = item->next) {
         const struct keeper_key *key = &item->want.key;
-        bool number =
-            item->had_stream ? item->stream == stream : item->want.has_stream && item->want.stream == stream;
-        bool off = item->state == KEEPER_WAITING || item->state == KEEPER_ABSENT ||
-                   item->state == KEEPER_LEFT_OFF || item->state == KEEPER_QUARANTINED;
-        if (item->gone || !number || !off ||
+        if (item->gone || !is_meant(item, stream) || !is_off(item) ||
             (pcie_bdf_compare(&key->root_port, port) != 0 && pcie_bdf_compare(&key->endpoint, port) != 0))
             continue;
         item->then = KEEPER_STOPPED;
@@ -444,6 +455,17 @@ const struct keeper_item *keeper_give_up(struct keeper *k, const struct pcie_bdf
         return item;
     }
     return NULL;
+}
+
+const struct keeper_item *keeper_give_up(struct keeper *k, const struct pcie_bdf *port, uint8_t stream,
+                                         uint64_t now_ms)
+{
+    return give_up(k, port, stream, now_ms);
+}
+
+const struct keeper_item *keeper_give_up_cxl(struct keeper *k, const struct pcie_bdf *port, uint64_t now_ms)
+{
+    return give_up(k, port, -1, now_ms);
 }
 
 /* ---- what is due ------------------------------------------------------------ */

@@ -21,6 +21,7 @@
 #ifndef IDE_KMD_KEEPER_H
 #define IDE_KMD_KEEPER_H
 
+#include "ide_km/cxl_ide_km.h"
 #include "root_port/ide_stream.h"
 #include "root_port/pcie_bdf.h"
 #include "spdm/transport.h"
@@ -29,6 +30,7 @@
 
 /* Which stream: a number is only given when it is established, and may be another one the next time. */
 struct keeper_key {
+    bool cxl; /* the CXL.cachemem link of the two; kind and class are 0, and it has no number */
     enum ide_kind kind;
     struct pcie_bdf root_port, endpoint; /* of a link stream the ports above and below the link */
     uint8_t traffic_class;
@@ -39,6 +41,8 @@ struct keeper_want {
     struct ide_features features;
     bool has_stream; /* with this number and no other */
     uint8_t stream;
+    enum cxl_ide_mode cxl_mode; /* of a CXL link, as is what follows */
+    bool cxl_generate;
     struct policy policy;
 };
 
@@ -62,6 +66,13 @@ enum keeper_source {
 
 #define KEEPER_CAUSE_MAX 320u
 
+/* Of the last failure. */
+struct keeper_reason {
+    char cause[KEEPER_CAUSE_MAX]; /* in words; empty if there was none */
+    enum policy_cause kind;
+    struct policy_rule rule; /* what the policy said to it; without key: nothing yet */
+};
+
 struct keeper_item {
     struct keeper_item *next;
     struct keeper_want want;   /* as it is to be established the next time */
@@ -77,7 +88,7 @@ struct keeper_item {
     bool seen;                 /* in the plan that is being made */
     bool own;                  /* the operation that runs is the keeper's */
     bool restored;             /* from an earlier life, and not established since */
-    bool had_stream;           /* it has been up: */
+    bool had_stream;           /* it has been up, and is no CXL link: */
     uint8_t stream;            /* its number, now or the last time */
     uint64_t due_ms;           /* when the next thing is to be done; UINT64_MAX: nothing */
     uint64_t up_ms;            /* since when it is up */
@@ -85,9 +96,7 @@ struct keeper_item {
     unsigned attempts;         /* establishes that failed in a row, and falls soon after one that did not */
     unsigned refresh_failures; /* in a row */
     unsigned stop_failures;    /* in a row */
-    char cause[KEEPER_CAUSE_MAX]; /* of the last failure, in words; empty if there was none */
-    enum policy_cause cause_kind;
-    struct policy_rule rule; /* what the policy said to it; without key: nothing yet */
+    struct keeper_reason reason;
 };
 
 struct keeper_ops {
@@ -133,10 +142,10 @@ bool keeper_plan_want(struct keeper *keeper, const struct keeper_want *want);
  */
 void keeper_plan_end(struct keeper *keeper, bool renew, uint64_t now_ms);
 
-/* From an earlier life of this program. state: WAITING, STOPPED, LEFT_OFF or QUARANTINED. False without
- * memory. */
+/* From an earlier life of this program. state: WAITING, STOPPED, LEFT_OFF or QUARANTINED; reason: why, or NULL. False
+ * without memory. */
 bool keeper_restore(struct keeper *keeper, const struct keeper_want *want, enum keeper_source source,
-                    enum keeper_state state, uint64_t now_ms);
+                    enum keeper_state state, const struct keeper_reason *reason, uint64_t now_ms);
 
 /* ---- what happened ------------------------------------------------------- */
 
@@ -177,6 +186,8 @@ void keeper_port(struct keeper *keeper, const struct pcie_bdf *port, bool presen
  */
 const struct keeper_item *keeper_give_up(struct keeper *keeper, const struct pcie_bdf *port, uint8_t stream,
                                          uint64_t now_ms);
+/* The same of the CXL link at the port. */
+const struct keeper_item *keeper_give_up_cxl(struct keeper *keeper, const struct pcie_bdf *port, uint64_t now_ms);
 
 /* ---- what is due --------------------------------------------------------- */
 

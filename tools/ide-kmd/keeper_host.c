@@ -21,9 +21,10 @@ struct keeper_key keeper_key_of(const struct stream *stream)
     return wants_key(stream->kind, &stream->ends, &stream->features);
 }
 
+/* NULL of a CXL link, which is in another table. */
 static struct stream *stream_of(struct controller *c, const struct keeper_key *key)
 {
-    for (struct stream *s = c->streams.first; s; s = s->next)
+    for (struct stream *s = key->cxl ? NULL : c->streams.first; s; s = s->next)
         if (s->kind == key->kind && s->features.traffic_class == key->traffic_class &&
             pcie_bdf_compare(&s->ends.bdf[END_ROOT_PORT], &key->root_port) == 0 &&
             pcie_bdf_compare(&s->ends.bdf[END_ENDPOINT], &key->endpoint) == 0)
@@ -39,11 +40,11 @@ static struct policy base_policy(const struct controller *c)
     return base;
 }
 
-static struct policy policy_of(struct controller *c, const struct pcie_bdf *endpoint)
+static struct policy policy_of(struct controller *c, const struct keeper_key *key)
 {
     const struct policy base = base_policy(c);
     const struct wants_context context = {.survey = &c->survey, .rules = &c->settings->rules, .base = &base};
-    return wants_policy(&context, endpoint);
+    return wants_policy(&context, key);
 }
 
 /* ---- what the keeper asks for ------------------------------------------------ */
@@ -89,6 +90,18 @@ static enum ide_err submit_establish(struct controller *c, const struct keeper_w
     return IDE_OK;
 }
 
+static enum ide_err submit_cxl(struct controller *c, const struct keeper_want *want, struct failure *failure)
+{
+    struct task *task;
+    const struct cxl_wish wish = {want->key.endpoint, want->cxl_mode, want->cxl_generate};
+    enum ide_err err = cxl_establish_task(c, &wish, NULL, &task, failure);
+    if (err != IDE_OK)
+        return err;
+    mark_own(task, keeper_find(&c->kept.keeper, &want->key));
+    controller_submit(c, task);
+    return IDE_OK;
+}
+
 static bool ask_establish(void *context, const struct keeper_want *want)
 {
     struct controller *c = context;
@@ -96,10 +109,10 @@ static bool ask_establish(void *context, const struct keeper_want *want)
     char bdf[PCIE_BDF_TEXT];
     if (controller_is_delicate(c))
         return false;
-    if (submit_establish(c, want, &failure) == IDE_OK)
+    if ((want->key.cxl ? submit_cxl : submit_establish)(c, want, &failure) == IDE_OK)
         return true;
-    log_say(LOG_WARNING, LOG_PLAIN, "%s: its stream cannot be established: %s",
-            pcie_bdf_format(&want->key.endpoint, bdf), failure.message);
+    log_say(LOG_WARNING, LOG_PLAIN, "%s: its %s cannot be established: %s",
+            pcie_bdf_format(&want->key.endpoint, bdf), want->key.cxl ? "CXL link" : "stream", failure.message);
     const struct keeper_result result = {.operation = KEEPER_ESTABLISH,
                                          .own = true,
                                          .want = want,
@@ -109,18 +122,33 @@ static bool ask_establish(void *context, const struct keeper_want *want)
     return true;
 }
 
-/* The stream may have gone by itself, in what an operation of somebody else has done. */
-static bool ask_for_stream(struct controller *c, const struct keeper_item *item, enum operation_kind kind,
-                           enum keeper_operation operation)
+/* The task that does something with what is there; NULL without memory. *there false: nothing is. */
+static struct task *task_for(struct controller *c, const struct keeper_key *key, enum keeper_operation operation,
+                             bool *there)
 {
-    const struct stream *stream = stream_of(c, &item->want.key);
+    if (key->cxl) {
+        const struct cxl_link *link = cxl_link_find(&c->cxl, &key->endpoint);
+        *there = link != NULL;
+        return link ? cxl_task(c, operation == KEEPER_STOP ? CXL_STOP : CXL_REKEY, link, NULL) : NULL;
+    }
+    const struct stream *stream = stream_of(c, key);
+    *there = stream != NULL;
+    return stream ? task_new(c, operation == KEEPER_STOP ? OPERATION_STOP : OPERATION_REKEY, &stream->ends, stream->id,
+                             NULL)
+                  : NULL;
+}
+
+/* The stream may have gone by itself, in what an operation of somebody else has done. */
+static bool ask_for_stream(struct controller *c, const struct keeper_item *item, enum keeper_operation operation)
+{
+    bool there;
+    struct task *task = task_for(c, &item->want.key, operation, &there);
     const struct keeper_result none = {
         .operation = operation, .own = true, .ok = operation == KEEPER_STOP, .cause = "it is off already"};
-    if (!stream) {
+    if (!there) {
         keeper_ended(&c->kept.keeper, &item->want.key, &none, now_ms());
         return true;
     }
-    struct task *task = task_new(c, kind, &stream->ends, stream->id, NULL);
     if (!task)
         return false;
     mark_own(task, item);
@@ -130,24 +158,31 @@ static bool ask_for_stream(struct controller *c, const struct keeper_item *item,
 
 static bool ask_refresh(void *context, const struct keeper_item *item)
 {
-    return ask_for_stream(context, item, OPERATION_REKEY, KEEPER_REFRESH);
+    return ask_for_stream(context, item, KEEPER_REFRESH);
 }
 
 static bool ask_stop(void *context, const struct keeper_item *item)
 {
-    return ask_for_stream(context, item, OPERATION_STOP, KEEPER_STOP);
+    return ask_for_stream(context, item, KEEPER_STOP);
+}
+
+static void count_records(struct controller *c, const struct stream_ends *ends, struct refresh_use *use)
+{
+    uint64_t a = worker_pool_records(&c->workers, &ends->bdf[END_ENDPOINT]);
+    uint64_t b = worker_pool_records(&c->workers, &ends->bdf[END_ROOT_PORT]);
+    use->records = a > b ? a : b;
 }
 
 static const struct refresh_use *use_of(void *context, const struct keeper_key *key)
 {
     struct controller *c = context;
+    struct cxl_link *link = key->cxl ? cxl_link_find(&c->cxl, &key->endpoint) : NULL;
     struct stream *s = stream_of(c, key);
-    if (!s)
+    if (!s && !link)
         return NULL;
-    uint64_t a = worker_pool_records(&c->workers, &s->ends.bdf[END_ENDPOINT]);
-    uint64_t b = worker_pool_records(&c->workers, &s->ends.bdf[END_ROOT_PORT]);
-    s->use.records = a > b ? a : b;
-    return &s->use;
+    struct refresh_use *use = link ? &link->use : &s->use;
+    count_records(c, link ? &link->ends : &s->ends, use);
+    return use;
 }
 
 static void on_changed(void *context, const struct keeper_item *item)
@@ -158,11 +193,11 @@ static void on_changed(void *context, const struct keeper_item *item)
 }
 
 bool keeper_host_restore(struct controller *c, const struct keeper_want *want, enum keeper_source source,
-                         enum keeper_state state)
+                         enum keeper_state state, const struct keeper_reason *reason)
 {
     struct keeper_want with_policy = *want;
-    with_policy.policy = policy_of(c, &want->key.endpoint);
-    return keeper_restore(&c->kept.keeper, &with_policy, source, state, now_ms());
+    with_policy.policy = policy_of(c, &want->key);
+    return keeper_restore(&c->kept.keeper, &with_policy, source, state, reason, now_ms());
 }
 
 /* ---- what the keeper is told -------------------------------------------------- */
@@ -171,12 +206,15 @@ static bool operation_of(const struct task *task, enum keeper_operation *operati
 {
     switch (task->op.kind) {
     case OPERATION_ESTABLISH:
+    case OPERATION_CXL_ESTABLISH:
         *operation = KEEPER_ESTABLISH;
         return true;
     case OPERATION_REKEY:
+    case OPERATION_CXL_REKEY:
         *operation = KEEPER_REFRESH;
         return true;
     case OPERATION_STOP:
+    case OPERATION_CXL_STOP:
         *operation = KEEPER_STOP;
         return true;
     default:
@@ -184,25 +222,40 @@ static bool operation_of(const struct task *task, enum keeper_operation *operati
     }
 }
 
+/* What the operation is about; of one that is about no stream its endpoint alone is meant. */
+static struct keeper_key key_of(const struct operation *op)
+{
+    if (operation_is_cxl(op->kind))
+        return wants_cxl_key(&op->ends);
+    if (op->stream)
+        return keeper_key_of(op->stream);
+    return (struct keeper_key){.endpoint = op->ends.bdf[END_ENDPOINT]};
+}
+
 void keeper_give_policy(struct controller *c, struct task *task)
 {
     struct operation *op = &task->op;
-    task->policy = policy_of(c, &op->ends.bdf[END_ENDPOINT]);
+    struct keeper_key key = key_of(op);
+    task->policy = policy_of(c, &key);
     op->policy = &task->policy;
     task->attestation.is_required = task->policy.require_reference;
-    if (op->kind != OPERATION_REKEY || !op->stream)
+    if (op->kind != OPERATION_REKEY && op->kind != OPERATION_CXL_REKEY)
         return;
-    struct keeper_key key = keeper_key_of(op->stream);
     const struct refresh_use *use = use_of(c, &key);
     op->renew = use && use->records >= policy_records(&task->policy);
+}
+
+static bool is_of_stream(const struct operation *op)
+{
+    return op->stream || operation_is_cxl(op->kind);
 }
 
 void keeper_take_started(struct controller *c, const struct task *task)
 {
     enum keeper_operation operation;
-    if (c->closing || !task->op.stream || !operation_of(task, &operation))
+    if (c->closing || !is_of_stream(&task->op) || !operation_of(task, &operation))
         return;
-    struct keeper_key key = keeper_key_of(task->op.stream);
+    struct keeper_key key = key_of(&task->op);
     keeper_started(&c->kept.keeper, &key, operation, task->by_keeper, now_ms());
 }
 
@@ -213,55 +266,114 @@ static bool share_session(const struct key_provider_status *a, const struct pcie
            ((a->shared && b->shared) || pcie_bdf_compare(a_mailbox, b_mailbox) == 0);
 }
 
-/*
- * The session is gone that keyed this end. Nobody can refresh its streams any more, and a device takes no keys from
- * another session as long as this one lives on at its side (PCIe 6.x 11.3.8): so all of its streams are established
- * anew, not only the one whose refresh has shown it.
- */
-static void take_lost_session(struct controller *c, const struct stream *stream, enum stream_end end)
+/* A session that is lost, and whose it was. */
+struct lost_session {
+    const struct key_provider_status *status;
+    const struct pcie_bdf *mailbox;
+    const struct operation *op; /* that has shown it */
+};
+
+static void take_from_streams(struct controller *c, const struct lost_session *lost, const char *why)
 {
-    const struct key_provider_status *lost = &stream->provider[end];
-    const struct pcie_bdf *mailbox = stream_mailbox(&stream->ends, end);
     for (const struct stream *s = c->streams.first; s; s = s->next)
         for (enum stream_end e = 0; e < END_COUNT; e++)
-            if (s != stream && share_session(lost, mailbox, &s->provider[e], stream_mailbox(&s->ends, e)))
-                keeper_take_fall(c, s, POLICY_CAUSE_FAILURE, "the session that gave it its keys is lost");
+            if (s != lost->op->stream &&
+                share_session(lost->status, lost->mailbox, &s->provider[e], stream_mailbox(&s->ends, e)))
+                keeper_take_fall(c, s, POLICY_CAUSE_FAILURE, why);
 }
 
+static bool is_own(const struct operation *op, const struct cxl_link *link)
+{
+    return op->cxl && pcie_bdf_compare(&op->ends.bdf[END_ENDPOINT], &link->ends.bdf[END_ENDPOINT]) == 0;
+}
+
+static void take_from_links(struct controller *c, const struct lost_session *lost, const char *why)
+{
+    for (const struct cxl_link *link = c->cxl.first; link; link = link->next)
+        for (enum stream_end e = 0; e < END_COUNT; e++)
+            if (link->is_up && !is_own(lost->op, link) && !(link->by_unit && e == END_ROOT_PORT) &&
+                share_session(lost->status, lost->mailbox, &link->provider[e], &link->ends.bdf[e]))
+                keeper_take_cxl_fall(c, link, POLICY_CAUSE_FAILURE, why);
+}
+
+/*
+ * The session is gone that keyed an end. Nobody can refresh its streams any more, and a device takes no keys from
+ * another session as long as this one lives on at its side (PCIe 6.x 11.3.8, CXL 3.1 11.4.2): so all that it keyed is
+ * established anew, not only what has shown it.
+ */
 static void take_lost_sessions(struct controller *c, const struct task *task)
 {
+    static const char why[] = "the session that gave it its keys is lost";
     const struct operation *op = &task->op;
-    if (op->kind != OPERATION_REKEY || op->failure.err != IDE_E_SESSION)
+    if ((op->kind != OPERATION_REKEY && op->kind != OPERATION_CXL_REKEY) || op->failure.err != IDE_E_SESSION)
         return;
-    for (enum stream_end end = 0; end < END_COUNT; end++)
-        if (pcie_bdf_compare(&op->failure.device, &op->stream->ends.bdf[end]) == 0)
-            take_lost_session(c, op->stream, end);
+    for (enum stream_end end = 0; end < END_COUNT; end++) {
+        const struct lost_session lost = {op->stream ? &op->stream->provider[end] : &task->order.link.provider[end],
+                                          stream_mailbox(&op->ends, end), op};
+        if (pcie_bdf_compare(&op->failure.device, &op->ends.bdf[end]) != 0)
+            continue;
+        take_from_streams(c, &lost, why);
+        take_from_links(c, &lost, why);
+    }
+}
+
+/* One that did not start knows the link as it was when it was asked for only. */
+static bool cxl_is_up(const struct controller *c, const struct task *task)
+{
+    const struct cxl_link *link = &task->order.link;
+    if (!task->order.started)
+        link = cxl_link_find(&c->cxl, &task->op.ends.bdf[END_ENDPOINT]);
+    return link && (link->is_up || link->half_off);
+}
+
+static bool is_up(const struct controller *c, const struct task *task)
+{
+    const struct stream *stream = task->op.stream;
+    return stream ? stream->state == STREAM_UP || stream->state == STREAM_HALF_OFF : cxl_is_up(c, task);
+}
+
+/* What it was asked to be. */
+static struct keeper_want want_of(struct controller *c, const struct task *task)
+{
+    const struct stream *stream = task->op.stream;
+    struct keeper_want want = {.key = key_of(&task->op)};
+    want.policy = policy_of(c, &want.key);
+    if (stream) {
+        want.features = stream->features;
+        want.has_stream = task->has_number;
+        want.stream = stream->id;
+    } else {
+        want.cxl_mode = task->order.link.mode;
+        want.cxl_generate = task->order.link.generated;
+    }
+    return want;
 }
 
 void keeper_take_ended(struct controller *c, const struct task *task)
 {
     const struct operation *op = &task->op;
-    const struct stream *stream = op->stream;
     enum keeper_operation operation;
-    if (c->closing || !stream || !operation_of(task, &operation))
+    if (c->closing || !is_of_stream(op) || !operation_of(task, &operation))
         return;
-    struct keeper_want want = {.key = keeper_key_of(stream),
-                               .features = stream->features,
-                               .has_stream = task->has_number,
-                               .stream = stream->id,
-                               .policy = policy_of(c, &stream->ends.bdf[END_ENDPOINT])};
+    const struct keeper_want want = want_of(c, task);
     const struct keeper_result result = {.operation = operation,
                                          .own = task->by_keeper,
                                          .ok = op->failure.err == IDE_OK,
-                                         .is_up =
-                                             stream->state == STREAM_UP || stream->state == STREAM_HALF_OFF,
+                                         .is_up = is_up(c, task),
                                          .session_lost = op->failure.err == IDE_E_SESSION,
                                          .want = &want,
-                                         .stream = stream->id,
+                                         .stream = op->stream ? op->stream->id : 0,
                                          .cause = op->failure.message,
                                          .cause_kind = cause_of_failure(&op->failure)};
     keeper_ended(&c->kept.keeper, &want.key, &result, now_ms());
     take_lost_sessions(c, task);
+}
+
+void keeper_take_cxl_fall(struct controller *c, const struct cxl_link *link, enum policy_cause kind, const char *cause)
+{
+    struct keeper_key key = wants_cxl_key(&link->ends);
+    if (!c->closing)
+        keeper_fell(&c->kept.keeper, &key, kind, cause, now_ms());
 }
 
 void keeper_take_fall(struct controller *c, const struct stream *stream, enum policy_cause kind,
@@ -270,6 +382,21 @@ void keeper_take_fall(struct controller *c, const struct stream *stream, enum po
     struct keeper_key key = keeper_key_of(stream);
     if (!c->closing)
         keeper_fell(&c->kept.keeper, &key, kind, cause, now_ms());
+}
+
+const struct keeper_item *keeper_host_give_up_cxl(struct controller *c, const struct pcie_bdf *port)
+{
+    struct ide_fault fault;
+    char text[FAILURE_MESSAGE_MAX];
+    const struct keeper_item *kept = keeper_give_up_cxl(&c->kept.keeper, port, now_ms());
+    if (!kept)
+        return NULL;
+    const struct pcie_bdf *root = &kept->want.key.root_port;
+    if (store_set_cxl_link(c->store, root, HELD_NOTHING, HELD_NOT_WANTED, &fault) == IDE_OK)
+        store_let_cxl_link_go(c->store, root);
+    else /* it must not stay wanted now because of that */
+        log_say(LOG_ERR, LOG_PLAIN, "%s", ide_fault_text(&fault, text, sizeof text));
+    return kept;
 }
 
 void keeper_take_platform(struct controller *c)

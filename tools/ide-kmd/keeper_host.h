@@ -9,6 +9,7 @@
 #include "tools/ide-kmd/keeper.h"
 
 struct controller;
+struct cxl_link;
 struct stream;
 struct task;
 
@@ -30,7 +31,7 @@ void keeper_host_plan(struct controller *c, bool renew);
 
 /* For recovery, before the first plan: keeper_restore() with the policy that the stream has now. The survey is fresh. */
 bool keeper_host_restore(struct controller *c, const struct keeper_want *want, enum keeper_source source,
-                         enum keeper_state state);
+                         enum keeper_state state, const struct keeper_reason *reason);
 
 /* For the loop: does what is due, if the platform may be looked at now, and sets the timer for the rest. */
 void keeper_host_run(struct controller *c);
@@ -46,6 +47,7 @@ void keeper_take_ended(struct controller *c, const struct task *task);
  */
 void keeper_take_fall(struct controller *c, const struct stream *stream, enum policy_cause kind,
                       const char *cause);
+void keeper_take_cxl_fall(struct controller *c, const struct cxl_link *link, enum policy_cause kind, const char *cause);
 /* For watching: functions have come or gone; what is there is looked at anew. */
 void keeper_take_platform(struct controller *c);
 
@@ -55,5 +57,7 @@ struct keeper_key keeper_key_of(const struct stream *stream);
 /* For `stop` of a stream that is off at the moment, because it fell: what was wanted, and is no longer, in the state file
  * either; or NULL. */
 const struct keeper_item *keeper_host_give_up(struct controller *c, const struct pcie_bdf *port, uint8_t stream);
+/* The same of the CXL link at the port. */
+const struct keeper_item *keeper_host_give_up_cxl(struct controller *c, const struct pcie_bdf *port);
 
 #endif

@@ -41,7 +41,7 @@ void keeper_unmark(struct keeper_mark **first, const struct pcie_bdf *bdf)
 
 static bool same_key(const struct keeper_key *a, const struct keeper_key *b)
 {
-    return a->kind == b->kind && a->traffic_class == b->traffic_class &&
+    return a->cxl == b->cxl && a->kind == b->kind && a->traffic_class == b->traffic_class &&
            pcie_bdf_compare(&a->root_port, &b->root_port) == 0 &&
            pcie_bdf_compare(&a->endpoint, &b->endpoint) == 0;
 }
@@ -102,6 +102,8 @@ static bool same_features(const struct ide_features *a, const struct ide_feature
 
 bool keeper_same_wish(const struct keeper_want *a, const struct keeper_want *b)
 {
+    if (a->key.cxl)
+        return a->cxl_mode == b->cxl_mode && a->cxl_generate == b->cxl_generate;
     return a->has_stream == b->has_stream && (!a->has_stream || a->stream == b->stream) &&
            same_features(&a->features, &b->features);
 }

@@ -21,6 +21,11 @@ const char *kept_state(enum keeper_state state)
     return NULL;
 }
 
+const char *kept_kind(const struct keeper_key *key)
+{
+    return key->cxl ? "cxl" : key->kind == IDE_LINK ? "link" : "selective";
+}
+
 static json_t *bdf_json(const struct pcie_bdf *bdf)
 {
     char text[PCIE_BDF_TEXT];
@@ -45,12 +50,12 @@ static json_t *retry_json(const struct keeper_item *item, uint64_t now_ms)
 /* What somebody has stopped is no rule's doing, nor is a port that is not there. */
 void kept_add_rule(json_t *object, const struct keeper_item *item)
 {
-    bool by_rule = item->rule.key && item->state != KEEPER_STOPPED && item->state != KEEPER_ABSENT;
+    bool by_rule = item->reason.rule.key && item->state != KEEPER_STOPPED && item->state != KEEPER_ABSENT;
     json_object_set_new(object, "cause_kind",
-                        by_rule ? json_string(policy_cause_name(item->cause_kind)) : json_null());
-    json_object_set_new(object, "rule", by_rule ? json_string(item->rule.key) : json_null());
+                        by_rule ? json_string(policy_cause_name(item->reason.kind)) : json_null());
+    json_object_set_new(object, "rule", by_rule ? json_string(item->reason.rule.key) : json_null());
     json_object_set_new(object, "action",
-                        by_rule ? json_string(policy_action_name(item->rule.action)) : json_null());
+                        by_rule ? json_string(policy_action_name(item->reason.rule.action)) : json_null());
 }
 
 static json_t *item_json(const struct keeper_item *item, uint64_t now_ms)
@@ -58,10 +63,10 @@ static json_t *item_json(const struct keeper_item *item, uint64_t now_ms)
     const struct keeper_key *key = &item->want.key;
     json_t *object =
         json_pack("{s:o, s:s, s:o, s:o, s:s, s:s, s:s?, s:i, s:o}", "stream", number_json(item), "kind",
-                  key->kind == IDE_LINK ? "link" : "selective", "root_port", bdf_json(&key->root_port),
+                  kept_kind(key), "root_port", bdf_json(&key->root_port),
                   "endpoint", bdf_json(&key->endpoint), "state", kept_state(item->state), "source",
                   item->source == KEEPER_BY_CONFIG ? "configuration" : "client", "cause",
-                  *item->cause ? item->cause : NULL, "attempts", (int)item->attempts, "retry_in_s",
+                  *item->reason.cause ? item->reason.cause : NULL, "attempts", (int)item->attempts, "retry_in_s",
                   retry_json(item, now_ms));
     kept_add_rule(object, item);
     return object;
@@ -84,7 +89,7 @@ json_t *kept_off_json(const struct keeper_item *item)
 {
     const struct keeper_key *key = &item->want.key;
     return json_pack("{s:o, s:s, s:o, s:o, s:s, s:s, s:n, s:b, s:i, s:n, s:n, s:n, s:n, s:n, s:n, s:[], s:[]}", "stream",
-                     number_json(item), "kind", key->kind == IDE_LINK ? "link" : "selective", "root_port",
+                     number_json(item), "kind", kept_kind(key), "root_port",
                      bdf_json(&key->root_port), "endpoint", bdf_json(&key->endpoint), "owner", "controller", "state", "off",
                      "key_set", "both_key_sets", 0, "rekeys", 0, "refresh", "provider", "spdm_version", "secured_version",
                      "authentication", "algorithms", "ends", "notes");

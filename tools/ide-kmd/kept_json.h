@@ -10,6 +10,9 @@
 /* As programs know it: what operations do to a stream they say themselves. NULL: nothing to say. */
 const char *kept_state(enum keeper_state state);
 
+/* "selective", "link" or "cxl" */
+const char *kept_kind(const struct keeper_key *key);
+
 /* All streams that are wanted and neither up nor being worked on, or those with this port at one of their
  * ends. */
 json_t *kept_json(const struct keeper *keeper, const struct pcie_bdf *port, uint64_t now_ms);

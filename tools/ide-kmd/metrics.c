@@ -179,10 +179,18 @@ static void count_states(struct metrics *m)
     }
 }
 
+static bool is_cxl(const json_t *event)
+{
+    return strcmp(string_of(event, "event"), "cxl_link") == 0 || strcmp(string_of(event, "kind"), "cxl") == 0 ||
+           strncmp(string_of(event, "operation"), "cxl_", 4) == 0;
+}
+
+/* A CXL link has no number. */
 static void take_stream(struct metrics *m, const json_t *event, const char *state)
 {
-    char number[24];
-    snprintf(number, sizeof number, "%lld", (long long)json_integer_value(json_object_get(event, "stream")));
+    char number[24] = "cxl";
+    if (!is_cxl(event))
+        snprintf(number, sizeof number, "%lld", (long long)json_integer_value(json_object_get(event, "stream")));
     struct meter_labels labels = meter_labels("root_port", string_of(event, "root_port"));
     meter_label(&labels, "endpoint", string_of(event, "endpoint"));
     meter_label(&labels, "stream", number);
@@ -204,6 +212,18 @@ static void take_stream(struct metrics *m, const json_t *event, const char *stat
     }
 }
 
+/* What an operation on a CXL link has made of it: there are no other events that say so. */
+static void take_cxl(struct metrics *m, const json_t *event, const char *state)
+{
+    const char *operation = string_of(event, "operation");
+    if (!is_cxl(event) || strcmp(state, "done") != 0)
+        return;
+    take_stream(m, event,
+                strcmp(operation, "cxl_stop") == 0    ? "off"
+                : strcmp(operation, "cxl_rekey") == 0 ? "rekeyed"
+                                                      : "secure");
+}
+
 /* ---- what is published --------------------------------------------------- */
 
 void metrics_take_event(struct controller *c, const json_t *event)
@@ -218,8 +238,10 @@ void metrics_take_event(struct controller *c, const json_t *event)
         take_step(m, event, state);
     else if (strcmp(kind, "operation") == 0)
         take_operation(m, event, state);
-    else if (strcmp(kind, "stream") == 0)
+    else if (strcmp(kind, "stream") == 0 || strcmp(kind, "cxl_link") == 0)
         take_stream(m, event, state);
+    if (strcmp(kind, "operation") == 0)
+        take_cxl(m, event, state);
     meter_put(m->meter, RUNNING, NULL, c->running);
 }
 

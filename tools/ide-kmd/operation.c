@@ -189,11 +189,15 @@ static void begin(struct operation *op, const struct plan_step *step)
 static void remember(struct operation *op, const struct job *job)
 {
     struct stream *stream = op->stream;
-    if (!stream || job->err != IDE_OK)
+    if (job->err != IDE_OK)
         return;
     op->records[job->end] = job->records;
     if (job->action == STEP_PROGRAM_KEYS && op->keyed_ms == 0)
         op->keyed_ms = job->done_ms;
+    if (job->action == STEP_SETUP && op->cxl)
+        op->cxl->link.use.bytes_per_second = job->bytes_per_second;
+    if (!stream)
+        return;
     if (job->action == STEP_SESSION) {
         stream->provider[job->end] = job->provider;
         stream->provider_name[job->end] = job->provider_name;
@@ -296,9 +300,8 @@ static void conclude_off(struct operation *op, bool turned_off)
 
 /* From here on its keys are new. One that completes an earlier re-key has programmed none: those are as old as the
  * stream says, or younger. */
-static void begin_use(struct operation *op)
+static void begin_use(const struct operation *op, struct refresh_use *use)
 {
-    struct refresh_use *use = &op->stream->use;
     uint64_t a = op->records[END_ENDPOINT], b = op->records[END_ROOT_PORT];
     if (op->keyed_ms == 0)
         return;
@@ -313,7 +316,7 @@ static void conclude_rekey(struct operation *op)
         stream->key_set = !stream->key_set;
         stream->both_sets = false;
         stream->rekeys++;
-        begin_use(op);
+        begin_use(op, &stream->use);
     } else if (!op->undoing) {
         stream->both_sets = true;
         op->outcome = "both ports keep the old keys and the new ones, and the next rekey completes this one";
@@ -336,7 +339,7 @@ static void conclude(struct operation *op)
     case OPERATION_ESTABLISH:
         if (op->failure.err == IDE_OK) {
             op->stream->state = STREAM_UP;
-            begin_use(op);
+            begin_use(op, &op->stream->use);
         } else {
             conclude_off(op, !op->run.failed);
         }
@@ -350,6 +353,8 @@ static void conclude(struct operation *op)
     case OPERATION_CXL_ESTABLISH:
     case OPERATION_CXL_REKEY:
     case OPERATION_CXL_STOP:
+        if (op->failure.err == IDE_OK && op->kind != OPERATION_CXL_STOP)
+            begin_use(op, &op->cxl->link.use);
         cxl_order_conclude(op->cxl, op->failure.err != IDE_OK, !op->run.failed);
         op->outcome = op->cxl->outcome;
         break;

@@ -45,7 +45,8 @@ static const char *const actions[] = {
     [POLICY_RETRY] = "retry", [POLICY_QUARANTINE] = "quarantine", [POLICY_LEAVE_OFF] = "leave-off", NULL};
 static const char *const causes[] = {[POLICY_CAUSE_FAILURE] = "failure",
                                      [POLICY_CAUSE_WRONG_IDENTITY] = "wrong_identity",
-                                     [POLICY_CAUSE_INTERFERENCE] = "interference"};
+                                     [POLICY_CAUSE_INTERFERENCE] = "interference",
+                                     NULL};
 static const char *const mutuals[] = {[POLICY_MUTUAL_WANTED] = "wanted",
                                       [POLICY_MUTUAL_NO] = "no",
                                       [POLICY_MUTUAL_REQUIRED] = "required",
@@ -59,6 +60,14 @@ const char *policy_action_name(enum policy_action action)
 const char *policy_cause_name(enum policy_cause cause)
 {
     return causes[cause];
+}
+
+bool policy_cause_parse(const char *text, enum policy_cause *cause)
+{
+    int i = choice(causes, text);
+    if (i >= 0)
+        *cause = (enum policy_cause)i;
+    return i >= 0;
 }
 
 /* "never" is 0. */
@@ -255,6 +264,11 @@ int policy_key(const char *name)
         if (strcmp(rows[key].name, name) == 0)
             return key;
     return -1;
+}
+
+const char *policy_key_name(int key)
+{
+    return key < 0 ? NULL : rows[key].name;
 }
 
 bool policy_set(struct policy *policy, int key, const char *text, char error[static POLICY_ERROR])

@@ -56,6 +56,9 @@ struct policy {
 /* What counts if nothing is given. */
 extern const struct policy policy_default;
 
+/* Its name; NULL for -1. */
+const char *policy_key_name(int key);
+
 /* The key's number, for policy_set() and struct policy's set; -1 if there is no such key. */
 int policy_key(const char *name);
 
@@ -80,6 +83,8 @@ uint64_t policy_records(const struct policy *policy);
 const char *policy_action_name(enum policy_action action);
 /* "wrong_identity": in JSON and logs. */
 const char *policy_cause_name(enum policy_cause cause);
+/* False if there is no such cause. */
+bool policy_cause_parse(const char *text, enum policy_cause *cause);
 
 /* Which key decides, and what it says. */
 struct policy_rule {

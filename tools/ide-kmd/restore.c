@@ -7,9 +7,7 @@
 #include "tools/ide-kmd/controller.h"
 #include "tools/ide-kmd/log.h"
 
-#define AGAIN_MS       5000 /* between attempts to put in order what did not let itself */
-#define LINKS_FIRST_MS 500  /* between attempts to establish links again; twice as long each time */
-#define LINKS_MOST_MS  60000
+#define AGAIN_MS 5000 /* between attempts to put in order what did not let itself */
 
 #define BY_RECOVERY "recovery"
 
@@ -65,7 +63,7 @@ static bool is_left_off(const struct held *held, const struct keeper_key *key)
 {
     for (size_t i = 0; i < held->kept_off; i++) {
         const struct keeper_key *k = &held->kept[i].want.key;
-        if (k->kind == key->kind && k->traffic_class == key->traffic_class &&
+        if (k->cxl == key->cxl && k->kind == key->kind && k->traffic_class == key->traffic_class &&
             pcie_bdf_compare(&k->root_port, &key->root_port) == 0 &&
             pcie_bdf_compare(&k->endpoint, &key->endpoint) == 0)
             return true;
@@ -85,7 +83,17 @@ static void restore_stream(struct controller *c, const struct held_stream *held)
                                      .has_stream = true,
                                      .stream = held->id};
     if (held->wanted && !held->by_config && !is_left_off(&c->recovery.held, &want.key))
-        (void)!keeper_host_restore(c, &want, KEEPER_BY_CLIENT, KEEPER_WAITING);
+        (void)!keeper_host_restore(c, &want, KEEPER_BY_CLIENT, KEEPER_WAITING, NULL);
+}
+
+static void restore_link(struct controller *c, const struct held_cxl_link *held)
+{
+    const struct keeper_want want = {
+        .key = {.cxl = true, .root_port = held->bdf[END_ROOT_PORT], .endpoint = held->bdf[END_ENDPOINT]},
+        .cxl_mode = held->mode,
+        .cxl_generate = held->generate};
+    if (held->wanted && !held->by_config && !is_left_off(&c->recovery.held, &want.key))
+        (void)!keeper_host_restore(c, &want, KEEPER_BY_CLIENT, KEEPER_WAITING, NULL);
 }
 
 static void restore_streams(struct controller *c)
@@ -95,78 +103,14 @@ static void restore_streams(struct controller *c)
     if (survey_refresh(&c->survey, &failure) != IDE_OK) /* the keeper waits for their ports */
         log_say(LOG_ERR, LOG_PLAIN, "the platform cannot be looked at: %s", failure.message);
     for (size_t i = 0; i < held->kept_off; i++)
-        (void)!keeper_host_restore(c, &held->kept[i].want, held->kept[i].source, held->kept[i].state);
+        (void)!keeper_host_restore(c, &held->kept[i].want, held->kept[i].source, held->kept[i].state,
+                                   &held->kept[i].reason);
     for (size_t i = 0; i < held->streams; i++)
         restore_stream(c, &held->stream[i]);
+    for (size_t i = 0; i < held->cxl_links; i++)
+        restore_link(c, &held->cxl_link[i]);
     survey_done(&c->survey);
     store_want_no_config(c->store);
-}
-
-/* ---- CXL links ----------------------------------------------------------- */
-
-static int on_links(zloop_t *loop, int timer, void *argument);
-
-/* One that comes up is left to itself; one that does not is tried again. *pending: there are some. */
-static void restore_link(struct controller *c, struct held_cxl_link *held, bool *pending)
-{
-    struct failure failure;
-    char bdf[PCIE_BDF_TEXT];
-    const struct pcie_bdf *endpoint = &held->bdf[END_ENDPOINT];
-    const struct cxl_link *link = cxl_link_find(&c->cxl, endpoint);
-    if (!held->wanted || held->state != HELD_NOTHING)
-        return;
-    if (link && link->is_up) {
-        held->wanted = false; /* here: it is done */
-        return;
-    }
-    *pending = true;
-    if (!link && cxl_begin(c, endpoint, held->mode, held->generate, NULL, BY_RECOVERY, &failure) != IDE_OK)
-        log_say(LOG_WARNING, LOG_PLAIN, "%s: its CXL link cannot be established: %s",
-                pcie_bdf_format(endpoint, bdf), failure.message);
-}
-
-static void restore_links(struct controller *c)
-{
-    bool pending = false;
-    for (size_t i = 0; i < c->recovery.held.cxl_links && !c->closing; i++)
-        restore_link(c, &c->recovery.held.cxl_link[i], &pending);
-    survey_done(&c->survey);
-    c->links_pause_ms = c->links_pause_ms ? 2 * c->links_pause_ms : LINKS_FIRST_MS;
-    if (c->links_pause_ms > LINKS_MOST_MS)
-        c->links_pause_ms = LINKS_MOST_MS;
-    if (pending)
-        zloop_timer(c->loop, c->links_pause_ms, 1, on_links, c);
-}
-
-static int on_links(zloop_t *loop, int timer, void *argument)
-{
-    struct controller *c = argument;
-    (void)loop;
-    (void)timer;
-    if (controller_is_delicate(c)) /* nobody may look at the platform now */
-        zloop_timer(c->loop, LINKS_FIRST_MS, 1, on_links, c);
-    else
-        restore_links(c);
-    return controller_settle(c);
-}
-
-bool restore_give_up(struct controller *c, const struct pcie_bdf *port, struct cxl_link *link)
-{
-    for (size_t i = 0; i < c->recovery.held.cxl_links; i++) {
-        struct held_cxl_link *held = &c->recovery.held.cxl_link[i];
-        struct ide_fault fault;
-        const struct pcie_bdf *root = &held->bdf[END_ROOT_PORT];
-        if (!held->wanted ||
-            (pcie_bdf_compare(root, port) != 0 && pcie_bdf_compare(&held->bdf[END_ENDPOINT], port) != 0))
-            continue;
-        held->wanted = false;
-        if (store_set_cxl_link(c->store, root, held->state, HELD_NOT_WANTED, &fault) == IDE_OK)
-            store_let_cxl_link_go(c->store, root);
-        *link = (struct cxl_link){.mode = held->mode, .generated = held->generate};
-        memcpy(link->ends.bdf, held->bdf, sizeof held->bdf);
-        return true;
-    }
-    return false;
 }
 
 static int on_again(zloop_t *loop, int timer, void *argument)
@@ -184,7 +128,6 @@ void restore_begin(struct controller *c)
         forget_stream(c, &c->recovery.held.stream[i]);
     forget_cxl_links(c);
     restore_streams(c);
-    restore_links(c);
     if (!c->recovery.is_done)
         zloop_timer(c->loop, AGAIN_MS, 0, on_again, c);
 }

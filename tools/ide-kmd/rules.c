@@ -64,6 +64,7 @@ static enum rules_section begin_stream(struct rules *rules, const char *name, un
         return refuse_section(line, problems, is_wrong, "too many [stream] sections", name);
     (void)snprintf(p->name, sizeof p->name, "%s", name);
     p->wish = (struct stream_wish){.selective = true, .features.algorithm = PCIE_IDE_ALG_AES_GCM_256};
+    p->cxl_mode = CXL_IDE_CONTAINMENT;
     p->section_line = line;
     return RULES_STREAM;
 }
@@ -99,6 +100,24 @@ static bool same_subject(const struct device_rule *a, const struct device_rule *
            pcie_bdf_compare(&a->bdf, &b->bdf) == 0;
 }
 
+/* A section more, unless there is one about the same already. kind: "device". */
+static enum rules_section add_rule(struct rules *rules, const struct device_rule *parsed, const char *kind,
+                                   const char *who, struct problems *problems, bool *is_wrong)
+{
+    for (size_t i = 0; i < rules->device_count; i++)
+        if (same_subject(&rules->device[i], parsed)) {
+            problem_add(problems, parsed->section_line, "[%s %.60s] is there already, in line %u", kind, who,
+                        rules->device[i].section_line);
+            *is_wrong = true;
+            return RULES_NONE;
+        }
+    struct device_rule *rule = grow((void **)&rules->device, &rules->device_count, sizeof *rule);
+    if (!rule)
+        return refuse_section(parsed->section_line, problems, is_wrong, "too many [device] and [link] sections", who);
+    *rule = *parsed;
+    return RULES_DEVICE;
+}
+
 static enum rules_section begin_device(struct rules *rules, const char *who, unsigned line,
                                        struct problems *problems, bool *is_wrong)
 {
@@ -107,18 +126,16 @@ static enum rules_section begin_device(struct rules *rules, const char *who, uns
         return refuse_section(line, problems, is_wrong,
                               "a device is all, VENDOR:DEVICE as 8086:0b60, or an address as 0000:01:00.0",
                               who);
-    for (size_t i = 0; i < rules->device_count; i++)
-        if (same_subject(&rules->device[i], &parsed)) {
-            problem_add(problems, line, "[device %.60s] is there already, in line %u", who,
-                        rules->device[i].section_line);
-            *is_wrong = true;
-            return RULES_NONE;
-        }
-    struct device_rule *rule = grow((void **)&rules->device, &rules->device_count, sizeof *rule);
-    if (!rule)
-        return refuse_section(line, problems, is_wrong, "too many [device] sections", who);
-    *rule = parsed;
-    return RULES_DEVICE;
+    return add_rule(rules, &parsed, "device", who, problems, is_wrong);
+}
+
+static enum rules_section begin_link(struct rules *rules, const char *who, unsigned line, struct problems *problems,
+                                     bool *is_wrong)
+{
+    struct device_rule parsed = {.subject = RULE_LINK, .section_line = line};
+    if (pcie_bdf_parse(who, &parsed.bdf) != IDE_OK)
+        return refuse_section(line, problems, is_wrong, "a link is the address of a port at it, as 0000:03:00.0", who);
+    return add_rule(rules, &parsed, "link", who, problems, is_wrong);
 }
 
 enum rules_section rules_begin_section(struct rules *rules, const char *name, unsigned line,
@@ -131,6 +148,8 @@ enum rules_section rules_begin_section(struct rules *rules, const char *name, un
         return begin_stream(rules, name + 7 + strspn(name + 7, " "), line, problems, is_wrong);
     if (strncmp(name, "device ", 7) == 0)
         return begin_device(rules, name + 7 + strspn(name + 7, " "), line, problems, is_wrong);
+    if (strncmp(name, "link ", 5) == 0)
+        return begin_link(rules, name + 5 + strspn(name + 5, " "), line, problems, is_wrong);
     return RULES_NONE;
 }
 
@@ -144,11 +163,15 @@ enum stream_key {
     STREAM_ALGORITHM,
     STREAM_HEADER,
     STREAM_AGGREGATION,
+    STREAM_CXL,
+    STREAM_CXL_MODE,
+    STREAM_CXL_GENERATE,
     STREAM_FLAGS /* the first of feature_flags */
 };
 
 static const char *const stream_keys[] = {"stream",    "selective",      "link",        "tc",
-                                          "algorithm", "partial-header", "aggregation", NULL};
+                                          "algorithm", "partial-header", "aggregation", "cxl",
+                                          "mode",      "generate",       NULL};
 
 /* The flag's name as a key: with hyphens. */
 static const char *flag_key(const struct feature_flag *flag, char key[static RULES_NAME_MAX + 1])
@@ -199,6 +222,14 @@ static const char *set_header(struct ide_features *f, const char *text)
     return "17:2, 25:2, 33:2, 41:2 or none";
 }
 
+static const char *set_mode(enum cxl_ide_mode *mode, const char *text)
+{
+    if (strcmp(text, "containment") != 0 && strcmp(text, "skid") != 0)
+        return "containment or skid";
+    *mode = strcmp(text, "skid") == 0 ? CXL_IDE_SKID : CXL_IDE_CONTAINMENT;
+    return NULL;
+}
+
 static const char *set_stream_key(struct stream_profile *p, int key, const char *text)
 {
     struct ide_features *f = &p->wish.features;
@@ -219,16 +250,22 @@ static const char *set_stream_key(struct stream_profile *p, int key, const char 
         return set_header(f, text);
     case STREAM_AGGREGATION:
         return feature_aggregation_parse(text, f) ? NULL : "2, 4, 8 or none, or a list such as pr=4,npr=none";
+    case STREAM_CXL:
+        return set_switch(&p->cxl, text);
+    case STREAM_CXL_MODE:
+        return set_mode(&p->cxl_mode, text);
+    case STREAM_CXL_GENERATE:
+        return set_switch(&p->cxl_generate, text);
     default:
         return set_switch(feature_flags[key - STREAM_FLAGS].place(f), text);
     }
 }
 
-/* Link streams instead of a selective one, unless that is asked for too: as establish has it. */
+/* Link streams instead of a selective one, unless that is asked for too: as establish has it. Or a CXL link. */
 static void settle_kinds(struct stream_profile *p)
 {
     if (!p->has_selective)
-        p->wish.selective = !p->wish.link;
+        p->wish.selective = !p->wish.link && !p->cxl;
 }
 
 /* ---- keys of [device] ---------------------------------------------------- */
@@ -320,7 +357,8 @@ static void take_device(struct device_rule *rule, const char *name, const char *
         if (is_new(&rule->line[DEVICE_STREAMS], name, line, problems))
             take_streams(rule, value, line, problems);
     } else if (key < 0) {
-        problem_add(problems, line, "there is no key %.60s in [device]", name);
+        problem_add(problems, line, "there is no key %.60s in [%s]", name,
+                    rule->subject == RULE_LINK ? "link" : "device");
     } else if (is_new(&rule->line[key], name, line, problems)) {
         take_policy(&rule->policy, key, name, value, line, problems);
     }
@@ -350,10 +388,34 @@ void rules_take_key(struct rules *rules, enum rules_section section, const char 
 
 /* ---- whether it goes together -------------------------------------------- */
 
+/* The key's name; flags have theirs made in key. */
+static const char *stream_key_name(int number, char key[static RULES_NAME_MAX + 1])
+{
+    return number < STREAM_FLAGS ? stream_keys[number] : flag_key(&feature_flags[number - STREAM_FLAGS], key);
+}
+
+/* CXL.cachemem has one stream a link, and nothing of what streams of PCI Express can be asked for. */
+static void check_cxl(const struct stream_profile *p, struct problems *problems)
+{
+    char key[RULES_NAME_MAX + 1];
+    for (int i = 0; i < STREAM_FLAGS || feature_flags[i - STREAM_FLAGS].name; i++) {
+        bool about_cxl = i == STREAM_CXL_MODE || i == STREAM_CXL_GENERATE;
+        if (!p->line[i] || i == STREAM_CXL || about_cxl == p->cxl)
+            continue;
+        if (about_cxl)
+            problem_add(problems, p->line[i], "%s is about a CXL link, and needs cxl = yes", stream_keys[i]);
+        else
+            problem_add(problems, p->line[i], "a CXL link has no %s", stream_key_name(i, key));
+    }
+}
+
 static void check_profile(const struct stream_profile *p, struct problems *problems)
 {
     const struct stream_wish *w = &p->wish;
     char key[RULES_NAME_MAX + 1];
+    check_cxl(p, problems);
+    if (p->cxl)
+        return;
     if (!w->selective && !w->link)
         problem_add(problems, p->line[STREAM_SELECTIVE], "[stream %s] is neither selective nor a link's",
                     p->name);
@@ -375,6 +437,9 @@ static void check_pair(const struct device_rule *rule, const struct stream_profi
                        const struct stream_profile *b, struct problems *problems)
 {
     unsigned line = rule->line[DEVICE_STREAMS];
+    if (a->cxl && b->cxl)
+        problem_add(problems, line, "the streams %s and %s are the CXL link both, and a device has one", a->name,
+                    b->name);
     if (a->has_stream && b->has_stream && a->stream == b->stream)
         problem_add(problems, line, "the streams %s and %s have the number %u both", a->name, b->name,
                     a->stream);
@@ -392,12 +457,16 @@ static void check_streams(const struct rules *rules, const struct device_rule *r
         if (!list[i])
             problem_add(problems, rule->line[DEVICE_STREAMS], "there is no section [stream %s]",
                         rule->stream[i]);
+        else if (rule->subject == RULE_LINK && (!list[i]->wish.link || list[i]->wish.selective))
+            problem_add(problems, rule->line[DEVICE_STREAMS],
+                        "a link has streams with link = yes only, and [stream %s] is another one", rule->stream[i]);
         for (size_t k = 0; list[i] && k < i; k++)
             if (list[k])
                 check_pair(rule, list[k], list[i], problems);
     }
     /* Numbers are unique under a host bridge (PCIe 6.x §6.33.3), where devices of a kind may well meet. */
-    for (size_t i = 0; i < rule->stream_count && rule->subject != RULE_BDF; i++)
+    bool is_one = rule->subject == RULE_BDF || rule->subject == RULE_LINK;
+    for (size_t i = 0; i < rule->stream_count && !is_one; i++)
         if (list[i] && list[i]->has_stream)
             problem_add(problems, rule->line[DEVICE_STREAMS],
                         "[stream %s] has a fixed number, and only one device under a host bridge can have it",
@@ -476,6 +545,8 @@ static long distance(const struct device_rule *rule, const struct rules_device *
             if (pcie_bdf_compare(&rule->bdf, &device->above[i]) == 0)
                 return (long)i + 1;
         return -1;
+    case RULE_LINK:
+        return -1;
     }
     return -1;
 }
@@ -496,6 +567,18 @@ const struct device_rule *rules_resolve(const struct rules *rules, const struct 
             streams = rule->has_streams ? rule : streams;
         }
     return streams;
+}
+
+const struct device_rule *rules_link(const struct rules *rules, const struct pcie_bdf *upper,
+                                     const struct pcie_bdf *lower)
+{
+    for (size_t i = 0; i < rules->device_count; i++) {
+        const struct device_rule *rule = &rules->device[i];
+        if (rule->subject == RULE_LINK &&
+            (pcie_bdf_compare(&rule->bdf, upper) == 0 || pcie_bdf_compare(&rule->bdf, lower) == 0))
+            return rule;
+    }
+    return NULL;
 }
 
 const struct stream_profile *rules_profile(const struct rules *rules, const char *name)

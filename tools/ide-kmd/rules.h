@@ -7,12 +7,13 @@
 #ifndef IDE_KMD_RULES_H
 #define IDE_KMD_RULES_H
 
+#include "ide_km/cxl_ide_km.h"
 #include "root_port/pcie_bdf.h"
 #include "tools/ide-kmd/policy.h"
 #include "tools/ide-kmd/problems.h"
 #include "tools/ide-kmd/request_features.h"
 
-#define RULES_KEYS_MAX    16u /* of one section */
+#define RULES_KEYS_MAX    24u /* of one section */
 #define RULES_NAME_MAX    31u
 #define RULES_STREAMS_MAX 8u   /* of one device */
 #define RULES_MAX         512u /* profiles, and rules */
@@ -21,6 +22,9 @@
 struct stream_profile {
     char name[RULES_NAME_MAX + 1];
     struct stream_wish wish;
+    bool cxl; /* the CXL.cachemem link, and none of the above */
+    enum cxl_ide_mode cxl_mode;
+    bool cxl_generate; /* the endpoint makes the keys of what it sends */
     bool has_stream;
     uint8_t stream;
     bool has_selective;
@@ -31,9 +35,10 @@ enum rule_subject {
     RULE_ALL,
     RULE_ID,  /* devices of a kind */
     RULE_BDF, /* one endpoint, or those below a port */
+    RULE_LINK, /* no device: the one link at a port, above an upstream port and below any other */
 };
 
-/* [device WHO] */
+/* [device WHO] or [link PORT] */
 struct device_rule {
     enum rule_subject subject;
     uint16_t vendor, device;
@@ -95,6 +100,13 @@ struct rules_device {
  */
 const struct device_rule *rules_resolve(const struct rules *rules, const struct policy *base,
                                         const struct rules_device *device, struct policy *policy);
+
+/*
+ * The section about the link between the two ports, which may name either of them; NULL if there is none. What it
+ * says counts instead of what devices below the link want for it.
+ */
+const struct device_rule *rules_link(const struct rules *rules, const struct pcie_bdf *upper,
+                                     const struct pcie_bdf *lower);
 
 /* The profile of that name; one that is named "default" need not be in the file. NULL if there is none. */
 const struct stream_profile *rules_profile(const struct rules *rules, const char *name);

@@ -20,7 +20,7 @@
 
 #define STEP           "state"
 #define PATH_CAP       1024
-#define STATEMENTS_MAX 48
+#define STATEMENTS_MAX 64
 #define BUSY_MS        5000 /* for a person's shell that writes; readers keep nobody waiting */
 
 struct entry {

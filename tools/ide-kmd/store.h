@@ -17,7 +17,7 @@
 #define STORE_DEFAULT        "/var/lib/ide-kmd/state.db"
 #define STORE_LOG_ROWS       100000u /* unless told */
 #define STORE_LOG_DAYS       90u
-#define STORE_SCHEMA_VERSION 3
+#define STORE_SCHEMA_VERSION 4
 
 struct store_settings {
     const char *path; /* NULL: memory only, and nothing outlives the controller */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/ide-kmd/kept_json.h"
 #include "tools/ide-kmd/request_features.h"
 #include "tools/ide-kmd/store_bind.h"
 
@@ -175,7 +176,9 @@ enum ide_err store_give_up(struct store *store, const struct pcie_bdf *port, uin
 void store_want_no_config(struct store *store)
 {
     static const char *const sql[] = {"UPDATE held_stream SET wanted = 0 WHERE source = 'config'",
-                                      "DELETE FROM held_stream WHERE state = 'nothing' AND NOT wanted"};
+                                      "DELETE FROM held_stream WHERE state = 'nothing' AND NOT wanted",
+                                      "UPDATE held_cxl_link SET wanted = 0 WHERE source = 'config'",
+                                      "DELETE FROM held_cxl_link WHERE state = 'nothing' AND NOT wanted"};
     for (size_t i = 0; i < sizeof sql / sizeof *sql; i++)
         order_later(store, &(struct order){.sql = sql[i], .wanted = -1});
 }
@@ -191,28 +194,45 @@ static int forget_kept(struct store *store, sqlite3 *db, const struct held_kept 
         return sqlite3_errcode(db);
     bind_bdf(s, ":a", &kept->want.key.root_port);
     bind_bdf(s, ":b", &kept->want.key.endpoint);
-    bind_text(s, ":kind", kept->want.key.kind == IDE_LINK ? "link" : "selective");
+    bind_text(s, ":kind", kept_kind(&kept->want.key));
     bind_number(s, ":tc", kept->want.key.traffic_class);
     return sqlite3_step(s);
+}
+
+/* What is asked of it. */
+static char *wish_text(const struct keeper_want *want)
+{
+    if (!want->key.cxl)
+        return features_text(&want->features, want->key.kind);
+    json_t *object = json_pack("{s:s, s:b}", "mode", want->cxl_mode == CXL_IDE_SKID ? "skid" : "containment",
+                               "generate", (int)want->cxl_generate);
+    char *text = json_dumps(object, JSON_COMPACT);
+    json_decref(object);
+    return text;
 }
 
 static int put_kept(struct store *store, sqlite3 *db, const struct held_kept *kept)
 {
     static const char sql[] =
-        "INSERT OR REPLACE INTO kept_off VALUES (:a, :b, :kind, :tc, :features, :stream, :source,"
-        " :state, :now, NULL)";
+        "INSERT OR REPLACE INTO kept_off (root_port, endpoint, kind, tc, features, stream, source, state, since_ms,"
+        " cause, cause_kind, rule) VALUES (:a, :b, :kind, :tc, :features, :stream, :source, :state, :now, :cause,"
+        " :cause_kind, :rule)";
     const struct keeper_want *want = &kept->want;
+    const struct keeper_reason *reason = &kept->reason;
     sqlite3_stmt *s = store_statement(store, sql);
-    char *features = features_text(&want->features, want->key.kind);
+    char *features = wish_text(want);
     if (!s || !features) {
         free(features);
         return s ? SQLITE_NOMEM : sqlite3_errcode(db);
     }
     bind_bdf(s, ":a", &want->key.root_port);
     bind_bdf(s, ":b", &want->key.endpoint);
-    bind_text(s, ":kind", want->key.kind == IDE_LINK ? "link" : "selective");
+    bind_text(s, ":kind", kept_kind(&want->key));
     bind_number(s, ":tc", want->key.traffic_class);
     bind_text(s, ":features", features);
+    bind_text(s, ":cause", reason->cause[0] ? reason->cause : NULL);
+    bind_text(s, ":cause_kind", reason->rule.key ? policy_cause_name(reason->kind) : NULL);
+    bind_text(s, ":rule", reason->rule.key);
     if (want->has_stream)
         bind_number(s, ":stream", want->stream);
     bind_text(s, ":source", kept->source == KEEPER_BY_CONFIG ? "config" : "client");
@@ -240,7 +260,7 @@ void store_take_kept(struct store *store, const struct keeper_item *item)
     if (!kept)
         return;
     *kept = (struct held_kept){item->source == KEEPER_BY_CONFIG ? item->config : item->want, item->source,
-                               item->dropped ? KEEPER_WAITING : item->state};
+                               item->dropped ? KEEPER_WAITING : item->state, item->reason};
     store_later(store, run_kept, kept, free);
 }
 
@@ -315,11 +335,11 @@ void store_let_slots_go(struct store *store, const struct pcie_bdf *root_port, u
 static int run_put_cxl_link(struct store *store, sqlite3 *db, void *argument)
 {
     static const char sql[] =
-        "INSERT INTO held_cxl_link (root_port, endpoint, mode, generate, state, wanted, since_ms, asked_by)"
-        " VALUES (:a, :b, :mode, :generate, :state, :wanted, :now, :asked_by) ON CONFLICT (root_port) DO "
+        "INSERT INTO held_cxl_link (root_port, endpoint, mode, generate, state, wanted, since_ms, asked_by, source)"
+        " VALUES (:a, :b, :mode, :generate, :state, :wanted, :now, :asked_by, :source) ON CONFLICT (root_port) DO "
         "UPDATE SET"
         " endpoint = :b, mode = :mode, generate = :generate, state = :state, since_ms = :now, asked_by = "
-        ":asked_by";
+        ":asked_by, source = :source";
     const struct held_cxl_link *held = argument;
     sqlite3_stmt *s = store_statement(store, sql);
     if (!s)
@@ -328,6 +348,7 @@ static int run_put_cxl_link(struct store *store, sqlite3 *db, void *argument)
     bind_bdf(s, ":b", &held->bdf[END_ENDPOINT]);
     bind_text(s, ":mode", held->mode == CXL_IDE_CONTAINMENT ? "containment" : "skid");
     bind_number(s, ":generate", held->generate);
+    bind_text(s, ":source", held->by_config ? "config" : "client");
     bind_text(s, ":state", state_names[held->state]);
     bind_number(s, ":wanted", held->wanted);
     bind_number(s, ":now", (long long)store_now_ms());

@@ -45,12 +45,13 @@ struct held_stream {
     char asked_by[ASKED_BY_CAP]; /* empty: nobody knows */
 };
 
-/* A stream that the keeper leaves off, and did before: that outlives the controller too. Without its policy.
- */
+/* A stream or CXL link that the keeper leaves off, and did before: that outlives the controller too. Without its
+ * policy. */
 struct held_kept {
     struct keeper_want want;
     enum keeper_source source;
     enum keeper_state state; /* LEFT_OFF, QUARANTINED or STOPPED */
+    struct keeper_reason reason;
 };
 
 /* A key set of a stream in a key unit. */
@@ -67,6 +68,7 @@ struct held_cxl_link {
     bool generate;
     enum held_state state;
     bool wanted;
+    bool by_config; /* as of a stream */
     char asked_by[ASKED_BY_CAP];
 };
 

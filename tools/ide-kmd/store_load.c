@@ -115,6 +115,7 @@ static bool read_cxl_link(sqlite3_stmt *s, void *row)
     held->generate = generate;
     held->wanted = wanted;
     snprintf(held->asked_by, sizeof held->asked_by, "%s", column_text(s, 6));
+    held->by_config = strcmp(column_text(s, 7), "config") == 0;
     return true;
 }
 
@@ -129,14 +130,40 @@ static bool read_kept_state(sqlite3_stmt *s, int column, enum keeper_state *stat
     return false;
 }
 
+/* Of a CXL link. */
+static bool read_cxl_wish(sqlite3_stmt *s, int column, struct keeper_want *want)
+{
+    json_t *object = json_loads(column_text(s, column), JSON_REJECT_DUPLICATES, NULL);
+    const char *mode = json_string_value(json_object_get(object, "mode"));
+    const json_t *generate = json_object_get(object, "generate");
+    bool ok = mode && (strcmp(mode, "skid") == 0 || strcmp(mode, "containment") == 0) && json_is_boolean(generate);
+    want->cxl_mode = ok && strcmp(mode, "skid") == 0 ? CXL_IDE_SKID : CXL_IDE_CONTAINMENT;
+    want->cxl_generate = json_is_true(generate);
+    json_decref(object);
+    return ok;
+}
+
+/* What no policy of this version knows is left out. */
+static void read_reason(sqlite3_stmt *s, int first, enum keeper_state state, struct keeper_reason *reason)
+{
+    const char *rule = policy_key_name(policy_key(column_text(s, first + 2)));
+    snprintf(reason->cause, sizeof reason->cause, "%s", column_text(s, first));
+    if (!rule || state == KEEPER_STOPPED || !policy_cause_parse(column_text(s, first + 1), &reason->kind))
+        return;
+    reason->rule.key = rule;
+    reason->rule.action = state == KEEPER_QUARANTINED ? POLICY_QUARANTINE : POLICY_LEAVE_OFF;
+}
+
 static bool read_kept(sqlite3_stmt *s, void *row)
 {
     struct held_kept *kept = row;
     struct keeper_want *want = &kept->want;
     long long class, number = 0;
     want->has_stream = sqlite3_column_type(s, 5) != SQLITE_NULL;
+    want->key.cxl = strcmp(column_text(s, 2), "cxl") == 0;
     if (!column_bdf(s, 0, &want->key.root_port) || !column_bdf(s, 1, &want->key.endpoint) ||
-        !column_number(s, 3, 0, 7, &class) || !read_features(s, 4, &want->features) ||
+        !column_number(s, 3, 0, 7, &class) ||
+        !(want->key.cxl ? read_cxl_wish(s, 4, want) : read_features(s, 4, &want->features)) ||
         (want->has_stream && !column_number(s, 5, 0, IDE_STREAM_ID_IDLE - 1, &number)) ||
         !read_kept_state(s, 7, &kept->state))
         return false;
@@ -144,6 +171,7 @@ static bool read_kept(sqlite3_stmt *s, void *row)
     want->key.traffic_class = (uint8_t) class;
     want->stream = (uint8_t)number;
     kept->source = strcmp(column_text(s, 6), "config") == 0 ? KEEPER_BY_CONFIG : KEEPER_BY_CLIENT;
+    read_reason(s, 8, kept->state, &kept->reason);
     return true;
 }
 
@@ -162,9 +190,10 @@ static const struct table {
     {"held_slots", "SELECT root_port, stream, key_set, block, rx, tx FROM held_slots",
      sizeof(struct held_slots), read_slots},
     {"held_cxl_link",
-     "SELECT root_port, endpoint, mode, generate, state, wanted, asked_by FROM held_cxl_link",
+     "SELECT root_port, endpoint, mode, generate, state, wanted, asked_by, source FROM held_cxl_link",
      sizeof(struct held_cxl_link), read_cxl_link},
-    {"kept_off", "SELECT root_port, endpoint, kind, tc, features, stream, source, state FROM kept_off",
+    {"kept_off",
+     "SELECT root_port, endpoint, kind, tc, features, stream, source, state, cause, cause_kind, rule FROM kept_off",
      sizeof(struct held_kept), read_kept},
 };
 

@@ -70,6 +70,19 @@ static const char *const steps[STORE_SCHEMA_VERSION] = {
     " uptime_ms INTEGER NOT NULL, since_ms INTEGER NOT NULL) STRICT;"
     "CREATE VIEW gates AS SELECT function, root_port, printf('%04x', bits) AS command_bits,"
     " datetime(since_ms / 1000, 'unixepoch') AS since_utc FROM held_gate;",
+    /* 4: who wants a CXL link, and which rule leaves a stream off */
+    "ALTER TABLE held_cxl_link ADD COLUMN source TEXT NOT NULL DEFAULT 'client';"
+    "ALTER TABLE kept_off ADD COLUMN cause_kind TEXT;"
+    "ALTER TABLE kept_off ADD COLUMN rule TEXT;"
+    "DROP VIEW cxl_links;"
+    "CREATE VIEW cxl_links AS SELECT root_port, endpoint, mode, iif(generate, 'endpoint', 'controller') AS "
+    "keys_from,"
+    " state, iif(wanted, 'yes', 'no') AS wanted, source AS wanted_by, datetime(since_ms / 1000, 'unixepoch') AS "
+    "since_utc,"
+    " asked_by FROM held_cxl_link;"
+    "DROP VIEW left_off;"
+    "CREATE VIEW left_off AS SELECT root_port, endpoint, kind, tc, state, source AS wanted_by,"
+    " datetime(since_ms / 1000, 'unixepoch') AS since_utc, cause, cause_kind, rule FROM kept_off;",
 };
 
 static int read_version(sqlite3 *db, int *version)

@@ -129,6 +129,11 @@ json_t *survey_port_json(struct survey *survey, const struct pcie_bdf *bdf);
 json_t *survey_streams_json(struct survey *survey);
 json_t *survey_stream_json(struct survey *survey, const struct stream *stream);
 
+/* When keys have to be new, and why (docs/ide.md); null without keys. */
+json_t *refresh_json(const struct refresh_use *use);
+/* What the watch has said; null if it does not watch. */
+json_t *watch_json(const struct stream_seen *seen);
+
 /* What was negotiated with a port, null if nothing was: "secured_version", "algorithms", "spdm_version". */
 json_t *secured_version_json(uint16_t version);
 json_t *algorithms_json(const struct spdm_params *params);

@@ -135,23 +135,20 @@ static json_t *count_json(uint64_t count)
     return json_integer(count > INT64_MAX ? INT64_MAX : (json_int_t)count);
 }
 
-/* When the stream's keys have to be new, and why: docs/ide.md. */
-static json_t *refresh_json(const struct stream *stream)
+json_t *refresh_json(const struct refresh_use *use)
 {
-    struct refresh_due due = refresh_due(&stream->use, (uint64_t)zclock_mono());
-    if (stream->use.keyed_ms == 0)
+    struct refresh_due due = refresh_due(use, (uint64_t)zclock_mono());
+    if (use->keyed_ms == 0)
         return json_null();
     return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "due_in_s", count_json(due.in_s), "reason",
                      refresh_reason_name(due.reason), "keyed_s", count_json(due.keyed_s), "bytes_per_second",
-                     stream->use.bytes_per_second ? count_json(stream->use.bytes_per_second) : json_null(),
+                     use->bytes_per_second ? count_json(use->bytes_per_second) : json_null(),
                      "bytes_at_most", count_json(due.bytes_at_most), "ivs_at_most", count_json(due.ivs_at_most),
-                     "records", count_json(stream->use.records));
+                     "records", count_json(use->records));
 }
 
-/* What the watch has said of it; null if it is not watched. */
-static json_t *watch_json(const struct stream *stream)
+json_t *watch_json(const struct stream_seen *seen)
 {
-    const struct stream_seen *seen = &stream->seen;
     if (seen->serial == 0)
         return json_null();
     return json_pack("{s:s, s:o, s:s?, s:o}", "state", seen->insecure ? "insecure" : "secure", "changed",
@@ -172,10 +169,10 @@ json_t *survey_stream_json(struct survey *survey, const struct stream *stream)
         bdf_json(&stream->ends.bdf[END_ROOT_PORT]), "endpoint",
         bdf_json(&stream->ends.bdf[END_ENDPOINT]), "owner", "controller", "state", overall(stream, view),
         "key_set", (int)stream->key_set, "both_key_sets", stream->both_sets, "rekeys", (int)stream->rekeys,
-        "refresh", refresh_json(stream), "provider", stream->provider_name[END_ROOT_PORT], "spdm_version",
+        "refresh", refresh_json(&stream->use), "provider", stream->provider_name[END_ROOT_PORT], "spdm_version",
         version_json(params), "secured_version", secured_version_json(agreed->secured_version),
         "authentication", authentication_json(agreed), "algorithms", algorithms_json(params), "ends",
-        end_json(&view[END_ROOT_PORT]), end_json(&view[END_ENDPOINT]), "watch", watch_json(stream));
+        end_json(&view[END_ROOT_PORT]), end_json(&view[END_ENDPOINT]), "watch", watch_json(&stream->seen));
 }
 
 /* A block in use that this controller has not set up: only its own end is known. */

@@ -152,11 +152,14 @@ json_t *task_kept_off_json(struct controller *c, const struct keeper_item *kept)
 bool task_give_up(struct controller *c, struct task *task)
 {
     const struct keeper_item *kept = NULL;
+    const struct pcie_bdf *port = &task->op.ends.bdf[END_ROOT_PORT];
     if (task->op.kind == OPERATION_STOP && task->ticket)
-        kept = keeper_host_give_up(c, &task->op.ends.bdf[END_ROOT_PORT], task->stream_id);
+        kept = keeper_host_give_up(c, port, task->stream_id);
+    else if (task->op.kind == OPERATION_CXL_STOP && task->ticket)
+        kept = keeper_host_give_up_cxl(c, port);
     if (!kept)
         return false;
-    json_t *result = task_kept_off_json(c, kept);
+    json_t *result = kept->want.key.cxl ? cxl_off_json(c, kept) : task_kept_off_json(c, kept);
     publish_operation(c, task, "done");
     ticket_operation_ended(task->ticket, &c->front, result, NULL, NULL);
     task_free(task);

@@ -21,11 +21,13 @@ struct wants_context {
  */
 unsigned wants_plan(const struct wants_context *context, struct keeper *keeper);
 
-/* The policy of the endpoint, or of the port below a link. */
-struct policy wants_policy(const struct wants_context *context, const struct pcie_bdf *bdf);
+/* The policy of the endpoint, or of the port below a link; for a link's stream what its [link] section says counts most. */
+struct policy wants_policy(const struct wants_context *context, const struct keeper_key *key);
 
 struct keeper_key wants_key(enum ide_kind kind, const struct stream_ends *ends,
                             const struct ide_features *features);
+
+struct keeper_key wants_cxl_key(const struct stream_ends *ends);
 
 /* The one stream of the key, with all that has to be known to establish it. Errors of survey_wish(). */
 enum ide_err wants_find(struct survey *survey, const struct keeper_want *want, struct planned_stream *planned,

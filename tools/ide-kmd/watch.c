@@ -116,26 +116,50 @@ uint64_t watch_add(struct watch *watch, const struct stream *stream, const struc
     return serial;
 }
 
+uint64_t watch_add_cxl(struct watch *watch, const struct cxl_link *link, pthread_mutex_t *gate)
+{
+    struct watched_cxl *w = calloc(1, sizeof *w);
+    if (!w)
+        return 0;
+    *w = (struct watched_cxl){.ends = link->ends, .mode = link->mode, .gate = gate};
+    pthread_mutex_lock(&watch->lock);
+    uint64_t serial = w->serial = ++watch->serial;
+    w->next_ms = now_ms() + serial * 37 % WATCH_SLOW_MS;
+    w->next = watch->links;
+    watch->links = w;
+    pthread_mutex_unlock(&watch->lock);
+    return serial;
+}
+
 void watch_forget(struct watch *watch, uint64_t serial)
 {
     pthread_mutex_lock(&watch->lock);
     for (struct watched *w = watch->streams; w; w = w->next)
         if (w->serial == serial)
             atomic_store(&w->forgotten, true);
+    for (struct watched_cxl *w = watch->links; w; w = w->next)
+        if (w->serial == serial)
+            atomic_store(&w->forgotten, true);
     pthread_mutex_unlock(&watch->lock);
+}
+
+static void hold(atomic_uint *held, bool on)
+{
+    if (on)
+        atomic_fetch_add(held, 1);
+    else if (atomic_load(held) > 0)
+        atomic_fetch_sub(held, 1);
 }
 
 void watch_hold(struct watch *watch, const struct stream_ends *ends, bool on)
 {
     pthread_mutex_lock(&watch->lock);
-    for (struct watch_port *port = watch->ports; port; port = port->next) {
-        if (!stream_cuts_off(ends, &port->bdf))
-            continue;
-        if (on)
-            atomic_fetch_add(&port->held, 1);
-        else if (atomic_load(&port->held) > 0)
-            atomic_fetch_sub(&port->held, 1);
-    }
+    for (struct watch_port *port = watch->ports; port; port = port->next)
+        if (stream_cuts_off(ends, &port->bdf))
+            hold(&port->held, on);
+    for (struct watched_cxl *w = watch->links; w; w = w->next)
+        if (stream_cuts_off(ends, &w->ends.bdf[END_ENDPOINT]))
+            hold(&w->held, on);
     pthread_mutex_unlock(&watch->lock);
 }
 
@@ -148,6 +172,10 @@ void watch_session_lost(struct watch *watch, const struct pcie_bdf *port, const 
     for (struct watched *w = watch->streams; w; w = w->next)
         for (enum stream_end end = 0; end < END_COUNT; end++)
             if (pcie_bdf_compare(stream_mailbox(&w->ends, end), port) == 0)
+                atomic_store(&w->session_lost[end], (int)fault->err);
+    for (struct watched_cxl *w = watch->links; w; w = w->next)
+        for (enum stream_end end = 0; end < END_COUNT; end++)
+            if (pcie_bdf_compare(&w->ends.bdf[end], port) == 0)
                 atomic_store(&w->session_lost[end], (int)fault->err);
     pthread_mutex_unlock(&watch->lock);
     watch_tell(watch, &news);
@@ -167,6 +195,20 @@ static void drop_port(struct watch *watch, struct watch_port *port)
     free(port);
 }
 
+static void drop_forgotten_links(struct watch *watch)
+{
+    struct watched_cxl **at = &watch->links;
+    while (*at) {
+        struct watched_cxl *w = *at;
+        if (atomic_load(&w->forgotten)) {
+            *at = w->next;
+            free(w);
+        } else {
+            at = &w->next;
+        }
+    }
+}
+
 /* Lock held, or nobody else there: others go through the lists. */
 static void drop_forgotten(struct watch *watch)
 {
@@ -182,6 +224,7 @@ static void drop_forgotten(struct watch *watch)
             drop_port(watch, w->port[end]);
         free(w);
     }
+    drop_forgotten_links(watch);
 }
 
 static struct timespec in_ms(uint64_t ms)
@@ -194,7 +237,9 @@ static uint64_t pause_ms(const struct watch *watch)
 {
     if (watch->settings.interval_ms == 0)
         return WATCH_HEALTH_MS;
-    return watch->streams ? watch->settings.interval_ms : WATCH_SLOW_MS;
+    if (watch->streams)
+        return watch->settings.interval_ms;
+    return watch->links ? WATCH_SLOW_MS / 4 : WATCH_SLOW_MS;
 }
 
 /* Lock held. Waits until the next look is due; a first stream is looked at at once. Gives the time of that
@@ -221,8 +266,10 @@ static void *run(void *argument)
         drop_forgotten(watch);
         struct watched *streams = watch->streams;
         struct watch_port *ports = watch->ports;
+        struct watched_cxl *links = watch->links;
         pthread_mutex_unlock(&watch->lock);
         watch_look(watch, streams, ports, now_ms());
+        watch_look_at_links(watch, links, now_ms());
         pthread_mutex_lock(&watch->lock);
         time = await_next(watch, time);
     }
@@ -279,6 +326,8 @@ void watch_close(struct watch *watch)
         return;
     watch_stop(watch);
     for (struct watched *w = watch->streams; w; w = w->next)
+        atomic_store(&w->forgotten, true);
+    for (struct watched_cxl *w = watch->links; w; w = w->next)
         atomic_store(&w->forgotten, true);
     drop_forgotten(watch);
     watch_look_end(watch);

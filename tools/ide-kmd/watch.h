@@ -6,7 +6,8 @@
  *
  *   every interval    the root port's end of every stream, one access a port: when an end
  *                     falls its partner gets an IDE fail message, so one end shows both
- *   every second      the other end, and whether its function is there; which functions there are
+ *   every second      the other end, and whether its function is there; which functions there are; both ends of
+ *                     every CXL.cachemem link
  *   every 5 seconds   AER, DOE, the link, the kernel's ownership, certificates
  *   at any change     both ends and all of that at once, to find the cause
  *
@@ -19,6 +20,7 @@
 
 #include <pthread.h>
 
+#include "tools/ide-kmd/cxl_link.h"
 #include "tools/ide-kmd/stream.h"
 #include "tools/ide-kmd/watch_rules.h"
 
@@ -35,7 +37,8 @@ enum watch_news_kind {
     WATCH_NEWS_STREAM,      /* verdict, sample */
     WATCH_NEWS_PORT,        /* state, text, errors: a function came, went, or changed */
     WATCH_NEWS_CERTIFICATE, /* state, not_after */
-    WATCH_NEWS_SESSION      /* state, text */
+    WATCH_NEWS_SESSION,     /* state, text */
+    WATCH_NEWS_CXL          /* verdict, cxl: of a CXL.cachemem link */
 };
 
 #define WATCH_TEXT 200
@@ -44,9 +47,10 @@ enum watch_news_kind {
 struct watch_news {
     struct watch_news *next;
     enum watch_news_kind kind;
-    uint64_t serial; /* of the stream; 0: it is about no stream */
+    uint64_t serial; /* of the stream or link; 0: it is about none */
     struct watch_verdict verdict;
     struct watch_sample sample;
+    struct watch_cxl_sample cxl;
     struct pcie_bdf device;
     const char *state;     /* static */
     const char *cause;     /* static; NULL: none */
@@ -81,6 +85,8 @@ struct watch_gates {
 
 /* From now on, until watch_forget(): the stream's number in news. 0 without memory. */
 uint64_t watch_add(struct watch *watch, const struct stream *stream, const struct watch_gates *gates);
+/* The same for a CXL.cachemem link. gate: to be locked while its endpoint is read. */
+uint64_t watch_add_cxl(struct watch *watch, const struct cxl_link *link, pthread_mutex_t *gate);
 /* Once it has returned nothing new is said of it, and its registers are read no more once the present look is
  * over. */
 void watch_forget(struct watch *watch, uint64_t serial);

@@ -28,7 +28,7 @@ static void tell_link(struct watch *watch, struct watch_port *port, bool down)
 
 /* ---- why a stream fell --------------------------------------------------- */
 
-static bool need_tree(struct watch *watch)
+bool watch_need_tree(struct watch *watch)
 {
     struct ide_fault fault;
     if (!watch->has_tree)
@@ -41,7 +41,7 @@ static bool need_tree(struct watch *watch)
 static const struct pcie_bdf *find_link_down(struct watch *watch, const struct watched *w)
 {
     const struct watch_port *upper = w->port[END_ROOT_PORT];
-    if (!need_tree(watch))
+    if (!watch_need_tree(watch))
         return NULL;
     bool open = upper->gate == NULL && upper->view.is_open; /* then it is the root port */
     if (open ? port_view_link_down(&upper->view) : port_link_is_down(&watch->tree, &w->ends.top))
@@ -66,7 +66,7 @@ static bool is_kernels(struct watch *watch, const struct watched *w, char tsm[st
 {
     struct kernel_stream list[KERNEL_STREAMS];
     tsm[0] = '\0';
-    if (!need_tree(watch))
+    if (!watch_need_tree(watch))
         return false;
     if (kernel_tsm(&watch->tree, &w->ends.bdf[END_ENDPOINT], tsm))
         return true;
@@ -217,7 +217,7 @@ static void scan(struct watch *watch)
     struct pcie_bdf *list;
     size_t count;
     struct ide_fault fault;
-    if (!need_tree(watch) || pcie_access_list(&watch->tree, &list, &count, &fault) != IDE_OK)
+    if (!watch_need_tree(watch) || pcie_access_list(&watch->tree, &list, &count, &fault) != IDE_OK)
         return;
     if (watch->functions && tell_differences(watch, list, count))
         atomic_fetch_add(&watch->generation, 1);
@@ -293,7 +293,7 @@ static void read_bridge(struct watch *watch, struct bridge *bridge, const struct
 static void look_at_owner(struct watch *watch, struct watched *w, struct bridge *bridge)
 {
     char tsm[KERNEL_TSM_MAX], text[WATCH_TEXT];
-    if (!need_tree(watch))
+    if (!watch_need_tree(watch))
         return;
     read_bridge(watch, bridge, &w->ends.top);
     bool kernel = kernel_tsm(&watch->tree, &w->ends.bdf[END_ENDPOINT], tsm) ||

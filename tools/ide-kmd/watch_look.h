@@ -31,6 +31,20 @@ struct watched {
     bool kernel;                  /* it was told that the kernel has its device */
 };
 
+/* A CXL.cachemem link. As above. */
+struct watched_cxl {
+    struct watched_cxl *next;
+    uint64_t serial;
+    struct stream_ends ends;
+    enum cxl_ide_mode mode;
+    pthread_mutex_t *gate; /* as of a port */
+    atomic_uint held;
+    atomic_bool forgotten;
+    atomic_int session_lost[END_COUNT];
+    struct watch_memory memory;
+    uint64_t next_ms;
+};
+
 struct watch {
     struct watch_settings settings;
     pthread_t thread;
@@ -39,6 +53,7 @@ struct watch {
     pthread_cond_t changed;
     bool ending;
     struct watched *streams;
+    struct watched_cxl *links;
     struct watch_port *ports;
     uint64_t serial;
     struct watch_news *news, **last_news;
@@ -57,5 +72,10 @@ struct watch {
 /* All that is due now. The lists may grow at their front meanwhile. */
 void watch_look(struct watch *watch, struct watched *streams, struct watch_port *ports, uint64_t now_ms);
 void watch_look_end(struct watch *watch);
+/* Opens the tree; false if it cannot be. */
+bool watch_need_tree(struct watch *watch);
+
+/* watch_cxl.c: the links whose time has come. */
+void watch_look_at_links(struct watch *watch, struct watched_cxl *links, uint64_t now_ms);
 
 #endif

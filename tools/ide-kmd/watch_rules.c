@@ -135,6 +135,36 @@ struct watch_verdict watch_judge(const struct watch_sample *sample, uint8_t stre
     return strongest(sample, stream_id);
 }
 
+static enum watch_cause cxl_cause_at(const struct watch_cxl_sample *sample, enum stream_end at)
+{
+    if (sample->looked[at] && !sample->readable[at])
+        return WATCH_CAUSE_GONE;
+    if (sample->looked[at] && sample->state[at].error)
+        return WATCH_CAUSE_AER;
+    return sample->session_lost[at] ? WATCH_CAUSE_SESSION_LOST : WATCH_CAUSE_UNKNOWN;
+}
+
+static bool cxl_is_fine(const struct watch_cxl_sample *sample, enum stream_end at)
+{
+    return !sample->looked[at] || (sample->readable[at] && cxl_ide_is_active(&sample->state[at], sample->mode));
+}
+
+struct watch_verdict watch_judge_cxl(const struct watch_cxl_sample *sample)
+{
+    if (cxl_is_fine(sample, END_ENDPOINT) && cxl_is_fine(sample, END_ROOT_PORT))
+        return (struct watch_verdict){WATCH_CAUSE_NONE, END_ROOT_PORT};
+    if (sample->link_down)
+        return (struct watch_verdict){WATCH_CAUSE_LINK_DOWN, END_ROOT_PORT};
+    enum stream_end fallen = cxl_is_fine(sample, END_ENDPOINT) ? END_ROOT_PORT : END_ENDPOINT;
+    struct watch_verdict verdict = {WATCH_CAUSE_UNKNOWN, fallen};
+    for (enum stream_end end = 0; end < END_COUNT; end++) {
+        enum watch_cause cause = cxl_cause_at(sample, end);
+        if (cause < verdict.cause)
+            verdict = (struct watch_verdict){cause, end};
+    }
+    return verdict;
+}
+
 /* What an operator has to know even if the stream is known to have fallen. */
 static bool is_worse(enum watch_cause cause, enum watch_cause told)
 {

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "root_port/cxl_ide.h"
 #include "root_port/port_view.h"
 #include "tools/ide-kmd/plan.h"
 
@@ -60,6 +61,19 @@ struct watch_verdict {
 };
 
 struct watch_verdict watch_judge(const struct watch_sample *sample, uint8_t stream_id);
+
+/* What was seen of a CXL.cachemem link. */
+struct watch_cxl_sample {
+    enum cxl_ide_mode mode;      /* that both ends are to be in */
+    bool looked[END_COUNT];      /* the rest is meant */
+    bool readable[END_COUNT];    /* its registers answer */
+    struct cxl_ide_state state[END_COUNT];
+    bool link_down;
+    enum ide_err session_lost[END_COUNT];
+};
+
+/* Whether both ends protect both directions, as far as was looked; and if not, why. */
+struct watch_verdict watch_judge_cxl(const struct watch_cxl_sample *sample);
 
 /* What was said of a stream last. */
 struct watch_memory {

@@ -29,11 +29,17 @@ static void begin_watching(struct controller *c, struct stream *stream)
     stream->seen = (struct stream_seen){.serial = watch_add(c->watch, stream, &gates)};
 }
 
-static void end_watching(struct controller *c, struct stream *stream)
+void watching_link(struct controller *c, struct cxl_link *link)
 {
-    if (stream->seen.serial != 0)
-        watch_forget(c->watch, stream->seen.serial);
-    stream->seen = (struct stream_seen){0};
+    struct worker *worker = worker_of(&c->workers, &link->ends.bdf[END_ENDPOINT]);
+    link->seen = (struct stream_seen){.serial = watch_add_cxl(c->watch, link, worker ? &worker->quiet : NULL)};
+}
+
+static void end_watching(struct controller *c, struct stream_seen *seen)
+{
+    if (seen->serial != 0)
+        watch_forget(c->watch, seen->serial);
+    *seen = (struct stream_seen){0};
 }
 
 static bool is_on_link(const struct task *task)
@@ -46,7 +52,11 @@ void watching_begins(struct controller *c, const struct task *task)
     if (is_on_link(task))
         watch_hold(c->watch, &task->op.ends, true);
     if (task->op.stream && task->op.kind == OPERATION_STOP)
-        end_watching(c, task->op.stream);
+        end_watching(c, &task->op.stream->seen);
+    struct cxl_link *link =
+        operation_is_cxl(task->op.kind) ? cxl_link_find(&c->cxl, &task->op.ends.bdf[END_ENDPOINT]) : NULL;
+    if (link)
+        end_watching(c, &link->seen);
 }
 
 void watching_ended(struct controller *c, const struct task *task)
@@ -126,15 +136,15 @@ static struct stream *find_watched(const struct controller *c, uint64_t serial)
     return NULL;
 }
 
-static void remember(struct stream *stream, const struct watch_news *news)
+static void remember(struct stream_seen *seen, const struct watch_news *news)
 {
-    stream->seen.insecure = news->verdict.cause != WATCH_CAUSE_NONE;
-    stream->seen.changed = time(NULL);
-    if (!stream->seen.insecure)
+    seen->insecure = news->verdict.cause != WATCH_CAUSE_NONE;
+    seen->changed = time(NULL);
+    if (!seen->insecure)
         return;
-    stream->seen.cause = news->cause;
-    stream->seen.device = news->device;
-    stream->seen.both_on = news->sample.end[END_ENDPOINT].enabled && news->sample.end[END_ROOT_PORT].enabled;
+    seen->cause = news->cause;
+    seen->device = news->device;
+    seen->both_on = news->sample.end[END_ENDPOINT].enabled && news->sample.end[END_ROOT_PORT].enabled;
 }
 
 static void tell_stream(struct controller *c, const struct watch_news *news)
@@ -142,7 +152,7 @@ static void tell_stream(struct controller *c, const struct watch_news *news)
     struct stream *stream = news->serial != 0 ? find_watched(c, news->serial) : NULL;
     if (!stream) /* it was stopped meanwhile, by us */
         return;
-    remember(stream, news);
+    remember(&stream->seen, news);
     json_t *event = event_of("stream", stream, news);
     json_object_set_new(event, "key_set", json_integer(stream->key_set));
     json_object_set_new(event, "cause", news->cause ? json_string(news->cause) : json_null());
@@ -153,6 +163,35 @@ static void tell_stream(struct controller *c, const struct watch_news *news)
     publish_watch(c, event);
     if (stream->seen.insecure)
         keeper_take_fall(c, stream, cause_of_fall(&news->verdict, &news->sample), news->text);
+}
+
+static struct cxl_link *find_watched_link(const struct controller *c, uint64_t serial)
+{
+    struct cxl_link *link = c->cxl.first;
+    while (link && (serial == 0 || link->seen.serial != serial))
+        link = link->next;
+    return link;
+}
+
+static void tell_link(struct controller *c, const struct watch_news *news)
+{
+    struct cxl_link *link = find_watched_link(c, news->serial);
+    struct cxl_link_view view;
+    if (!link) /* an operation works on it, or it was stopped meanwhile */
+        return;
+    remember(&link->seen, news);
+    for (enum stream_end end = 0; end < END_COUNT; end++) {
+        view.readable[end] = news->cxl.looked[end] && news->cxl.readable[end];
+        view.state[end] = news->cxl.state[end];
+    }
+    publish_watch(c, json_pack("{s:s, s:n, s:n, s:s, s:o, s:o, s:n, s:o, s:s, s:o, s:s?, s:o}", "event", "cxl_link",
+                               "request", "asked_by", "operation", "watch", "root_port",
+                               bdf_json(&link->ends.bdf[END_ROOT_PORT]), "endpoint",
+                               bdf_json(&link->ends.bdf[END_ENDPOINT]), "stream", "device", bdf_json(&news->device),
+                               "state", news->state, "message", message_json(news), "cause", news->cause, "ends",
+                               cxl_ends_json(link, &view)));
+    if (link->seen.insecure)
+        keeper_take_cxl_fall(c, link, cause_of_fall(&news->verdict, &news->sample), news->text);
 }
 
 static void tell_port(struct controller *c, const struct watch_news *news)
@@ -184,6 +223,9 @@ static void tell(struct controller *c, const struct watch_news *news)
     switch (news->kind) {
     case WATCH_NEWS_STREAM:
         tell_stream(c, news);
+        break;
+    case WATCH_NEWS_CXL:
+        tell_link(c, news);
         break;
     case WATCH_NEWS_PORT:
         tell_port(c, news);

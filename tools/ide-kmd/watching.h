@@ -14,5 +14,7 @@ void watching_close(struct controller *c); /* after they have */
 void watching_begins(struct controller *c, const struct task *task);
 /* It is over: a stream that is up by it is watched. */
 void watching_ended(struct controller *c, const struct task *task);
+/* The same of a CXL link in the table, once what came of its operation is there. */
+void watching_link(struct controller *c, struct cxl_link *link);
 
 #endif
