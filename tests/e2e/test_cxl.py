@@ -9,7 +9,6 @@ import pytest
 
 from conftest import ENDPOINT, ROOT_PORT, ctl
 from test_api import Client, Subscriber, check
-from test_follow import wait_for_step
 from test_keeper import wait_for
 from test_link import Traffic, errors
 
@@ -396,7 +395,7 @@ def test_a_cancelled_establish_is_undone(provider, step, start_cxl):
     subscriber, client, other = Subscriber(controller), Client(controller), Client(controller)
     platform.misbehave(ENDPOINT, "late=150")
     client.begin("cxl_establish", "mine", bdf=ENDPOINT)
-    wait_for_step(subscriber, step)
+    subscriber.next("step", step=step)
     platform.behave(ENDPOINT)
     assert other.ask("cancel", "c", request="mine")["result"] == {"request": "mine"}
     error = client.receive()["error"]
@@ -417,7 +416,7 @@ def test_a_cancelled_rekey_leaves_the_link_on_and_a_stop_is_not_cancelled(start_
     subscriber.take()
     platform.misbehave(ENDPOINT, "late=150")
     client.begin("cxl_rekey", "mine", bdf=ENDPOINT)
-    wait_for_step(subscriber, "program_keys")
+    subscriber.next("step", step="program_keys")
     client.begin("cxl_rekey", "waits", bdf=ENDPOINT)
     client.begin("cancel", "b", request="waits")
     client.begin("cancel", "c", request="mine")
@@ -428,7 +427,7 @@ def test_a_cancelled_rekey_leaves_the_link_on_and_a_stop_is_not_cancelled(start_
     assert replies["mine"]["error"]["outcome"].startswith("the link goes on")
     assert states(platform) == both("containment")
     client.begin("cxl_stop", "stop", bdf=ENDPOINT)
-    wait_for_step(subscriber, "stop_keys")
+    subscriber.next("step", step="stop_keys")
     client.begin("cancel", "d", request="stop")
     replies = {reply["id"]: reply for reply in (client.receive(), client.receive())}
     assert (replies["d"]["error"]["code"], replies["d"]["error"]["field"]) == ("state", "request")
@@ -485,7 +484,7 @@ def test_a_link_that_falls_is_told_and_comes_back(provider, start_cxl, directory
     wait_for(lambda: "cxl_stop of" in controller.log.read_text())
     link = wait_for(lambda: is_secure(controller))
     assert link["rekeys"] == 0 and states(platform) == both("containment")
-    [fall] = [e for e in subscriber.take() if e["event"] == "cxl_link"]
+    fall, _ = subscriber.next("cxl_link")
     assert (fall["state"], fall["stream"], fall["root_port"], fall["endpoint"]) == ("insecure", None, ROOT_PORT, ENDPOINT)
     assert "insecure" in {e["rx"] for e in fall["ends"]}
     subscriber.close()
