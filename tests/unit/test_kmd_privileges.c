@@ -262,7 +262,7 @@ static unsigned long long capabilities(const char *set)
 #define BIT(capability) (1ULL << (capability))
 #define SYS_ADMIN       BIT(21)
 #define SYS_RAWIO       BIT(17)
-#define CHOWN_AND_LOCK  (BIT(0) | BIT(14))
+#define IPC_LOCK        BIT(14)
 
 /* In a child: what is left for these needs is within allowed, and all that is wanted of what there was is
  * there. */
@@ -276,10 +276,9 @@ static int left_with(const struct privilege_needs *needs, unsigned long long wan
         unsigned long long had = capabilities("CapEff");
         bool ok = privileges_drop(needs, error);
         unsigned long long has = capabilities("CapEff");
-        ok = ok && (has & ~(wanted | CHOWN_AND_LOCK)) == 0 && (has & wanted) == (had & wanted) &&
+        ok = ok && (has & ~(wanted | IPC_LOCK)) == 0 && (has & wanted) == (had & wanted) &&
              capabilities("CapPrm") == has && capabilities("CapInh") == 0 &&
              (capabilities("CapBnd") == 0 || !(had & BIT(8)));
-        ok = ok && privileges_drop_chown(error) && !(capabilities("CapEff") & BIT(0));
         _exit(ok ? REFUSED : OTHERWISE);
     }
     CU_ASSERT_FATAL(child > 0 && waitpid(child, &status, 0) == child);

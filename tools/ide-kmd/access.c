@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tools/ide-kmd/access.h"
 
+#include <acl/libacl.h>
 #include <errno.h>
 #include <grp.h>
 #include <limits.h>
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/acl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,6 +17,7 @@
 
 #define KNOWN_MS   5000u /* a look into the user database may take long where it is on a network */
 #define GROUPS_MAX 1024
+#define ADMIT_MAX  128u /* text of an access control list for two groups */
 
 static uint64_t now_ms(void)
 {
@@ -42,6 +45,22 @@ void access_open(struct access *access, const char *admin_group, const char *vie
 void access_close(struct access *access)
 {
     authorized_release(&access->list);
+}
+
+bool access_admit(const char *path, const gid_t *group, size_t count)
+{
+    char text[ADMIT_MAX] = "u::rw,g::-,m::rw,o::-";
+    for (size_t i = 0; i < count; i++) {
+        size_t len = strlen(text);
+        snprintf(text + len, sizeof text - len, ",g:%lu:rw", (unsigned long)group[i]);
+    }
+    acl_t acl = acl_from_text(text);
+    bool given = acl && acl_set_file(path, ACL_TYPE_ACCESS, acl) == 0;
+    int err = errno;
+    if (acl)
+        acl_free(acl);
+    errno = err;
+    return given;
 }
 
 /* ---- who it is ----------------------------------------------------------- */

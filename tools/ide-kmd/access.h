@@ -55,6 +55,13 @@ struct access {
 void access_open(struct access *access, const char *admin_group, const char *view_group, const char *list);
 void access_close(struct access *access);
 
+/*
+ * Lets the members of these groups connect to a socket of ours, besides its owner, and nobody else. By an
+ * access control list, which the owner may set without any capability; to give the socket itself to a group
+ * would take CAP_CHOWN. False with errno set if it could not be done: the socket is the owner's alone then.
+ */
+bool access_admit(const char *path, const gid_t *group, size_t count);
+
 /* What libzmq knows of a message's sender: "Peer-Address" and "User-Id" of its metadata; each may be NULL. */
 struct peer peer_of(const char *address, const char *user_id);
 

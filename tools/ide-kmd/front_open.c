@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Where the sockets are, and who gets as far as to them. */
-#include <acl/libacl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/acl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -78,36 +76,19 @@ static enum ide_err take_lock(struct front *front, const char *path, struct fail
     return IDE_OK;
 }
 
-static bool give_to_both(const char *path, const struct access *access)
-{
-    char text[128];
-    snprintf(text, sizeof text, "u::rw,g::-,g:%lu:rw,g:%lu:rw,m::rw,o::-", (unsigned long)access->admin,
-             (unsigned long)access->view);
-    acl_t acl = acl_from_text(text);
-    bool given = acl && acl_set_file(path, ACL_TYPE_ACCESS, acl) == 0;
-    if (acl)
-        acl_free(acl);
-    return given;
-}
-
-static bool give_to_one(const char *path, gid_t group)
-{
-    return chown(path, (uid_t)-1, group) == 0 && chmod(path, 0660) == 0;
-}
-
 /*
- * A socket is its owner's when it is made. To connect takes the permission to write; a socket has one group,
- * so that for two of them there has to be an access control list. What is not given only keeps people out: it
- * is said, and no reason not to serve.
+ * A socket is its owner's when it is made. What is not given only keeps people out: it is said, and no reason
+ * not to serve.
  */
 static void give_to_groups(const char *path, const struct access *access)
 {
-    bool given = true;
-    if (access->has_admin && access->has_view && access->admin != access->view)
-        given = give_to_both(path, access);
-    else if (access->has_admin || access->has_view)
-        given = give_to_one(path, access->has_admin ? access->admin : access->view);
-    if (!given)
+    gid_t group[2];
+    size_t count = 0;
+    if (access->has_admin)
+        group[count++] = access->admin;
+    if (access->has_view && !(access->has_admin && access->admin == access->view))
+        group[count++] = access->view;
+    if (count > 0 && !access_admit(path, group, count))
         log_say(LOG_WARNING, LOG_PLAIN, "%s is for root alone: its groups could not be set: %s", path,
                 strerror(errno));
 }

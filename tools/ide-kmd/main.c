@@ -48,7 +48,6 @@ static void seal(const struct controller_settings *settings)
                 "--no-sandbox: all capabilities and system calls of root are kept; for debugging only");
         return;
     }
-    expect(privileges_drop_chown(error), error);
     expect(privileges_seal(error), error);
 }
 

@@ -15,9 +15,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tools/ide-kmd/access.h"
+#include "tools/ide-kmd/log.h"
+
 #define STEP         "metrics"
-#define READERS      "ide-view" /* whom a socket at a path is for, besides root */
-#define MEMORY_LIMIT 8192u      /* of one connection: its request, too */
+#define MEMORY_LIMIT 8192u /* of one connection: its request, too */
 #define IDLE_SECONDS 5u
 #define TYPE         "text/plain; version=0.0.4; charset=utf-8"
 
@@ -170,9 +172,10 @@ static enum ide_err parse(const char *where, union address *address, socklen_t *
 /* For root, and for those who may look. Without the group, for root alone. */
 static void admit_readers(const char *path)
 {
-    const struct group *group = getgrnam(READERS);
-    if (group && chown(path, (uid_t)-1, group->gr_gid) == 0)
-        (void)chmod(path, 0660);
+    const struct group *group = getgrnam(ACCESS_VIEW_GROUP);
+    if (group && !access_admit(path, &group->gr_gid, 1))
+        log_say(LOG_WARNING, LOG_PLAIN, "%s is for root alone: its group could not be set: %s", path,
+                strerror(errno));
 }
 
 /* A socket that an ide-kmd left that died. */

@@ -56,24 +56,12 @@ bool privileges_drop(const struct privilege_needs *needs, char error[PRIVILEGES_
     bool admin = capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN);
     bool rawio = capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_RAWIO);
     bool lock = capng_have_capability(CAPNG_EFFECTIVE, CAP_IPC_LOCK);
-    bool chown = capng_have_capability(CAPNG_EFFECTIVE, CAP_CHOWN);
     bool bounds = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
     capng_clear(CAPNG_SELECT_BOTH);
     keep(CAP_SYS_ADMIN, admin && needs->config_space);
     keep(CAP_SYS_RAWIO, rawio && needs->memory);
     keep(CAP_IPC_LOCK, lock && !may_lock_all());
-    keep(CAP_CHOWN, chown);
     if (capng_apply(bounds ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS) != 0)
-        return failed(error, "capabilities could not be dropped", errno);
-    return true;
-}
-
-bool privileges_drop_chown(char error[PRIVILEGES_ERROR])
-{
-    if (capng_get_caps_process() != 0)
-        return failed(error, "the capabilities could not be read", errno);
-    capng_updatev(CAPNG_DROP, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_CHOWN, -1);
-    if (capng_apply(CAPNG_SELECT_CAPS) != 0)
         return failed(error, "capabilities could not be dropped", errno);
     return true;
 }

@@ -31,9 +31,6 @@ bool privileges_lock_memory(char error[PRIVILEGES_ERROR]);
  */
 bool privileges_drop(const struct privilege_needs *needs, char error[PRIVILEGES_ERROR]);
 
-/* CAP_CHOWN, which gave the sockets their groups, in this thread and those that it will start. */
-bool privileges_drop_chown(char error[PRIVILEGES_ERROR]);
-
 /*
  * From here on all threads, and those to come, can make only the system calls of the list in privileges.c;
  * what an intruder would need and ide-kmd never does ends the process. When all sockets that listen are
