@@ -11,14 +11,19 @@ from conftest import Kmd, ctl
 
 
 class Datagrams:
-    """A datagram socket that somebody sends to. It is read all the time, as by systemd: who sends to a full one waits."""
+    """A datagram socket that somebody sends to. It is read all the time, as by systemd: who sends to a full one waits. One
+    that hangs is not read until it is told to resume."""
 
-    def __init__(self, path):
+    def __init__(self, path, hangs=False):
         self.path = path
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(str(path))
         self.got = []
         self.more = threading.Condition()
+        if not hangs:
+            self.resume()
+
+    def resume(self):
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self):
@@ -58,8 +63,8 @@ def journal_fields(data):
 
 
 class HostedController(Kmd):
-    """ide-kmd with $NOTIFY_SOCKET, and with a journal if it is to have one: then in a mount namespace whose /run is the
-    test's, because libsystemd knows one place for the journal's socket."""
+    """ide-kmd with $NOTIFY_SOCKET, and with a journal if it is to have one ("hangs": one that nobody reads): then in a mount
+    namespace whose /run is the test's, because the journal's socket has one place."""
 
     def __init__(self, directory, platform, options=(), watchdog_us=None, journal=False):
         self.endpoint = f"ipc://{directory}/kmd.sock"
@@ -73,7 +78,7 @@ class HostedController(Kmd):
         if journal:
             run = directory / "run" / "systemd" / "journal"
             run.mkdir(parents=True)
-            self.journal = Datagrams(run / "socket")
+            self.journal = Datagrams(run / "socket", journal == "hangs")
             log = directory / "ide-kmd.log"
             log.touch()
             env["JOURNAL_STREAM"] = f"{log.stat().st_dev}:{log.stat().st_ino}"

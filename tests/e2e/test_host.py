@@ -2,6 +2,8 @@
 """ide-kmd among the services of a host: systemd's notifications and watchdog, the journal, its files."""
 
 import configparser
+import json
+import os
 import re
 import signal
 import subprocess
@@ -12,6 +14,7 @@ import conftest
 import pytest
 from conftest import ENDPOINT, ROOT_PORT
 from host import HostedController, journal_fields
+from test_metrics import UnixConnection, read, value
 
 ROOT = Path(__file__).resolve().parents[2]
 HOST = ROOT / "tools" / "host"
@@ -148,6 +151,76 @@ def test_a_failure_names_its_cause_in_the_journal(host, platform):
     assert message["PRIORITY"] == "3" and message["MESSAGE"].startswith(f"attest of {ENDPOINT}: failed at attest")
     # what is not asked for is not sent
     assert not [m for m in controller.journal.got if b"IDE_EVENT=step" in m]
+
+
+def lost(door):
+    return value(read(UnixConnection(door)), "ide_km_log_dropped_total")
+
+
+def wait_until(what, seconds=60):
+    end = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < end, "it does not come about"
+        time.sleep(0.05)
+    return found
+
+
+def test_a_journal_that_hangs_keeps_nobody_waiting(host, directory):
+    """Requests are answered all the same; what was lost is told at its place once the journal is read again."""
+    door = directory / "metrics"
+    controller = host("--log-level", "debug", "--metrics", str(door), journal="hangs")
+    done(controller, "establish", ROOT_PORT, "--stream", "0")
+    for _ in range(200):
+        done(controller, "rekey", ROOT_PORT)
+        if lost(door) > 0:
+            break
+    else:
+        raise AssertionError("the journal took all of it")
+    done(controller, "stop", ROOT_PORT, "--stream", "0")
+    assert controller.journal.got == []
+    controller.journal.resume()
+    gap = journal_fields(controller.journal.wait(lambda m: b"IDE_DROPPED=" in m))
+    dropped = int(gap["IDE_DROPPED"])
+    assert gap["PRIORITY"] == "4" and gap["MESSAGE_ID"] in catalogue()
+    assert gap["MESSAGE"] == f"{dropped} messages are missing here, because nobody took them"
+    wait_until(lambda: lost(door) == dropped)
+    done(controller, "attest", ENDPOINT)
+    controller.journal.wait(lambda m: b"IDE_OPERATION=attest" in m and b"IDE_STATE=done" in m)
+    got = [journal_fields(m) for m in controller.journal.got]
+    events = [e for e in map(json.loads, controller.messages.read_text().splitlines()) if "event" in e]
+    told = [m for m in got if "IDE_EVENT" in m]
+    published = [e for e in events if e["event"]["event"] not in ("tick", "hello")]
+    assert len(told) < len(published) <= len(told) + dropped
+    assert controller.log.read_text() == ""
+
+
+def test_lines_that_nobody_reads_keep_nobody_waiting(directory, platform):
+    """As in a container whose log nobody takes: the standard error output is a pipe, and it is full."""
+    read_end, write_end = os.pipe()
+    controller = f"ipc://{directory}/kmd.sock"
+    process = subprocess.Popen([conftest.program("ide-kmd"), "--sysfs", str(platform.mount), "--listen", controller, "--trust",
+                                str(platform.trust), "--log-level", "debug"], stdout=subprocess.PIPE, stderr=write_end)
+    os.close(write_end)
+    try:
+        assert process.stdout.readline() == b"ready\n"
+        for arguments in (["establish", ROOT_PORT, "--stream", "0"], *[["rekey", ROOT_PORT]] * 60):
+            asked = conftest.ctl("--connect", controller, *arguments)
+            assert asked.returncode == 0, asked.stderr
+        text = b""
+        while b" messages are missing here, because nobody took them\n" not in text:
+            part = os.read(read_end, 65536)
+            assert part, text
+            text += part
+        process.send_signal(signal.SIGTERM)
+        while part := os.read(read_end, 65536):
+            text += part
+        assert process.wait(30) == 0
+        assert all(line.startswith(b"ide-kmd: ") for line in text.splitlines()), text
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        os.close(read_end)
 
 
 def test_each_message_has_its_entry_in_the_catalogue():

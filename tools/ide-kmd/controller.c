@@ -15,6 +15,7 @@
 
 #define KEYS_MS    500u
 #define CLIENTS_MS 20u /* until a client that is behind is tried again */
+#define LOG_MS     20u /* until whoever is behind with reading the log is tried again */
 #define FORGET_MS  5000u
 #define TICK_MS    2000u
 
@@ -100,12 +101,23 @@ static int on_key_question(zloop_t *loop, zsock_t *socket, void *argument)
     return 0;
 }
 
+/* What whoever reads the log did not take at once, he may take soon. */
+static int on_log_timer(zloop_t *loop, int timer, void *argument)
+{
+    struct controller *c = argument;
+    if (timer == c->log_timer)
+        c->log_timer = 0;
+    if (log_tick() && c->log_timer == 0)
+        c->log_timer = zloop_timer(loop, LOG_MS, 1, on_log_timer, c);
+    return 0;
+}
+
 static int on_tick_timer(zloop_t *loop, int timer, void *argument)
 {
     struct controller *c = argument;
-    (void)loop;
     (void)timer;
     front_tick(&c->front);
+    on_log_timer(loop, 0, c);
     return 0;
 }
 

@@ -111,6 +111,7 @@ struct controller {
     struct metrics *metrics; /* NULL: none are wanted */
     bool flushing; /* flush_timer runs: a client is to be sent what it did not take (clients.h) */
     int flush_timer;
+    int log_timer; /* runs if not 0: whoever reads the log is behind */
     bool closing, stops_queued; /* ending: no new requests; every stream's stop is on its way */
 };
 

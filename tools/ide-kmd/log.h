@@ -2,13 +2,15 @@
 /*
  * All that ide-kmd says of itself goes through here: to the journal, with its
  * fields, where systemd has connected the standard error output to it, and as
- * lines for people to that output otherwise. From any thread.
+ * lines for people to that output otherwise. From any thread, and nobody waits
+ * for who reads it: what is not taken is counted, and told of when it is again.
  */
 #ifndef IDE_KMD_LOG_H
 #define IDE_KMD_LOG_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <syslog.h> /* LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_DEBUG */
 
 /* Kinds of messages that programs look for: journalctl MESSAGE_ID=...; ide-kmd.catalog explains each to
@@ -27,7 +29,8 @@
     X(LOG_STREAM_FELL, "e5cb022766fc4f498c00be3aecdd62f9")                                                   \
     X(LOG_SESSION_LOST, "aeea73b11dc74f2f92b7c9a86fea7cfe")                                                  \
     X(LOG_WATCH, "755dd198611542bfb9527a100de2a0c1")                                                         \
-    X(LOG_STUCK, "d4ce67ad59944b349b03f3bc6f28da45")
+    X(LOG_STUCK, "d4ce67ad59944b349b03f3bc6f28da45")                                                         \
+    X(LOG_GAP, "e20b4f5df7fc42a497fe9083e2db087c")
 
 enum log_message {
 #define X(name, id) name,
@@ -41,9 +44,17 @@ struct log_field {
 };
 #define LOG_FIELDS_MAX 32u
 
-/* Looks where messages go, and connects. Until then, and after log_close(), they are lines. */
+/* Looks where messages go. Until then, and after log_close(), they are lines. log_close() gives journald a
+ * second for the last ones. */
 void log_open(void);
 void log_close(void);
+
+/* Sends on what was not taken at once. To be called now and then, and soon again while it says that something
+ * still waits. */
+bool log_tick(void);
+
+/* How many messages were lost since the start, because nobody took them. */
+uint64_t log_dropped(void);
 
 /* What is less important is left out: LOG_INFO unless set. */
 void log_set_priority(int least);

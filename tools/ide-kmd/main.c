@@ -155,4 +155,5 @@ int main(int argc, char **argv)
     settings_release(&settings);
     close(stop_fd);
     return status;
+    log_close();
 }

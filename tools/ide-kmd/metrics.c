@@ -37,6 +37,7 @@
     X(REQUEST_TIME, HISTOGRAM, "ide_km_api_request_duration_seconds",                                        \
       "How long the main thread took for a request; operations go on after it.")                             \
     X(WORKERS, GAUGE, "ide_km_workers", "Threads for ports.")                                                \
+    X(LOG_LOST, COUNTER, "ide_km_log_dropped_total", "Messages that the journal did not take.")              \
     X(CPU, COUNTER, "process_cpu_seconds_total", "Processor time of the process.")                           \
     X(RESIDENT, GAUGE, "process_resident_memory_bytes", "Memory that is there.")                             \
     X(VIRTUAL, GAUGE, "process_virtual_memory_bytes", "Memory that is mapped.")                              \
@@ -332,6 +333,7 @@ static int on_tick(zloop_t *loop, int timer, void *argument)
     meter_put(meter, REPLIES, &labels, (double)(c->front.replies - c->front.errors));
     labels = meter_labels("result", "error");
     meter_put(meter, REPLIES, &labels, (double)c->front.errors);
+    meter_put(meter, LOG_LOST, NULL, (double)log_dropped());
     metrics_door_tick(c->metrics->door);
     return 0;
 }
@@ -350,6 +352,7 @@ static void prepare(struct metrics *m)
     meter_put(m->meter, BUILD, &labels, 1);
     meter_put(m->meter, STARTED, NULL, now_s(CLOCK_REALTIME));
     meter_put(m->meter, DROPPED, NULL, 0);
+    meter_put(m->meter, LOG_LOST, NULL, 0);
     meter_put(m->meter, RUNNING, NULL, 0);
     for (size_t i = 0; i < 2; i++) {
         labels = meter_labels("result", results[i]);
