@@ -131,11 +131,27 @@ static int on_keys_timer(zloop_t *loop, int timer, void *argument)
     return 0;
 }
 
+/* To end for good means that nobody wants any stream any more. Whoever ends it to start another wants them
+ * all. */
+static void begin_end(struct controller *c, bool to_restart)
+{
+    c->closing = true;
+    notify_stopping();
+    if (!to_restart)
+        store_want_nothing(c->store);
+    refuse_queue(c);
+    for (struct worker *w = c->workers.first; w; w = w->next)
+        if (w->busy && operation_cancel(w->busy, "the controller is ending") &&
+            (!operation_is_cxl(w->busy->kind) || operation_may_interrupt(w->busy)))
+            worker_cancel(w);
+}
+
 static int on_signal(zloop_t *loop, zmq_pollitem_t *item, void *argument)
 {
     struct controller *c = argument;
     struct signalfd_siginfo info = {0};
     bool known = read(item->fd, &info, sizeof info) == sizeof info;
+    bool to_restart = known && info.ssi_signo == SIGUSR1;
     if (known && info.ssi_signo == SIGHUP) {
         notify_reloading();
         reload_run(c);
@@ -143,17 +159,10 @@ static int on_signal(zloop_t *loop, zmq_pollitem_t *item, void *argument)
         return controller_settle(c);
     }
     if (known)
-        log_say(LOG_NOTICE, LOG_ENDING, "ending: %s from process %u", strsignal((int)info.ssi_signo),
-                info.ssi_pid);
+        log_say(LOG_NOTICE, LOG_ENDING, "ending%s: %s from process %u",
+                to_restart ? ", to be started again" : "", strsignal((int)info.ssi_signo), info.ssi_pid);
     zloop_poller_end(loop, item);
-    c->closing = true;
-    notify_stopping();
-    store_want_nothing(c->store);
-    refuse_queue(c);
-    for (struct worker *w = c->workers.first; w; w = w->next)
-        if (w->busy && operation_cancel(w->busy, "the controller is ending") &&
-            (!operation_is_cxl(w->busy->kind) || operation_may_interrupt(w->busy)))
-            worker_cancel(w);
+    begin_end(c, to_restart);
     return controller_settle(c);
 }
 

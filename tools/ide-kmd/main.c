@@ -70,6 +70,7 @@ static int take_signals(void)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1);
     signal(SIGPIPE, SIG_IGN);
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
         return -1;
@@ -154,6 +155,6 @@ int main(int argc, char **argv)
     int status = trust_folder_exists(settings.trust) ? serve(&settings, &line, stop_fd) : EXIT_FAILURE;
     settings_release(&settings);
     close(stop_fd);
-    return status;
     log_close();
+    return status;
 }

@@ -109,7 +109,7 @@ enum ide_err store_give_up(struct store *store, const struct pcie_bdf *port, uin
 /* What the configuration wanted is not wanted until it says so again. Does not wait. */
 void store_want_no_config(struct store *store);
 
-/* Nobody wants any stream any more: the controller was told to end. */
+/* Nobody wants any stream any more: the controller was told to end for good. */
 void store_want_nothing(struct store *store);
 
 /* Everything, as it is in the file; arrays are the caller's, release with held_release(). */
