@@ -216,6 +216,9 @@ static void the_level_follows_the_stream(void)
         CU_ASSERT_EQUAL(gate_level_for(&item), -1); /* open is the default */
         item.want.policy.while_off = POLICY_CLOSED;
         CU_ASSERT_EQUAL(gate_level_for(&item), wanted[state]);
+        item.want.key.cxl = true; /* it does not go by the Command register */
+        CU_ASSERT_EQUAL(gate_level_for(&item), -1);
+        item.want.key.cxl = false;
         item.dropped = true;
         CU_ASSERT_EQUAL(gate_level_for(&item), -1);
         item.dropped = false;

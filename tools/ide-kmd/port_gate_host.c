@@ -19,6 +19,7 @@
  * requests through. */
 int gate_level_for(const struct keeper_item *item)
 {
+    /* a CXL.cachemem link does not go by the Command register, and needs memory requests to come up */
     if (item->want.key.cxl || item->gone || item->dropped || item->want.policy.while_off != POLICY_CLOSED)
         return -1;
     switch (item->state) {
