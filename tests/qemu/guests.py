@@ -16,7 +16,7 @@ import pytest
 
 import initramfs
 from conftest import BUILD, Platform, Service, program
-from guest import environment
+from guest import Guest, environment
 
 QEMU, KERNEL, QEMU_IDE = environment()
 
@@ -114,6 +114,50 @@ def workspace():
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def serving(make):
+    """What make(directory) gives, with a .guest and a close(), once the controller in the guest serves."""
+    with workspace() as directory:
+        bench = make(directory)
+        try:
+            bench.guest.until("grep -q ready /run/ide-kmd.out", 30)
+            yield bench
+        finally:
+            bench.close()
+
+
+ROOT_PORT = "0000:00:04.0"
+BEHIND = "0000:01:00.0"     # below it
+BARE = "0000:00:03.0"       # on the root bus
+DOE_LOG = 'nvme_core.multipath=N dyndbg="file drivers/pci/doe.c +p"'
+
+
+class DriveBench:
+    """A guest with two of QEMU's drives, and on the host who answers for them: emulator, with a port() for each, whose
+    chains lead to root."""
+
+    def __init__(self, directory, emulator, root, options):
+        self.directory, self.emulator = directory, emulator
+        try:
+            image = make_initramfs(directory, root, guest_start(options))
+            self.guest = Guest(directory, QEMU, KERNEL, image, [
+                "-device", "pcie-root-port,id=rp,bus=pcie.0,addr=4,chassis=1,slot=1",
+                *drive("behind", make_disk(directory, "behind.img"), bus="rp", spdm_port=emulator.port(BEHIND)),
+                *drive("bare", make_disk(directory, "bare.img"), bus="pcie.0", addr=3, spdm_port=emulator.port(BARE)),
+            ], append=DOE_LOG)
+        except BaseException:
+            emulator.stop()
+            raise
+
+    def close(self):
+        self.guest.kill()
+        self.emulator.stop()
+
+    def drivers_are_back(self):
+        for bdf in (BEHIND, BARE):
+            self.guest.until(f"[ -d /sys/bus/pci/devices/{bdf}/driver ]", 30)
 
 
 def ctl(guest, arguments, seconds=60, expect=0):

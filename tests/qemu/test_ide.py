@@ -9,7 +9,7 @@ import random
 
 import pytest
 
-from guests import QEMU_IDE, ctl, needs_qemu, workspace
+from guests import QEMU_IDE, ctl, needs_qemu, serving
 from ide_guest import (BAR_SIZE, ENDPOINT, ROOT_PORT, SWITCH_DRIVES, SWITCH_PORT, TESTDEV, UNIT_PORT, Bench)
 from test_stock import start_controller, stop_controller
 
@@ -21,13 +21,8 @@ REKEYS = int(os.environ.get("IDE_KM_REFRESHES", "100"))
 
 @pytest.fixture(scope="module")
 def bench():
-    with workspace() as directory:
-        bench = Bench(directory)
-        try:
-            bench.guest.until("grep -q ready /run/ide-kmd.out", 30)
-            yield bench
-        finally:
-            bench.close()
+    with serving(Bench) as bench:
+        yield bench
 
 
 @pytest.fixture

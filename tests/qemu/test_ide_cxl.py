@@ -6,7 +6,7 @@
 
 import pytest
 
-from guests import QEMU_IDE, ctl, needs_qemu, workspace
+from guests import QEMU_IDE, ctl, needs_qemu, serving
 from ide_guest import PLATFORM, PORT, Bench
 
 pytestmark = [needs_qemu, pytest.mark.skipif(not QEMU_IDE.exists(),
@@ -31,13 +31,8 @@ class CxlBench(Bench):
 
 @pytest.fixture(scope="module")
 def bench():
-    with workspace() as directory:
-        bench = CxlBench(directory)
-        try:
-            bench.guest.until("grep -q ready /run/ide-kmd.out", 30)
-            yield bench
-        finally:
-            bench.close()
+    with serving(CxlBench) as bench:
+        yield bench
 
 
 def secure_ends(bench, number):

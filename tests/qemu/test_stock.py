@@ -10,55 +10,27 @@ import time
 
 import pytest
 
-from guest import Guest
-from guests import (KERNEL, NVME, QEMU, Emulator, ctl, drive, guest_start, make_disk, make_initramfs, needs_qemu,
-                    workspace)
+from guests import BARE, BEHIND, NVME, ROOT_PORT, DriveBench, Emulator, ctl, needs_qemu, serving
 
 pytestmark = needs_qemu
 
-ROOT_PORT = "0000:00:04.0"
-BEHIND = "0000:01:00.0"     # below it
-BARE = "0000:00:03.0"       # on the root bus
 NAME = "Vendor=1B36:Device=0010:CC=010802:REV=02:SSVID=1AF4:SSID=1100"
 
 PLATFORM = {"functions": [
     {"bdf": BARE, "type": "rc-endpoint", **NVME},
     {"bdf": ROOT_PORT, "below": [{"bdf": BEHIND, **NVME}]},
 ]}
-DOE_LOG = 'nvme_core.multipath=N dyndbg="file drivers/pci/doe.c +p"'
 
 
-class Bench:
-    """The guest, and the ide-emu on the host that answers for its drives."""
-
-    def __init__(self, directory):
-        self.directory = directory
-        self.emulator = Emulator(directory, PLATFORM, ["--spdm", f"{BEHIND}=0", "--spdm", f"{BARE}=0"])
-        image = make_initramfs(directory, self.emulator.root, guest_start("--timeout 5s"))
-        try:
-            self.guest = Guest(directory, QEMU, KERNEL, image, [
-                "-device", "pcie-root-port,id=rp,bus=pcie.0,addr=4,chassis=1,slot=1",
-                *drive("behind", make_disk(directory, "behind.img"), bus="rp", spdm_port=self.emulator.port(BEHIND)),
-                *drive("bare", make_disk(directory, "bare.img"), bus="pcie.0", addr=3, spdm_port=self.emulator.port(BARE)),
-            ], append=DOE_LOG)
-        except BaseException:
-            self.emulator.stop()
-            raise
-
-    def close(self):
-        self.guest.kill()
-        self.emulator.stop()
+def make_bench(directory):
+    emulator = Emulator(directory, PLATFORM, ["--spdm", f"{BEHIND}=0", "--spdm", f"{BARE}=0"])
+    return DriveBench(directory, emulator, emulator.root, "--timeout 5s")
 
 
 @pytest.fixture(scope="module")
 def bench():
-    with workspace() as directory:
-        bench = Bench(directory)
-        try:
-            bench.guest.until("grep -q ready /run/ide-kmd.out", 30)
-            yield bench
-        finally:
-            bench.close()
+    with serving(make_bench) as bench:
+        yield bench
 
 
 @pytest.fixture
@@ -67,7 +39,7 @@ def guest(bench):
     # whatever a test did, the next one finds both drives, their driver and a device that answers
     for bdf in (BEHIND, BARE):
         bench.emulator.behave(bdf)
-        bench.guest.until(f"[ -d /sys/bus/pci/devices/{bdf}/driver ]", 30)
+    bench.drivers_are_back()
 
 
 def disk_of(guest, bdf):

@@ -13,10 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from guest import Guest
-from guests import KERNEL, QEMU, ctl, drive, guest_start, make_disk, make_initramfs, needs_qemu, workspace
+from guests import BARE, BEHIND, DriveBench, ctl, needs_qemu, serving
 from test_stock import (  # noqa: F401 (tests that are the same for any responder)
-    BARE, BEHIND, DOE_LOG, disk_of, test_driver_unbound_and_bound_during_exchanges, test_establish_says_what_is_missing,
+    disk_of, test_driver_unbound_and_bound_during_exchanges, test_establish_says_what_is_missing,
     test_function_level_reset_during_exchanges, test_hot_unplug_during_exchanges, test_list_shows_the_hierarchy,
     test_the_drives_work_while_sessions_run, test_the_kernel_has_looked_at_the_mailbox)
 
@@ -64,43 +63,22 @@ class Responders:
             process.wait()
 
 
-class Bench:
-    def __init__(self, directory):
-        self.emulator = Responders(directory)
-        try:
-            # Their sample certificates name no device, and their IDE_KM says 00:00.0.
-            image = make_initramfs(directory, DMTF / "ecp384" / "ca.cert.der",
-                                   guest_start("--timeout 5s --allow-unnamed --allow-wrong-bdf"))
-            self.guest = Guest(directory, QEMU, KERNEL, image, [
-                "-device", "pcie-root-port,id=rp,bus=pcie.0,addr=4,chassis=1,slot=1",
-                *drive("behind", make_disk(directory, "behind.img"), bus="rp", spdm_port=self.emulator.port(BEHIND)),
-                *drive("bare", make_disk(directory, "bare.img"), bus="pcie.0", addr=3, spdm_port=self.emulator.port(BARE)),
-            ], append=DOE_LOG)
-        except BaseException:
-            self.emulator.stop()
-            raise
-
-    def close(self):
-        self.guest.kill()
-        self.emulator.stop()
+def make_bench(directory):
+    # Their sample certificates name no device, and their IDE_KM says 00:00.0.
+    return DriveBench(directory, Responders(directory), DMTF / "ecp384" / "ca.cert.der",
+                      "--timeout 5s --allow-unnamed --allow-wrong-bdf")
 
 
 @pytest.fixture(scope="module")
 def bench():
-    with workspace() as directory:
-        bench = Bench(directory)
-        try:
-            bench.guest.until("grep -q ready /run/ide-kmd.out", 30)
-            yield bench
-        finally:
-            bench.close()
+    with serving(make_bench) as bench:
+        yield bench
 
 
 @pytest.fixture
 def guest(bench):
     yield bench.guest
-    for bdf in (BEHIND, BARE):
-        bench.guest.until(f"[ -d /sys/bus/pci/devices/{bdf}/driver ]", 30)
+    bench.drivers_are_back()
 
 
 @pytest.mark.parametrize("bdf", [BEHIND, BARE])
