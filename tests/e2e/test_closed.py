@@ -300,6 +300,13 @@ def test_a_stream_by_request_is_closed_until_it_is_stopped(make):
         links.is_up()
         traffic.goes_on()
         assert clear(links.frames()) == {}
+        daemon.process.send_signal(signal.SIGUSR1)   # to be started again: it stays wanted
+        daemon.close()
+        traffic.goes_on()
+        daemon = links.start()
+        links.is_up()
+        traffic.goes_on()
+        assert clear(links.frames()) == {}
         assert daemon.ask("stop", bdf=END, stream=4)["result"]["forwarding"] is None
         traffic.goes_on()
         assert clear(links.frames()).keys() == {"down", "up"}

@@ -136,6 +136,7 @@ static int on_keys_timer(zloop_t *loop, int timer, void *argument)
 static void begin_end(struct controller *c, bool to_restart)
 {
     c->closing = true;
+    c->restarting = to_restart;
     notify_stopping();
     if (!to_restart)
         store_want_nothing(c->store);

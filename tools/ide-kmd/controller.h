@@ -112,6 +112,7 @@ struct controller {
     bool flushing; /* flush_timer runs: a client is to be sent what it did not take (clients.h) */
     int flush_timer;
     int log_timer; /* runs if not 0: whoever reads the log is behind */
+    bool restarting;            /* ending, so that another one may begin: what is wanted stays so */
     bool closing, stops_queued; /* ending: no new requests; every stream's stop is on its way */
 };
 

@@ -172,7 +172,7 @@ static bool settle_seat(struct controller *c, struct gate_seat *seat)
     if (seat->wanted < 0 && view.level < 0)
         return true;
     if (now_ms() < seat->retry_ms || (c->closing && seat->wanted >= 0))
-        return false; /* at the end nothing is opened that the configuration wants closed */
+        return false; /* at the end nothing is opened that stays wanted */
     if (view.level != (int)wanted_level(seat)) {
         set_level(c, seat, wanted_level(seat));
         view = port_gates_look(&c->gates, &seat->root_port);
@@ -214,11 +214,17 @@ static bool find_top(const struct controller *c, const struct keeper_key *key, s
     return true;
 }
 
+/* Who ends the controller for good takes back what somebody has established. */
+static bool outlives(const struct controller *c, const struct keeper_item *item)
+{
+    return !c->closing || c->restarting || item->source == KEEPER_BY_CONFIG;
+}
+
 static void take_wish(struct controller *c, const struct keeper_item *item)
 {
     struct pcie_bdf top;
     int level = gate_level_for(item);
-    if (level < 0 || (c->closing && item->source != KEEPER_BY_CONFIG) || !find_top(c, &item->want.key, &top))
+    if (level < 0 || !outlives(c, item) || !find_top(c, &item->want.key, &top))
         return;
     struct gate_seat *seat = need_seat(&c->gate, &top);
     if (seat && level > seat->wanted)
@@ -284,7 +290,7 @@ bool port_gate_closes(struct controller *c, const struct task *task)
     struct keeper_key key = keeper_key_of(task->op.stream);
     const struct keeper_item *item = keeper_find(&c->kept.keeper, &key);
     int level = item ? gate_level_for(item) : -1;
-    return c->closing ? level >= 0 && item->source == KEEPER_BY_CONFIG : level > GATE_OPEN;
+    return c->closing ? level >= 0 && outlives(c, item) : level > GATE_OPEN;
 }
 
 /* ---- the start and the end ---------------------------------------------------------- */
