@@ -54,6 +54,29 @@ def test_the_examples(controller):
             assert done.stdout
 
 
+def transcript():
+    """[(command, what it prints), ...] of README.md."""
+    lines = (ROOT / "README.md").read_text().split("\nOn the emulated platform")[1].split("\n## ")[0].splitlines()
+    text = "\n".join(line[4:] for line in lines if line.startswith("    ") or not line)
+    return [(part.split("\n", 1)[0], part.split("\n", 1)[1].strip()) for part in re.split(r"^# ", text, flags=re.M)[1:]]
+
+
+def pattern(text):
+    """Dates and times are others each time, and "..." is anything."""
+    text = re.escape(re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "DATE", text)).replace("DATE", r"[-0-9]{10} [:0-9]{8}")
+    return text.replace(re.escape("39 h"), r"\d+ h").replace(re.escape("..."), ".*")
+
+
+def test_the_readme_shows_what_is_printed(controller):
+    """Against the controller of a test, which is where the README's is."""
+    shown = transcript()
+    assert len(shown) > 7
+    for line, expected in shown:
+        done = controller.ctl(*line.split()[1:])
+        said = "\n".join(text.rstrip() for text in (done.stdout + done.stderr).strip().splitlines())
+        assert re.fullmatch(pattern(expected), said, re.S), f"{line}:\n{said}\nis not\n{expected}"
+
+
 @pytest.mark.parametrize("command", ["", "list", "show", "attest", "doctor", "establish", "rekey", "stop", "wait", "log", "monitor",
                                      "keygen", "authorize", "revoke"])
 def test_every_option_and_command_is_in_the_manual(command):
