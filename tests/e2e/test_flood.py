@@ -11,7 +11,7 @@ import pytest
 import zmq
 
 from api_client import CONTEXT, Client
-from conftest import ENDPOINT, ROOT, ROOT_PORT, program
+from conftest import ENDPOINT, ROOT, ROOT_PORT, SWITCH_ENDPOINTS, program
 
 
 @pytest.fixture
@@ -110,6 +110,57 @@ def test_a_subscriber_that_stands_still_costs_a_bounded_queue(controller, client
     monitor.wait(20)
     monitor.stdout.close()
     still.close()
+
+
+STOPPED = """
+import sys, zmq
+socket = zmq.Context().socket(zmq.SUB)
+socket.subscribe("")
+socket.connect(sys.argv[1])
+assert b"hello" in socket.recv()
+print("subscribed", flush=True)
+sys.stdin.readline()
+while socket.poll(2000):
+    message = socket.recv()
+    if b'"tick"' not in message:
+        print(len(message), flush=True)
+"""
+
+
+def resident_kib(pid):
+    return int(next(line for line in open(f"/proc/{pid}/status", encoding="ascii") if line.startswith("VmRSS:")).split()[1])
+
+
+def test_a_stopped_subscriber_costs_no_more_than_its_queue(start_controller, platform, monkeypatch):
+    """512 events wait for it in the controller, the kernel has what a socket holds, and however many more there are,
+    nothing grows."""
+    # what is freed is not set aside for the sanitizer: only what is kept is measured
+    monkeypatch.setenv("ASAN_OPTIONS", "quarantine_size_mb=0:thread_local_quarantine_size_kb=0")
+    controller = start_controller(platform, "--log-rows", "300")   # without a state file the log is in memory
+    client = Client(controller)
+    for bdf in (ENDPOINT, *SWITCH_ENDPOINTS):
+        assert client.ask("establish", bdf=bdf)["result"]["state"] == "secure"
+
+    def events(count):
+        while (seq := client.ask("snapshot")["result"]["seq"]) < count:
+            client.ask("rekey")
+        return seq
+
+    first = events(4200)   # the last 4096 are kept for whoever asks
+    subscriber = subprocess.Popen(["/usr/bin/python3", "-c", STOPPED, controller.endpoint + ".events"],
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert subscriber.stdout.readline() == "subscribed\n"
+    os.kill(subscriber.pid, signal.SIGSTOP)
+    events(first + 1500)
+    full = resident_kib(controller.process.pid)
+    events(first + 3000)
+    assert resident_kib(controller.process.pid) - full < 512, "it grows"
+    os.kill(subscriber.pid, signal.SIGCONT)
+    sizes = [int(line) for line in subscriber.communicate("\n", timeout=60)[0].splitlines()]
+    socket = int(open("/proc/sys/net/core/wmem_default", encoding="ascii").read())
+    assert 0 < len(sizes) <= 512 + (socket + 2 * 8192) // min(sizes) + 1, (len(sizes), min(sizes), max(sizes))
+    assert max(sizes) < 1024   # so that the queue has at most half a megabyte
+    client.close()
 
 
 def test_the_python_example_follows(controller, client):
