@@ -245,6 +245,41 @@ def test_two_at_one_place(platform, directory, identity):
     assert platform.state()
 
 
+def test_who_does_not_read_his_answers_keeps_nobody_waiting(platform):
+    with socket.socket(socket.AF_UNIX) as lazy:
+        lazy.connect(str(platform.control))
+        lazy.settimeout(1)
+        with pytest.raises(TimeoutError):   # until nothing more is taken of him, because nothing of it is taken by him
+            while True:
+                lazy.sendall(b"state\n" * 100)
+        assert platform.state()["functions"]
+    platform.stop()   # and the end does not wait for him either
+
+
+def test_more_clients_than_there_is_room_for_are_turned_away(platform):
+    clients = []
+    for _ in range(17):
+        clients.append(socket.socket(socket.AF_UNIX))
+        clients[-1].settimeout(20)
+        clients[-1].connect(str(platform.control))
+    assert clients[16].recv(1) == b""
+    clients.pop().close()
+    clients.pop(0).close()
+    while True:   # his place is free once he has been seen to be gone
+        with socket.socket(socket.AF_UNIX) as last:
+            last.settimeout(20)
+            last.connect(str(platform.control))
+            try:
+                last.sendall(b"behave 0000:01:00.0\n")
+                if last.recv(3) == b"ok\n":
+                    break
+            except (BrokenPipeError, ConnectionResetError):
+                pass
+    for client in clients:
+        client.close()
+    assert "the control socket: more than 16 control clients" in platform.log.read_text()
+
+
 def test_stdout_has_the_line_ready_and_nothing_else(start_platform):
     platform = start_platform("--spdm", f"{ENDPOINT}=0", "--verbose")
     platform.process.send_signal(signal.SIGTERM)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 struct client {
+    struct client *next;
     struct socket_server *server;
     pthread_t thread;
     int fd;
@@ -28,7 +29,8 @@ struct socket_server {
     int listener, end;
     pthread_t thread;
     pthread_mutex_t lock;
-    struct client *clients[]; /* clients_max */
+    struct client *clients; /* a list, of the thread that accepts */
+    size_t count;
 };
 
 /* ---- bytes --------------------------------------------------------------- */
@@ -77,35 +79,47 @@ static void *serve_client(void *context)
     return NULL;
 }
 
-static bool start_client(struct socket_server *s, size_t i, int fd)
+static bool start_client(struct socket_server *s, int fd)
 {
     struct client *c = calloc(1, sizeof *c + s->service.room);
     if (!c)
         return false;
-    c->server = s;
-    c->fd = fd;
+    *c = (struct client){.next = s->clients, .server = s, .fd = fd};
     if (pthread_create(&c->thread, NULL, serve_client, c) != 0) {
         free(c);
         return false;
     }
-    s->clients[i] = c;
+    s->clients = c;
+    s->count++;
     return true;
 }
 
-static void free_client(struct socket_server *s, size_t i)
+static void free_client(struct socket_server *s, struct client **at)
 {
-    pthread_join(s->clients[i]->thread, NULL);
-    close(s->clients[i]->fd);
-    free(s->clients[i]);
-    s->clients[i] = NULL;
+    struct client *c = *at;
+    *at = c->next;
+    s->count--;
+    pthread_join(c->thread, NULL);
+    close(c->fd);
+    free(c);
 }
 
-static bool has_ended(struct socket_server *s, size_t i)
+static bool has_ended(struct client *c)
 {
-    pthread_mutex_lock(&s->lock);
-    bool ended = s->clients[i] && s->clients[i]->ended;
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_lock(&c->server->lock);
+    bool ended = c->ended;
+    pthread_mutex_unlock(&c->server->lock);
     return ended;
+}
+
+static void free_ended(struct socket_server *s)
+{
+    for (struct client **at = &s->clients; *at;) {
+        if (has_ended(*at))
+            free_client(s, at);
+        else
+            at = &(*at)->next;
+    }
 }
 
 static void accept_client(struct socket_server *s)
@@ -113,18 +127,13 @@ static void accept_client(struct socket_server *s)
     int fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC);
     if (fd < 0)
         return;
-    for (size_t i = 0; i < s->service.clients_max; i++) {
-        if (has_ended(s, i))
-            free_client(s, i);
-        if (!s->clients[i]) {
-            if (!start_client(s, i, fd))
-                close(fd);
-            return;
-        }
-    }
-    fprintf(stderr, "ide-emu: %s: more than %zu %s clients\n", s->service.name, s->service.clients_max,
-            s->service.client);
-    close(fd);
+    free_ended(s);
+    bool full = s->count >= s->service.clients_max;
+    if (full)
+        fprintf(stderr, "ide-emu: %s: more than %zu %s clients\n", s->service.name, s->service.clients_max,
+                s->service.client);
+    if (full || !start_client(s, fd))
+        close(fd);
 }
 
 static void *run(void *context)
@@ -194,7 +203,7 @@ static bool listen_at_port(struct socket_server *s, uint16_t port, uint16_t *cho
 
 static struct socket_server *new_server(const struct socket_service *service)
 {
-    struct socket_server *s = calloc(1, sizeof *s + service->clients_max * sizeof *s->clients);
+    struct socket_server *s = calloc(1, sizeof *s);
     if (!s)
         return NULL;
     s->service = *service;
@@ -264,13 +273,11 @@ void socket_server_close(struct socket_server *s)
         return;
     eventfd_write(s->end, 1);
     pthread_join(s->thread, NULL);
-    for (size_t i = 0; i < s->service.clients_max; i++) {
-        if (!s->clients[i])
-            continue;
+    while (s->clients) {
         pthread_mutex_lock(&s->lock);
-        shutdown(s->clients[i]->fd, SHUT_RDWR);
+        shutdown(s->clients->fd, SHUT_RDWR);
         pthread_mutex_unlock(&s->lock);
-        free_client(s, i);
+        free_client(s, &s->clients);
     }
     if (s->address.sun_path[0])
         unlink(s->address.sun_path);
