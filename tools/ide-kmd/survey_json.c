@@ -98,8 +98,7 @@ static bool open_port(struct survey *survey, const struct pcie_bdf *bdf, struct 
                       struct ide_port *port)
 {
     struct ide_fault fault;
-    return pcie_function_open(function, &survey->access, bdf, &fault) == IDE_OK &&
-           ide_port_open(port, bdf, &function->config, &fault) == IDE_OK;
+    return survey_open_ide(survey, bdf, function, port, &fault) == IDE_OK;
 }
 
 static void view_end(struct survey *survey, const struct stream *stream, enum stream_end end,
