@@ -256,6 +256,79 @@ def test_policy_brings_a_stream_back_after_unplug_and_plug(bench, configured):
     guest.run(f"dd if={disk_of(guest, ENDPOINT)} of=/dev/null bs=1M count=2 iflag=direct 2>/dev/null")
 
 
+# --- A root port that is closed while its stream is off ---------------------------------------------------------------
+
+def command(guest, bdf):
+    """Memory Space and Bus Master Enable."""
+    return int(guest.run(f"setpci -s {bdf} COMMAND").text, 16) & 6
+
+
+@pytest.fixture
+def closed(guest):
+    """Both the drive's stream and that of the device with memory are wanted, and while one is off its root port is closed."""
+    guest.put("/etc/ide-kmd/ide-kmd.conf", f"[stream all]\ndefault = yes\n"
+              f"[policy]\nretry-first = 200ms\nretry-most = 1s\nwhile-off = closed\n"
+              f"[device {ENDPOINT}]\nstreams = all\n[device {TESTDEV}]\nstreams = all\n".encode())
+    restart(guest)
+    yield guest
+    guest.put("/etc/ide-kmd/ide-kmd.conf", b"")
+    restart(guest)   # nothing is wanted any more, and all is open
+    assert [command(guest, bdf) for bdf in (ROOT_PORT, UNIT_PORT)] == [6, 6]
+    guest.run("rm /etc/ide-kmd/ide-kmd.conf")
+    restart(guest)
+
+
+NOBODY = (0, 0xFFFFFFFF)   # what a host reads where nobody answers: QEMU's zeros, hardware's ones
+
+
+def open_again(guest, bdf):
+    guest.until(f"ide-ctl --json show {bdf} 2>&1 | grep -q '\"forwarding\": \"open\"'", 90)
+
+
+def test_a_closed_root_port_takes_nothing_from_a_real_host(bench, bar, closed):
+    guest = closed
+    at = bar + BAR_SIZE - 8
+    open_again(guest, UNIT_PORT)
+    poke(guest, at, 0x600DDA7A)
+    assert peek(guest, at) == 0x600DDA7A
+    stream = number_of(guest, TESTDEV)
+    assert ctl(guest, f"stop {TESTDEV} --stream {stream}")["forwarding"] == "closed"
+    before = len(bench.link_log.read_text().splitlines())
+    assert (command(guest, UNIT_PORT), command(guest, TESTDEV)) == (0, 2)
+    poke(guest, at, 0xBADBADBA)
+    assert peek(guest, at) in NOBODY
+    guest.run(f"echo 1 >/sys/bus/pci/devices/{TESTDEV}/enable")   # a driver would do this: its port is on already
+    assert peek(guest, at) in NOBODY
+    assert not any(what.split()[0].startswith(("MWr", "MRd")) for what, _ in frames_of(bench, TESTDEV, before))
+    guest.run(f"setpci -s {UNIT_PORT} COMMAND=6:6")
+    guest.until(f"[ $(( 0x$(setpci -s {UNIT_PORT} COMMAND) & 6 )) = 0 ]", 30)
+    ctl(guest, f"establish {TESTDEV} --stream {stream} --default")
+    open_again(guest, UNIT_PORT)
+    assert peek(guest, at) == 0x600DDA7A
+
+
+def test_a_drive_lives_through_a_kill_with_its_root_port_closed(bench, closed):
+    """Its driver is not told: the root port is closed for as long as the next controller takes to bring the stream back."""
+    guest = closed
+    open_again(guest, ROOT_PORT)
+    disk = disk_of(guest, ENDPOINT)
+    guest.run(f"dd if=/dev/urandom of=/tmp/before bs=64k count=4 2>/dev/null; dd if=/tmp/before of={disk} bs=64k "
+              "oflag=direct conv=fsync 2>/dev/null")
+    guest.run("kill -9 $(pidof ide-kmd)")
+    start_controller(guest)
+    assert "it passes no memory requests on until" in guest.run("cat /run/ide-kmd.log").text
+    open_again(guest, ROOT_PORT)
+    assert (command(guest, ROOT_PORT), command(guest, ENDPOINT)) == (6, 6)
+    stream = number_of(guest, ENDPOINT)
+    assert is_secure(bench, ROOT_PORT, stream) and is_secure(bench, ENDPOINT, stream)
+    guest.run(f"dd if={disk} of=/tmp/after bs=64k count=4 iflag=direct 2>/dev/null && cmp /tmp/before /tmp/after", 60)
+
+
+def number_of(guest, bdf):
+    """The number of its stream."""
+    return next(s["stream"] for s in streams(guest).values() if s["endpoint"] == bdf)
+
+
 def test_hot_unplug_and_plug(bench, guest):
     establish(guest, ROOT_PORT, 0)
     unplug(bench, guest)
