@@ -7,43 +7,17 @@ the last kill left, with a stream of somebody else's and one of the kernel's on 
 """
 
 import os
-import sqlite3
 import time
 
 import pytest
 
-from kills import END, PORT, Field, Killed, pair
-from streams import ide
+from kills import (END, PORT, Killed, comes_back, cxl_comes_back, cxl_is_off, cxl_states, eventually, is_off, is_wanted,
+                   make_field)
 
 STREAM = 5
 SLOW = ["--timeout", "20"]   # the machine may be busy; nothing is meant to time out
-UNIT = 0xFE000000
-ROT = "0000:00:1f.0"
-
-
-def bare(port, end, **more):
-    """A root port whose keys somebody else gives it."""
-    return {**pair(port, end, **more), "doe": False, "ide": ide(4, 1, ide_km=False)}
-
-
-def switch():
-    """A root port, a switch, and the endpoint below it: all with the same blocks, so that others' streams fit."""
-    return {"bdf": PORT, "type": "root-port", "doe": True, "ide": ide(4, 1, blocks=1), "below": [
-        {"bdf": "0000:01:00.0", "type": "upstream", "ide": {"flow_through": True}, "below": [
-            {"bdf": "0000:02:00.0", "type": "downstream", "ide": {"flow_through": True}, "below": [
-                {"bdf": "0000:03:00.0", "type": "endpoint", "doe": True, "ide": ide(4, 1), "bar_size": 4096}]}]}]}
-
-
-FIELDS = {
-    "doe": lambda: Field(options=SLOW),
-    "kcu": lambda: Field([bare(PORT, END)], SLOW, kcu=[{"base": hex(UNIT), "streams": 4, "tx_slots": 12, "rx_slots": 12,
-                                                        "root_ports": [PORT]}]),
-    "rot": lambda: Field([bare(PORT, END), {"bdf": ROT, "type": "rc-endpoint", "doe": True}], [*SLOW, "--rot", ROT],
-                         rot={"bdf": ROT, "root_ports": [PORT]}),
-    "switch": lambda: Field([switch()], SLOW),
-}
 # Of how many points one is taken. tools/check runs the tests twice, the second time backwards: then the other half.
-STRIDES = {"doe": 2, "kcu": 11, "rot": 13, "switch": 9, "cxl": 9}
+STRIDES = {"doe": 2, "kcu": 11, "rot": 13, "switch": 9, "cxl-kcu": 9, "cxl-doe": 9}
 FIRST = 2 if os.environ.get("IDE_KM_TEST_ORDER") == "reverse" else 1
 
 
@@ -51,37 +25,13 @@ def stride_of(field):
     return int(os.environ.get("IDE_KM_KILL_STRIDE", STRIDES[field.provider]))
 
 
-@pytest.fixture(params=list(FIELDS))
+@pytest.fixture(params=["doe", "kcu", "rot", "switch"])
 def field(request):
-    field = FIELDS[request.param]()
-    field.provider, field.end = request.param, "0000:03:00.0" if request.param == "switch" else END
+    field = make_field(request.param, SLOW)
     # a stream of others below a switch would need its ports to pass it on
     field.add_foreign(PORT, field.end, PORT if request.param == "switch" else None)
     yield field
     field.close()
-
-
-def eventually(condition, what, seconds=30):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, what()
-        time.sleep(0.01)
-
-
-def is_off(field, daemon):
-    """Both ends are, with no key left anywhere, and nothing on the way."""
-    eventually(lambda: field.ours() == [], lambda: f"{field.ours()}\n{daemon.log.read_text()}")
-    assert field.flowing() == []
-    if field.provider == "kcu":
-        unit = field.platform.state()["kcu"][0]
-        assert (unit["tx_slots_in_use"], unit["rx_slots_in_use"]) == (0, 0), daemon.log.read_text()
-        assert not any(s["enabled"] for s in unit["streams"])
-
-
-def is_wanted(field):
-    """Whether the state file says so."""
-    with sqlite3.connect(f"file:{field.directory}/state.db?mode=ro", uri=True) as db:
-        return db.execute("SELECT count(*) FROM held_stream WHERE wanted").fetchone() == (1,)
 
 
 def is_off_or_back(field, daemon):
@@ -91,13 +41,6 @@ def is_off_or_back(field, daemon):
         assert "result" in daemon.ask("stop", bdf=field.end, stream=STREAM)
     is_off(field, daemon)
     field.check_others()
-
-
-def comes_back(field, daemon):
-    """The stream is wanted: it is Secure again at both ends without a word from anybody."""
-    eventually(lambda: [s["state"] for s in daemon.streams() if s["owner"] == "controller"] == ["secure"],
-               lambda: daemon.log.read_text())
-    assert {(e[0], e[3], e[4]) for e in field.ours()} == {(PORT, True, "secure"), (field.end, True, "secure")}
 
 
 def walk(field, operation, check):
@@ -112,8 +55,7 @@ def walk(field, operation, check):
             daemon.close()
             return point
         except Killed:
-            daemon.socket.close()
-            daemon.process.stdout.close()
+            daemon.buried()
         point += stride_of(field)
 
 
@@ -153,8 +95,7 @@ def test_each_point_of_stop(field):
 
 
 def test_switch_ports_go_on_for_a_stream_of_others_below_them():
-    field = FIELDS["switch"]()
-    field.provider, field.end = "switch", "0000:03:00.0"
+    field = make_field("switch", SLOW)
     try:
         field.add_foreign(PORT, field.end)
         daemon = field.start()
@@ -173,8 +114,7 @@ def test_switch_ports_go_on_for_a_stream_of_others_below_them():
 
 
 def test_what_the_configuration_wants_comes_back_unless_somebody_stopped_it():
-    field = Field(options=SLOW)
-    field.provider, field.end = "doe", END
+    field = make_field("doe", SLOW)
     config = field.directory / "ide-kmd.conf"
     config.write_text(f"[device {END}]\nstreams = default\n")
     field.options = [*SLOW, "--config", str(config)]
@@ -199,45 +139,24 @@ def test_what_the_configuration_wants_comes_back_unless_somebody_stopped_it():
 
 # ---- CXL.cachemem ---------------------------------------------------------------------------------------------------
 
-CXL_UNIT = 0xFE100000
-
-
-@pytest.fixture(params=["kcu", "doe"])
+@pytest.fixture(params=["cxl-kcu", "cxl-doe"])
 def cxl(request):
     """A link whose root port has its keys from a key unit, or by its own mailbox."""
-    units = [{"base": hex(CXL_UNIT), "protocol": "cxl", "root_ports": [PORT]}] if request.param == "kcu" else []
-    functions = [{"bdf": PORT, "ide": ide(4, 1), "cxl": {}, "below": [{"bdf": END, "ide": ide(4, 1), "cxl": {}}]}]
-    field = Field(functions, SLOW, kcu=units)
-    field.provider = "cxl"
+    field = make_field(request.param, SLOW)
     yield field
     field.close()
 
 
-def cxl_states(field):
-    return {d for f in field.platform.state()["functions"] if f["cxl"] for d in (f["cxl"]["rx"], f["cxl"]["tx"])}
-
-
-def cxl_is_wanted(field):
-    with sqlite3.connect(f"file:{field.directory}/state.db?mode=ro", uri=True) as db:
-        return db.execute("SELECT count(*) FROM held_cxl_link WHERE wanted").fetchone() == (1,)
-
-
-def cxl_comes_back(field, daemon):
-    eventually(lambda: [link["state"] for link in daemon.ask("show")["result"]["cxl_links"]] == ["secure"],
-               lambda: daemon.log.read_text())
-    assert cxl_states(field) == {"containment"}
-
-
 def cxl_is_off_or_back(field, daemon):
-    if cxl_is_wanted(field):
+    if is_wanted(field):
         cxl_comes_back(field, daemon)
         assert "result" in daemon.ask("cxl_stop", bdf=END)
-    eventually(lambda: cxl_states(field) == {"insecure"}, lambda: daemon.log.read_text())
+    cxl_is_off(field, daemon)
 
 
 def cxl_is_up(field, daemon):
-    if not cxl_is_wanted(field):
-        eventually(lambda: cxl_states(field) == {"insecure"}, lambda: daemon.log.read_text())
+    if not is_wanted(field):
+        cxl_is_off(field, daemon)
         assert "result" in daemon.ask("cxl_establish", bdf=END)
     cxl_comes_back(field, daemon)
 
@@ -255,8 +174,7 @@ def test_points_of_a_cxl_link(cxl, operation, check):
             daemon.close()
             break
         except Killed:
-            daemon.socket.close()
-            daemon.process.stdout.close()
+            daemon.buried()
         point += stride_of(cxl)
         assert time.monotonic() < end
     assert point > 9
@@ -287,8 +205,7 @@ def plug(field):
 @pytest.mark.parametrize("operation, points", [("establish", (25, 60)), ("rekey", (5, 40)), ("stop", (2, 20))])
 def test_the_platform_changes_while_nobody_is_there(operation, points, happens):
     """Between the kill and the next start a port is reset, the link goes down, or the device is pulled out and put back."""
-    field = Field(options=SLOW)
-    field.provider, field.end = "doe", END
+    field = make_field("doe", SLOW)
     try:
         for point in points:
             daemon = field.start(f"{operation}:{point}")
@@ -298,8 +215,7 @@ def test_the_platform_changes_while_nobody_is_there(operation, points, happens):
                 comes_back(field, daemon)
             with pytest.raises(Killed):
                 daemon.ask(operation, bdf=END, stream=STREAM)
-            daemon.socket.close()
-            daemon.process.stdout.close()
+            daemon.buried()
             happens(field)
             daemon = field.start()
             if is_wanted(field):
@@ -312,8 +228,7 @@ def test_the_platform_changes_while_nobody_is_there(operation, points, happens):
 
 
 def test_a_device_that_is_pulled_out_while_nobody_is_there_has_its_stream_when_it_is_back():
-    field = Field(options=SLOW)
-    field.provider, field.end = "doe", END
+    field = make_field("doe", SLOW)
     try:
         daemon = field.start()
         assert "result" in daemon.ask("establish", bdf=END, stream=STREAM)

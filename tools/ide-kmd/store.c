@@ -230,17 +230,27 @@ enum ide_err store_do(struct store *store, store_work *work, void *argument, boo
     return ide_fail(fault, IDE_E_STORE, "state file", sqlite3_errstr(entry.result));
 }
 
-void store_later(struct store *store, store_work *work, void *argument, void (*release)(void *argument))
+static void hand_over(struct store *store, store_work *work, void *argument, void (*release)(void *argument), bool durable)
 {
     struct entry *entry = calloc(1, sizeof *entry);
     if (!entry) {
         release(argument);
         return;
     }
-    *entry = (struct entry){.work = work, .argument = argument, .release = release};
+    *entry = (struct entry){.work = work, .argument = argument, .release = release, .durable = durable};
     pthread_mutex_lock(&store->lock);
     append(store, entry);
     pthread_mutex_unlock(&store->lock);
+}
+
+void store_later(struct store *store, store_work *work, void *argument, void (*release)(void *argument))
+{
+    hand_over(store, work, argument, release, false);
+}
+
+void store_soon(struct store *store, store_work *work, void *argument, void (*release)(void *argument))
+{
+    hand_over(store, work, argument, release, true);
 }
 
 /* ---- opening ------------------------------------------------------------- */

@@ -261,7 +261,10 @@ void store_take_kept(struct store *store, const struct keeper_item *item)
         return;
     *kept = (struct held_kept){item->source == KEEPER_BY_CONFIG ? item->config : item->want, item->source,
                                item->dropped ? KEEPER_WAITING : item->state, item->reason};
-    store_later(store, run_kept, kept, free);
+    if (is_left_off(kept->state))
+        store_soon(store, run_kept, kept, free);
+    else
+        store_later(store, run_kept, kept, free);
 }
 
 void store_want_nothing(struct store *store)

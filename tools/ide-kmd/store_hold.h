@@ -99,7 +99,7 @@ enum ide_err store_set_cxl_link(struct store *store, const struct pcie_bdf *root
                                 enum held_wish wish, struct ide_fault *fault) MUST_USE;
 void store_let_cxl_link_go(struct store *store, const struct pcie_bdf *root_port);
 
-/* The item is left off from now on, or no longer. Does not wait. */
+/* The item is left off from now on, or no longer. Does not wait; the former is on the disk soon. */
 void store_take_kept(struct store *store, const struct keeper_item *item);
 
 /* Somebody has given up a stream that is off at the moment. */
