@@ -227,7 +227,7 @@ enum ide_err controller_open(struct controller *c, const struct controller_setti
     err = providers_open(&c->providers, &settings->provider, settings->sysfs, &spdm, failure);
     c->providers.store = c->store;
     c->recovery = (struct recovery){
-        .store = c->store, .sysfs = settings->sysfs, .providers = &c->providers, .gates = &c->gates};
+        .store = c->store, .sysfs = settings->sysfs, .providers = &c->providers, .gates = &c->gates, .flow = &c->flow};
     if (err == IDE_OK) /* before anybody looks at an endpoint */
         err = recovery_open(&c->recovery, failure);
     port_gate_open(c);

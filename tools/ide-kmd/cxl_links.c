@@ -314,7 +314,8 @@ json_t *cxl_link_json(struct pcie_access *access, const struct cxl_link *link)
     char root[PCIE_BDF_TEXT], endpoint[PCIE_BDF_TEXT];
     const struct spdm_params *params = &link->provider[END_ENDPOINT].params;
     cxl_link_look(access, &link->ends, &view);
-    bool secure = cxl_view_is_secure(&view, link->mode);
+    /* keys that an earlier run has left are nobody's, however well they protect */
+    bool secure = link->is_up && cxl_view_is_secure(&view, link->mode);
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:o, s:s, s:o, s:o, s:o, s:o}", "root_port",
                      pcie_bdf_format(&link->ends.bdf[END_ROOT_PORT], root), "endpoint",
                      pcie_bdf_format(&link->ends.bdf[END_ENDPOINT], endpoint), "state",

@@ -112,3 +112,27 @@ enum ide_err flow_through_give(struct flow_through *flow, struct pcie_access *ac
     pthread_mutex_unlock(&flow->lock);
     return err;
 }
+
+void flow_through_inherit(struct flow_through *flow, const struct pcie_bdf *bdf)
+{
+    pthread_mutex_lock(&flow->lock);
+    struct flow_port *port = *find(flow, bdf) ? NULL : calloc(1, sizeof *port);
+    if (port) {
+        *port = (struct flow_port){.next = flow->first, .bdf = *bdf, .ours = true};
+        flow->first = port;
+    }
+    pthread_mutex_unlock(&flow->lock);
+}
+
+bool flow_through_disown(struct flow_through *flow, const struct pcie_bdf *bdf)
+{
+    pthread_mutex_lock(&flow->lock);
+    struct flow_port **at = find(flow, bdf), *port = *at;
+    bool is_free = !port || port->streams == 0;
+    if (port && is_free) {
+        *at = port->next;
+        free(port);
+    }
+    pthread_mutex_unlock(&flow->lock);
+    return is_free;
+}

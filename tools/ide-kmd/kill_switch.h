@@ -4,7 +4,8 @@
  * itself, as kill -9 does, at the Nth point that it passes once the first such operation of a client has
  * begun. With IDE_KMD_STOP=OPERATION:N, whoever asked for the operation, it stops there (SIGSTOP) until it
  * gets SIGCONT, so that something may happen to the platform in the middle of a step. N may be a point's
- * name. Without them a point is one comparison. docs/testing.md
+ * name. OPERATION may also be "recovery", what a start does about what an earlier run has left, or "restore",
+ * the first operation that brings some of it back. Without them a point is one comparison. docs/testing.md
  */
 #ifndef IDE_KMD_KILL_SWITCH_H
 #define IDE_KMD_KILL_SWITCH_H

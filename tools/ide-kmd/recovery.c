@@ -5,6 +5,7 @@
 
 #include "root_port/cxl_unit.h"
 #include "root_port/topology.h"
+#include "tools/ide-kmd/kill_switch.h"
 #include "tools/ide-kmd/log.h"
 #include "tools/ide-kmd/recovery_stream.h"
 #include "tools/ide-kmd/store_log.h"
@@ -75,6 +76,7 @@ static enum ide_err link_off(const struct recovery *r, const struct pcie_bdf *ro
     const struct cxl_unit unit = {.access = kcu_memory_access(&memory)};
     if (err == IDE_OK)
         err = cxl_unit_stop(&unit, fault);
+    kill_point("recovery: a CXL link's unit is off");
     kcu_memory_close(&memory);
     return err == IDE_E_PROVIDER ? IDE_OK : err; /* there is no unit that could have anything of it */
 }
@@ -139,6 +141,7 @@ static enum ide_err turn_off(struct pcie_access *access, const struct pcie_bdf *
         err = ide_port_open(&port, bdf, &function.config, fault);
     if (err == IDE_OK)
         err = ide_flow_through(&port, false, fault);
+    kill_point("recovery: a switch port passes nothing on");
     pcie_function_close(&function);
     return err;
 }
@@ -148,11 +151,16 @@ static void switch_port_off(struct recovery *r, struct pcie_access *access, cons
 {
     struct ide_fault fault = {0};
     const struct told what = {*bdf, *bdf, -1};
+    if (!flow_through_disown(r->flow, bdf)) {
+        tell(r, &what, "left", bdf, "it goes on passing IDE TLPs for a stream that is up again");
+        return;
+    }
     size_t node = topology_find(topology, bdf);
     if (node != TOPOLOGY_NONE && is_used(access, topology, node)) {
         tell(r, &what, "left", bdf, "it goes on passing IDE TLPs, because somebody else's stream needs it");
     } else if (node != TOPOLOGY_NONE && turn_off(access, bdf, &fault) != IDE_OK) {
         tell_fault(r, &what, bdf, &fault);
+        flow_through_inherit(r->flow, bdf);
         r->is_done = false;
         return;
     } else {
@@ -213,8 +221,12 @@ enum ide_err recovery_open(struct recovery *r, struct failure *failure)
     r->is_done = true;
     if (err == IDE_OK && r->gates)
         err = port_gates_load(r->gates, &fault);
+    kill_switch_begins("recovery", true);
     if (err == IDE_OK)
         err = open_and_do(r, true, &fault);
+    kill_switch_ends("recovery");
+    for (size_t i = 0; i < r->held.switch_ports; i++) /* of which nothing is left, as a rule */
+        flow_through_inherit(r->flow, &r->held.switch_port[i]);
     return err == IDE_OK ? IDE_OK : failure_fault(failure, STEP, NULL, &fault);
 }
 

@@ -8,6 +8,7 @@
 #ifndef IDE_KMD_RECOVERY_H
 #define IDE_KMD_RECOVERY_H
 
+#include "tools/ide-kmd/flow_through.h"
 #include "tools/ide-kmd/port_gate_host.h"
 #include "tools/ide-kmd/providers.h"
 #include "tools/ide-kmd/store_hold.h"
@@ -17,6 +18,7 @@ struct recovery {
     const char *sysfs; /* NULL: the machine's */
     struct providers *providers;
     struct port_gates *gates; /* NULL: none */
+    struct flow_through *flow;
     struct held held; /* of what is put in order the state is HELD_NOTHING */
     bool is_done;     /* nothing is left that could not be put in order */
 };
@@ -25,7 +27,8 @@ struct recovery {
  * standard error. Errors: IDE_E_STORE, and those of pcie_access_open(). Close also after a failure. */
 enum ide_err recovery_open(struct recovery *recovery, struct failure *failure) MUST_USE;
 
-/* Tries what could not be done: a key unit may answer again. Updates is_done. */
+/* Tries what could not be done: a key unit may answer again. Updates is_done. While no operation runs: a stream that is up by
+ * now and has the number and ports of one in held would be taken for it, so that its state there is to be HELD_NOTHING. */
 void recovery_again(struct recovery *recovery);
 
 void recovery_close(struct recovery *recovery);

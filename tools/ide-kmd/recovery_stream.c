@@ -140,6 +140,7 @@ static enum ide_err endpoint_off_unseen(struct pcie_access *access, const struct
     struct pcie_function function = {0};
     enum ide_err err = pcie_function_bind(&function, access, &end->bdf, fault);
     bool ok = err == IDE_OK && pcie_write32(&function.config, end->control_at, end->control);
+    kill_point("recovery: the endpoint is off");
     pcie_function_close(&function);
     if (err == IDE_OK && !ok)
         err = ide_fail(fault, IDE_E_IO, STEP, "IDE Stream Control");

@@ -113,9 +113,30 @@ static void restore_streams(struct controller *c)
     store_want_no_config(c->store);
 }
 
+/* What is up by now has found its ports free of what was left with the same number: what is there is its own, and looks
+ * like the other's. */
+static void leave_what_is_new(struct controller *c)
+{
+    struct held *left = &c->recovery.held;
+    for (size_t i = 0; i < left->streams; i++) {
+        struct held_stream *held = &left->stream[i];
+        const struct stream *now = stream_find(&c->streams, &held->end[END_ROOT_PORT].bdf, held->id);
+        if (now && now->state != STREAM_STARTING)
+            held->state = HELD_NOTHING;
+    }
+    for (size_t i = 0; i < left->cxl_links; i++) {
+        const struct cxl_link *now = cxl_link_find(&c->cxl, &left->cxl_link[i].bdf[END_ROOT_PORT]);
+        if (now && (now->is_up || now->half_off))
+            left->cxl_link[i].state = HELD_NOTHING;
+    }
+}
+
 static int on_again(zloop_t *loop, int timer, void *argument)
 {
     struct controller *c = argument;
+    if (c->running > 0) /* whose registers are between two steps */
+        return 0;
+    leave_what_is_new(c);
     recovery_again(&c->recovery);
     if (c->recovery.is_done || c->closing)
         zloop_timer_end(loop, timer);

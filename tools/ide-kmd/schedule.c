@@ -99,6 +99,8 @@ static void start_task(struct controller *c, struct task *task)
     c->running++;
     kill_switch_begins(operation_name(task->op.kind), task->ticket != NULL);
     task->op.spares_below = !port_gate_may_talk(task->op.stream);
+    if (task_restores(task))
+        kill_switch_begins("restore", true);
     watching_begins(c, task);
     publish_operation(c, task, "started");
     keeper_give_policy(c, task);

@@ -42,6 +42,11 @@ void task_free(struct task *task)
     free(task);
 }
 
+bool task_restores(const struct task *task)
+{
+    return task->op.kind != OPERATION_FORGET && strcmp(task->asked_by, "recovery") == 0;
+}
+
 bool task_uses_end(const struct task *task, enum stream_end end)
 {
     return !operation_is_of_port(task->op.kind) || task->op.attested == end;
@@ -213,6 +218,8 @@ static void on_finished(void *context, struct operation *op)
     struct controller *c = context;
     struct task *task = task_of(op);
     kill_switch_ends(operation_name(op->kind));
+    if (task_restores(task))
+        kill_switch_ends("restore");
     for (enum stream_end end = 0; end < END_COUNT; end++)
         if (task->worker[end])
             task->worker[end]->busy = NULL;

@@ -16,6 +16,9 @@ static inline struct task *task_of(struct operation *op)
 
 bool task_uses_end(const struct task *task, enum stream_end end);
 
+/* It brings back what an earlier run had. */
+bool task_restores(const struct task *task);
+
 /* What an operation asks of the controller. */
 struct operation_hooks task_hooks(struct controller *c);
 
