@@ -10,6 +10,7 @@
 #include "tools/ide-kmd/wants.h"
 
 #define PLAN_AGAIN_MS 30000u /* for a device that its rule gives what it cannot have now */
+#define ABSENT_AGAIN_MS 1000u
 
 static uint64_t now_ms(void)
 {
@@ -457,6 +458,39 @@ static void make_plan(struct controller *c)
     host->renew = host->loud = false;
 }
 
+/* ---- ports that are not there ------------------------------------------------------ */
+
+static bool is_there(struct controller *c, const struct pcie_bdf *bdf)
+{
+    struct ide_fault ignored;
+    struct pcie_function function = {0};
+    bool there = pcie_function_open(&function, &c->survey.access, bdf, &ignored) == IDE_OK;
+    pcie_function_close(&function);
+    return there;
+}
+
+/*
+ * Who comes and goes the watch tells, by what the tree has. It does not tell of a device whose link was down when the plan was
+ * made, which is in the tree all the while; nor of what came before it looked for the first time.
+ */
+static void look_for_absent(struct controller *c)
+{
+    struct keeper_host *host = &c->kept;
+    bool absent = false;
+    for (const struct keeper_item *item = host->keeper.first; item; item = item->next) {
+        if (item->gone || item->state != KEEPER_ABSENT)
+            continue;
+        absent = true;
+        if (now_ms() >= host->absent_again_ms && is_there(c, &item->want.key.root_port) &&
+            is_there(c, &item->want.key.endpoint))
+            host->plan_due = true;
+    }
+    if (!absent)
+        host->absent_again_ms = UINT64_MAX;
+    else if (host->absent_again_ms == UINT64_MAX || now_ms() >= host->absent_again_ms)
+        host->absent_again_ms = now_ms() + ABSENT_AGAIN_MS;
+}
+
 /* ---- the loop ------------------------------------------------------------------- */
 
 static int on_timer(zloop_t *loop, int timer, void *argument)
@@ -471,6 +505,7 @@ static int on_timer(zloop_t *loop, int timer, void *argument)
 static uint64_t next_due(const struct controller *c)
 {
     uint64_t due = keeper_due(&c->kept.keeper);
+    due = c->kept.absent_again_ms < due ? c->kept.absent_again_ms : due;
     return c->kept.plan_again_ms < due ? c->kept.plan_again_ms : due;
 }
 
@@ -494,9 +529,11 @@ void keeper_host_run(struct controller *c)
     if (c->closing)
         return;
     if (!controller_is_delicate(c)) {
+        look_for_absent(c);
         if (host->plan_due || now_ms() >= host->plan_again_ms)
             make_plan(c);
         keeper_run(&host->keeper, now_ms());
+        look_for_absent(c); /* who has become so */
         survey_done(&c->survey);
         set_timer(c);
     } /* else the end of the delicate step comes here again */
@@ -504,7 +541,7 @@ void keeper_host_run(struct controller *c)
 
 void keeper_host_open(struct controller *c)
 {
-    c->kept.plan_again_ms = UINT64_MAX;
+    c->kept.plan_again_ms = c->kept.absent_again_ms = UINT64_MAX;
     c->kept.ops = (struct keeper_ops){.establish = ask_establish,
                                       .refresh = ask_refresh,
                                       .stop = ask_stop,
