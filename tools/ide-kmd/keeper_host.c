@@ -110,7 +110,8 @@ static bool ask_establish(void *context, const struct keeper_want *want)
     char bdf[PCIE_BDF_TEXT];
     if (controller_is_delicate(c))
         return false;
-    if ((want->key.cxl ? submit_cxl : submit_establish)(c, want, &failure) == IDE_OK)
+    enum ide_err err = want->key.cxl ? submit_cxl(c, want, &failure) : submit_establish(c, want, &failure);
+    if (err == IDE_OK)
         return true;
     log_say(LOG_WARNING, LOG_PLAIN, "%s: its %s cannot be established: %s",
             pcie_bdf_format(&want->key.endpoint, bdf), want->key.cxl ? "CXL link" : "stream", failure.message);

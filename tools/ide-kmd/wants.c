@@ -73,6 +73,14 @@ static void say_why_not(struct planner *p, const struct device_rule *rule, const
                 pcie_bdf_format(bdf, text), name, failure->message);
 }
 
+/* of_device NULL: no device's rule asks for it. */
+static struct policy policy_for(const struct planner *p, const struct keeper_key *key, const struct policy *of_device)
+{
+    struct policy policy = of_device ? *of_device : wants_policy(p->context, key);
+    add_link_policy(p->context, key, &policy);
+    return policy;
+}
+
 /* Another rule decides about the stream: the link has a section of its own, with streams. */
 static bool is_anothers(const struct planner *p, const struct device_rule *rule, const struct keeper_key *key)
 {
@@ -97,8 +105,7 @@ static void plan_streams(struct planner *p, const struct device_rule *rule, cons
                                    .features = stream->features,
                                    .has_stream = i == 0 && profile->has_stream, /* as establish has it */
                                    .stream = i == 0 ? profile->stream : 0};
-        want.policy = policy ? *policy : wants_policy(p->context, &want.key);
-        add_link_policy(p->context, &want.key, &want.policy);
+        want.policy = policy_for(p, &want.key, policy);
         if (!is_anothers(p, rule, &want.key))
             (void)keeper_plan_want(p->keeper, &want);
     }
@@ -113,10 +120,10 @@ static void plan_cxl(struct planner *p, const struct device_rule *rule, const st
         say_why_not(p, rule, bdf, profile->name, &failure);
         return;
     }
-    const struct keeper_want want = {.key = wants_cxl_key(&link.ends),
-                                     .cxl_mode = profile->cxl_mode,
-                                     .cxl_generate = profile->cxl_generate,
-                                     .policy = *policy};
+    struct keeper_want want = {.key = wants_cxl_key(&link.ends),
+                               .cxl_mode = profile->cxl_mode,
+                               .cxl_generate = profile->cxl_generate};
+    want.policy = policy_for(p, &want.key, policy);
     (void)keeper_plan_want(p->keeper, &want);
 }
 
