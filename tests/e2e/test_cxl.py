@@ -3,11 +3,12 @@
 
 import json
 import signal
+import subprocess
 import time
 
 import pytest
 
-from conftest import ENDPOINT, ROOT_PORT, ctl
+from conftest import ENDPOINT, ROOT_PORT, ctl, program
 from test_api import Client, Subscriber, check
 from test_keeper import wait_for
 from test_link import Traffic, errors
@@ -464,6 +465,18 @@ def test_what_the_configuration_wants_comes_up_and_is_renewed_by_time(provider, 
     assert error["code"] == "stream_used"
 
 
+@PROVIDERS
+def test_its_sessions_have_new_keys_after_so_many_records(provider, start_cxl, directory):
+    """KEY_UPDATE, beside new keys for the link: a session that could not be renewed would be replaced."""
+    text = MEM + f"[device {ENDPOINT}]\nstreams = mem\nheartbeat = 50ms\nrefresh-records = 40\n"
+    platform, controller = start_cxl(*configured(directory, text), kcu=units(provider))
+    wait_for(lambda: (link := is_secure(controller)) and link["rekeys"] >= 3)
+    assert links(controller)[0]["refresh"]["records"] < 100
+    log = controller.log.read_text()
+    assert "cxl_stop of" not in log and "failed" not in log
+    assert states(platform) == both("containment")
+
+
 def test_devices_without_cxl_are_left_out_of_a_rule_for_all(start_cxl, directory):
     platform, controller = start_cxl(*configured(directory, MEM + "[device all]\nstreams = mem\n"))
     wait_for(lambda: is_secure(controller))
@@ -552,3 +565,18 @@ def test_a_kill_leaves_what_the_configuration_wants_to_the_configuration(start_c
     wait_for(lambda: states(platform) == both("insecure"))
     time.sleep(1)
     assert links(controller) == [] and controller.json("show")["kept"] == []
+
+
+def test_an_interrupt_undoes_what_was_begun(start_cxl):
+    platform, controller = start_cxl()
+    platform.misbehave(ENDPOINT, "late=300")
+    process = subprocess.Popen([program("ide-ctl"), "--connect", controller.endpoint, "establish", ENDPOINT, "--cxl",
+                                "--progress"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not process.stderr.readline().endswith("check its identity\n"):
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=60)
+    assert (process.returncode, out) == (1, "")
+    assert "cancelled on request" in error and "the link is not encrypted" in error
+    platform.behave(ENDPOINT)
+    assert (links(controller), states(platform)) == ([], both("insecure"))

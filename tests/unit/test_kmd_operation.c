@@ -379,6 +379,33 @@ static void what_is_cancelled_is_undone(void)
     CU_ASSERT_EQUAL(stream.state, STREAM_OFF);
 }
 
+static bool all_forget(enum step_action cancelled_at)
+{
+    struct operation op;
+    struct stream stream = new_stream(STREAM_STARTING);
+    bool forget = true, cancelled = false;
+    set_up(&op, OPERATION_ESTABLISH, &stream);
+    operation_start(&op);
+    while (bench.waiting_count > 0) {
+        struct job *job = bench.waiting[--bench.waiting_count];
+        forget = forget && (!op.undoing || job->forgets);
+        if (job->action == cancelled_at && !cancelled)
+            cancelled = operation_cancel(&op, "for a test");
+        answer(&op, job);
+    }
+    CU_ASSERT_TRUE(cancelled && bench.finished);
+    CHECK_ERR(op.failure.err, IDE_E_CANCELLED);
+    CU_ASSERT_EQUAL(stream.state, STREAM_OFF);
+    return forget;
+}
+
+/* Its last step has written down that the stream is wanted after a kill, too. */
+static void what_is_cancelled_at_the_last_moment_is_not_wanted_after_a_kill(void)
+{
+    CU_ASSERT_TRUE(all_forget(STEP_AWAIT_SECURE));
+    CU_ASSERT_FALSE(all_forget(STEP_ENABLE)); /* what was wanted before stays so */
+}
+
 static void a_stop_is_not_cancelled(void)
 {
     struct operation op;
@@ -434,6 +461,7 @@ int main(void)
         TEST(stop_turns_off_all_that_may_be_on),
         TEST(a_stop_that_fails_may_be_tried_again),
         TEST(what_is_cancelled_is_undone),
+        TEST(what_is_cancelled_at_the_last_moment_is_not_wanted_after_a_kill),
         TEST(a_stop_is_not_cancelled),
         TEST(nobody_looks_while_the_ends_differ),
         TEST(attest_is_one_step_at_one_end),

@@ -285,6 +285,9 @@ static const struct plan *undo_plan(const struct operation *op)
 static void undo(struct operation *op, const struct plan *plan)
 {
     struct coordinator back;
+    /* The last step writes down that it is wanted; whoever cancels at that moment does not want it after a kill. */
+    if (op->failure.err == IDE_E_CANCELLED && coordinator_has_started(&op->run, STEP_AWAIT_SECURE, END_ROOT_PORT))
+        op->forgets = true;
     coordinator_start(&back, plan, was_not_started, op);
     op->run = back;
     op->undoing = true;
