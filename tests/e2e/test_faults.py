@@ -19,7 +19,7 @@ TIMEOUT = ["--timeout", "2"]   # a device that was reset does not answer in a se
 REVERSED = os.environ.get("IDE_KM_TEST_ORDER") == "reverse"
 # Of how many points one is taken, and how many of them; with IDE_KM_KILL_STRIDE all that there are.
 STRIDE = int(os.environ.get("IDE_KM_KILL_STRIDE", 24))
-AT_MOST = {"establish": 2, "rekey": 1, "stop": 1}
+AT_MOST = {"doe": 2}   # and of all else 1
 OPERATIONS = pytest.mark.parametrize("operation, least", [("establish", 50), ("rekey", 30), ("stop", 30)])
 CONFIG = """[policy]
 retry-first = 100ms
@@ -65,7 +65,7 @@ class Walk:
 
     def __init__(self, provider, order, back, other):
         self.field = field = make_field("doe" if provider == "link" else provider, TIMEOUT)
-        self.order, self.back = order, back
+        self.provider, self.order, self.back = provider, order, back
         config = field.directory / "ide-kmd.conf"
         config.write_text(CONFIG.format(kind=self.KIND + ("\nlink = yes" if provider == "link" else ""), end=field.end))
         field.options = [*field.options, "--config", str(config)]
@@ -126,7 +126,7 @@ class Walk:
 
     def all_points(self, operation, first):
         """How many points there are, or, if not all are wanted, 0."""
-        point, left = first, None if "IDE_KM_KILL_STRIDE" in os.environ else AT_MOST[operation]
+        point, left = first, None if "IDE_KM_KILL_STRIDE" in os.environ else AT_MOST.get(self.provider, 1)
         while left != 0 and self.at(operation, point):
             point += STRIDE
             left = left and left - 1
