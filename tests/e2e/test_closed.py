@@ -6,12 +6,14 @@ import os
 import re
 import signal
 import sqlite3
+import subprocess
 import threading
 import time
 
 import pytest
 
-from kills import END, PORT, Field, Killed, pair
+from conftest import program
+from kills import END, PORT, Field, Killed
 from streams import Frame, ide
 from test_kills import eventually
 
@@ -114,6 +116,13 @@ class Links(Field):
         def up():
             return {s["endpoint"] for s in self.daemon.streams() if s["owner"] == "controller" and s["state"] == "secure"}
         eventually(lambda: up() == set(ends), lambda: self.daemon.log.read_text())
+
+    def pull_out(self):
+        """And waits until that is seen."""
+        says = "removed: the function is gone"
+        before = self.daemon.log.read_text().count(says)
+        self.platform.tell(f"remove {END}")
+        eventually(lambda: self.daemon.log.read_text().count(says) > before, self.daemon.log.read_text)
 
     def established(self):
         """How often, by this controller."""
@@ -233,6 +242,31 @@ def test_the_bits_are_those_that_were_there(make):
     assert (links.command(PORT), links.command(END)) == (0, MEMORY)   # told to end, it does not open
 
 
+def test_people_are_told(make):
+    """What `ide-ctl` says of it, and what the configuration is warned of."""
+    def ctl(*words):
+        return subprocess.run([program("ide-ctl"), "--connect", links.daemon.endpoint, *words], capture_output=True, text=True,
+                              timeout=30, check=True).stdout
+    links = make(rule("closed"))
+    links.start()
+    links.is_up()
+    assert "  Forwarding: open; closed whenever a stream below it is off (while-off)\n" in ctl("show", PORT)
+    assert "Forwarding" not in ctl("show", END)
+    closed = "  Forwarding: no memory requests until what is wanted below it is Secure (while-off = closed)\n"
+    assert ctl("stop", END, "--stream", "0") == f"Stream 0 is off: root port {PORT}, endpoint {END}.\n{closed}"
+    assert closed in ctl("show", PORT)
+    links.platform.tell(f"remove {END}")
+    links.reload(rule("closed"))   # it is wanted again, and is not there
+    eventually(lambda: "until the device is there (while-off = closed)" in ctl("show", PORT), links.daemon.log.read_text)
+    links.config.write_text(rule("closed").replace("default = yes", "default = no"))
+    said = subprocess.run([program("ide-kmd"), "--check", "--trust", str(links.platform.trust), "--config", str(links.config)],
+                          capture_output=True, text=True, timeout=30)
+    assert "what the device itself sends is in the clear even while they are up" in said.stderr and said.returncode == 0
+    said = subprocess.run([program("ide-kmd"), "--check", "--trust", str(links.platform.trust), "--config", str(links.config),
+                           "--state", "none"], capture_output=True, text=True, timeout=30)
+    assert f"{links.config}:4: while-off = closed needs a state file (--state): " in said.stderr and said.returncode != 0
+
+
 def test_what_somebody_else_opens_is_closed_again_and_told(make):
     links = make(rule("closed"))
     links.platform.setpci(END, "COMMAND.w=2")
@@ -313,28 +347,49 @@ def test_a_stream_by_request_is_closed_until_it_is_stopped(make):
     assert links.rows() == {}
 
 
+def put_in(links, traffic):
+    """The device comes while its slot is closed to the host, and is up some time later."""
+    daemon = links.daemon
+    eventually(lambda: links.forwarding() == "host_closed" and links.command(PORT) == MASTER, daemon.log.read_text)
+    links.platform.misbehave(END, "spdm-error", 1000)
+    links.frames()
+    links.platform.tell(f"insert {END}")
+    eventually(lambda: links.forwarding() == "closed", daemon.log.read_text)
+    assert "down" not in clear(links.frames())
+    eventually(lambda: links.command(END) == MEMORY, daemon.log.read_text)
+    links.frames()
+    traffic.goes_on()
+    links.platform.tell(f"behave {END}")
+    links.is_up()
+    traffic.goes_on()
+    assert clear(links.frames()) == {}
+    assert (links.command(PORT), links.command(END)) == (MEMORY | MASTER, MEMORY | MASTER)
+
+
 def test_a_device_that_is_pulled_out_lets_the_ports_interrupts_through(make):
     """Bus Master Enable of the root port stays: its own interrupts are memory requests, and tell the kernel who comes."""
     links = make(rule("closed"))
-    daemon = links.start()
+    links.start()
     links.is_up()
     links.platform.tell(f"remove {END}")
-    eventually(lambda: links.forwarding() == "host_closed", daemon.log.read_text)
-    eventually(lambda: links.command(PORT) == MASTER, daemon.log.read_text)
-    links.platform.misbehave(END, "spdm-error", 1000)
     with Traffic(links.platform) as traffic:
-        links.frames()
-        links.platform.tell(f"insert {END}")
-        eventually(lambda: links.forwarding() == "closed", daemon.log.read_text)
-        assert "down" not in clear(links.frames())
-        eventually(lambda: links.command(END) == MEMORY, daemon.log.read_text)
-        links.frames()
-        traffic.goes_on()
-        links.platform.tell(f"behave {END}")
-        links.is_up()
-        traffic.goes_on()
-        assert clear(links.frames()) == {}
-    assert (links.command(PORT), links.command(END)) == (MEMORY | MASTER, MEMORY | MASTER)
+        put_in(links, traffic)
+
+
+@pytest.mark.parametrize("named", [END, PORT])
+def test_an_empty_slot_that_is_named_is_closed_to_the_host(make, named):
+    """Nobody has seen the device yet: the rule names where it will be, by its own address or that of the root port."""
+    links = make(rule("closed").replace(END, named))
+    links.platform.tell(f"remove {END}")
+    daemon = links.start()
+    with Traffic(links.platform) as traffic:
+        put_in(links, traffic)
+        links.pull_out()
+        links.reload(rule("closed", "# again\n").replace(END, named))
+        put_in(links, traffic)
+        links.pull_out()
+        links.reload(rule("open"))
+        eventually(lambda: links.forwarding() is None and links.command(PORT) == MEMORY | MASTER, daemon.log.read_text)
 
 
 SWITCH = {"bdf": PORT, "type": "root-port", "doe": True, "ide": ide(4, 1, blocks=1), "below": [

@@ -99,6 +99,13 @@ static void a_port_has_its_words(void)
     CU_ASSERT_TRUE(
         take("{'event': 'session', 'device': '0000:01:00.0', 'state': 'lost', 'cause': 'timeout'}"));
     check_says("0000:01:00.0  its session is lost: timeout");
+    CU_ASSERT_TRUE(
+        take("{'event': 'port', 'device': '0000:00:03.0', 'state': 'closed', 'message': 'it passes'}"));
+    check_says("0000:00:03.0  passes no memory requests on until what is wanted below it is Secure");
+    CU_ASSERT_TRUE(
+        take("{'event': 'port', 'device': '0000:00:03.0', 'state': 'reopened', 'message': 'somebody'}"));
+    check_says("0000:00:03.0  was opened by somebody else: somebody");
+    CU_ASSERT_STRING_EQUAL(line.color, TERMINAL_RED);
 }
 
 static void two_operations_at_once_are_kept_apart(void)

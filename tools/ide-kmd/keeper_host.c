@@ -456,6 +456,7 @@ static void make_plan(struct controller *c)
     if (wants_plan(&context, &host->keeper) == 0)
         host->plan_again_ms = UINT64_MAX;
     keeper_plan_end(&host->keeper, host->renew, now_ms());
+    port_gate_plan(c);
     host->renew = host->loud = false;
 }
 
@@ -529,6 +530,10 @@ void keeper_host_run(struct controller *c)
     struct keeper_host *host = &c->kept;
     if (c->closing)
         return;
+    /* what came or went before the watch's first look was told by nobody */
+    uint64_t generation = c->watch ? watch_generation(c->watch) : 0;
+    host->plan_due = host->plan_due || generation != host->generation;
+    host->generation = generation;
     if (!controller_is_delicate(c)) {
         look_for_absent(c);
         if (host->plan_due || now_ms() >= host->plan_again_ms)

@@ -18,6 +18,7 @@ struct keeper_host {
     struct keeper_ops ops;
     bool plan_due, renew;   /* the configuration is to be held against the platform; it was read again */
     bool loud;              /* and what cannot be had is to be said */
+    uint64_t generation;    /* watch_generation() as of the last time it ran */
     uint64_t plan_again_ms; /* something could not be planned */
     uint64_t absent_again_ms; /* a port is not there */
     int timer;              /* of the loop; 0: none */

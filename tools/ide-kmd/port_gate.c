@@ -73,9 +73,9 @@ static enum ide_err turn_register(struct port_gates *gates, const struct port_ga
 }
 
 /* One that is to be open, and is, need not be looked at. */
-static enum ide_err turn(struct port_gates *gates, const struct port_gate *gate, struct gate_function *f,
-                         struct pcie_access *access, uint16_t closed, uint16_t *reopened,
-                         struct ide_fault *fault)
+static enum ide_err turn_one(struct port_gates *gates, const struct port_gate *gate, struct gate_function *f,
+                             struct pcie_access *access, uint16_t closed, uint16_t *reopened,
+                             struct ide_fault *fault)
 {
     struct pcie_function function = {0};
     if ((closed | f->bits.closed) == 0)
@@ -93,7 +93,7 @@ static void turn_function(struct port_gates *gates, struct port_gate *gate, stru
 {
     struct ide_fault fault = {0};
     uint16_t reopened = 0;
-    enum ide_err err = turn(gates, gate, f, access, closed_bits(gate, f, level), &reopened, &fault);
+    enum ide_err err = turn_one(gates, gate, f, access, closed_bits(gate, f, level), &reopened, &fault);
     if (reopened) {
         result->reopened |= reopened;
         result->device = f->bdf;

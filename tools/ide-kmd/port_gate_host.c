@@ -15,8 +15,8 @@
 #define RETRY_MS    1000u
 #define ALL_BUSES   0, UINT8_MAX
 
-/* A CXL link is not waited for: its registers, which are in BARs, are reached only while the root port lets memory
- * requests through. */
+/* A CXL link is not waited for: its registers, which are in BARs, are reached only while the root port lets
+ * memory requests through. */
 int gate_level_for(const struct keeper_item *item)
 {
     /* a CXL.cachemem link does not go by the Command register, and needs memory requests to come up */
@@ -231,6 +231,48 @@ static void take_wish(struct controller *c, const struct keeper_item *item)
         seat->wanted = level;
 }
 
+/* Where the rule's device would be, if it is not there: the root port itself, or the one above its bus. */
+static size_t find_slot(const struct topology *topology, const struct pcie_bdf *bdf)
+{
+    size_t at = topology_find(topology, bdf);
+    if (at != TOPOLOGY_NONE)
+        return topology->nodes[at].type == PCIE_TYPE_ROOT_PORT ? at : TOPOLOGY_NONE;
+    for (size_t i = 0; i < topology->count; i++) {
+        const struct topology_node *node = &topology->nodes[i];
+        if (node->type == PCIE_TYPE_ROOT_PORT && node->bridge && node->bdf.domain == bdf->domain &&
+            node->secondary <= bdf->bus && bdf->bus <= node->subordinate)
+            return i;
+    }
+    return TOPOLOGY_NONE;
+}
+
+/* A slot that is named and empty: whoever comes is not to find it open to its driver. */
+static void take_slot(struct controller *c, const struct device_rule *rule)
+{
+    const struct topology *topology = &c->survey.topology;
+    struct policy policy;
+    size_t slot =
+        rule->subject == RULE_BDF && rule->stream_count > 0 ? find_slot(topology, &rule->bdf) : TOPOLOGY_NONE;
+    if (slot == TOPOLOGY_NONE || topology_next_endpoint(topology, slot, TOPOLOGY_NONE) != TOPOLOGY_NONE)
+        return;
+    const struct pcie_bdf *root_port = &topology->nodes[slot].bdf;
+    const struct rules_device device = {.bdf = rule->bdf, .above = root_port, .above_count = 1};
+    const struct device_rule *streams = rules_resolve(&c->settings->rules, &policy_default, &device, &policy);
+    if (!streams || streams->stream_count == 0 || policy.while_off != POLICY_CLOSED)
+        return;
+    struct gate_seat *seat = need_seat(&c->gate, root_port);
+    if (seat)
+        seat->is_slot = true;
+}
+
+void port_gate_plan(struct controller *c)
+{
+    for (struct gate_seat *seat = c->gate.first; seat; seat = seat->next)
+        seat->is_slot = false;
+    for (size_t i = 0; i < c->settings->rules.device_count; i++)
+        take_slot(c, &c->settings->rules.device[i]);
+}
+
 static int on_timer(zloop_t *loop, int timer, void *argument)
 {
     struct controller *c = argument;
@@ -266,7 +308,7 @@ static void set_timer(struct controller *c)
 void port_gate_run(struct controller *c)
 {
     for (struct gate_seat *seat = c->gate.first; seat; seat = seat->next)
-        seat->wanted = -1;
+        seat->wanted = seat->is_slot ? GATE_HOST : -1;
     for (const struct keeper_item *item = c->kept.keeper.first; item; item = item->next)
         take_wish(c, item);
     if (!c->gate.first)

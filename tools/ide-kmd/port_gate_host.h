@@ -22,6 +22,7 @@ struct gate_seat {
     struct gate_seat *next;
     struct pcie_bdf root_port;
     int wanted;                  /* enum gate_level; -1: no stream below it is to be closed while it is off */
+    bool is_slot;                /* as of the last plan: named, and empty */
     bool failed;                 /* and that was told */
     uint64_t retry_ms, below_ms; /* not before, after a failure: of the root port, of what is below it */
 };
@@ -41,6 +42,9 @@ void port_gate_close(struct controller *c);
 /* At the start, before anything is turned off: all that an earlier run held a gate at is closed. What is in
  * the way is said, and tried again later. */
 void port_gate_recover(struct port_gates *gates, struct pcie_access *access, const struct held *held);
+
+/* The configuration has been held against the platform. */
+void port_gate_plan(struct controller *c);
 
 /* Opens and closes, as the keeper's items are now. Whenever one of them may have changed. */
 void port_gate_run(struct controller *c);

@@ -18,9 +18,15 @@ static uint64_t now_ms(void)
 
 /* ---- news ---------------------------------------------------------------- */
 
-void watch_tell(struct watch *watch, const struct watch_news *news)
+void watch_wake(struct watch *watch)
 {
     const uint64_t one = 1;
+    if (write(watch->fd, &one, sizeof one) != sizeof one)
+        return; /* the counter is full: whoever reads it is told already */
+}
+
+void watch_tell(struct watch *watch, const struct watch_news *news)
+{
     struct watch_news *copy = malloc(sizeof *copy);
     if (!copy)
         return;
@@ -30,8 +36,7 @@ void watch_tell(struct watch *watch, const struct watch_news *news)
     *watch->last_news = copy;
     watch->last_news = &copy->next;
     pthread_mutex_unlock(&watch->lock);
-    if (write(watch->fd, &one, sizeof one) != sizeof one)
-        return; /* the counter is full: whoever reads it is told already */
+    watch_wake(watch);
 }
 
 struct watch_news *watch_take(struct watch *watch)

@@ -72,6 +72,8 @@ void watch_close(struct watch *watch);
 
 /* Can be read when there is news. */
 int watch_fd(const struct watch *watch);
+/* It can be read though there is none, as watch_generation() has changed. */
+void watch_wake(struct watch *watch);
 /* The next one, to be free()d; NULL if there is none. */
 struct watch_news *watch_take(struct watch *watch);
 

@@ -221,6 +221,10 @@ static void scan(struct watch *watch)
         return;
     if (watch->functions && tell_differences(watch, list, count))
         atomic_fetch_add(&watch->generation, 1);
+    if (!watch->functions) {
+        atomic_fetch_add(&watch->generation, 1);
+        watch_wake(watch);
+    }
     free(watch->functions);
     watch->functions = list;
     watch->function_count = count;
