@@ -30,7 +30,14 @@ version() {
 }
 
 need_root() {
-    [ "$(id -u)" -eq 0 ] || die "needs root: run \`sudo $0 $*\`"
+    [ "$(id -u)" -ne 0 ] || return 0
+    command -v sudo >/dev/null || die "needs root, and there is no sudo on this machine: run \`$0 $*\` as root"
+    die "needs root: run \`sudo $0 $*\`"
+}
+
+# What whoever runs this has to put before a command that needs root: nothing if he is root himself.
+as_root() {
+    printf '%s' "${SUDO_USER:+sudo }"
 }
 
 # logged NAME COMMAND...: runs the command with its output in the log NAME. The output is shown only if it fails, and then

@@ -115,14 +115,15 @@ class Qmp:
 
 class Guest:
     def __init__(self, directory, qemu, kernel, initramfs, options=(), append="", memory="768M"):
+        """initramfs None: what append names as its root has all that it needs."""
         self.directory = Path(directory)
         self.console_log = self.directory / "console.log"
         self.qemu_log = self.directory / "qemu.log"
         self.counter = 0
         self.shell = self.qmp = None
         argv = [str(qemu), "-M", "q35,accel=tcg", "-cpu", "max", "-m", memory, "-display", "none", "-nodefaults",
-                "-no-user-config", "-nic", "none", "-kernel", str(kernel), "-initrd", str(initramfs),
-                "-append", f"console=ttyS0 panic=-1 {append}".strip(), "-serial", f"file:{self.console_log}",
+                "-no-user-config", "-nic", "none", "-kernel", str(kernel),
+                *(["-initrd", str(initramfs)] if initramfs else []), "-append", f"console=ttyS0 panic=-1 {append}".strip(), "-serial", f"file:{self.console_log}",
                 "-serial", f"unix:{self.directory}/shell,server=on,wait=off",
                 "-qmp", f"unix:{self.directory}/qmp,server=on,wait=off", *options]
         with open(self.qemu_log, "ab") as log:
