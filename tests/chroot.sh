@@ -27,13 +27,15 @@ make_base() {
     rm -rf --one-file-system "$work"
 }
 
-# Its own mount and process namespaces: whatever the command mounts or leaves running is gone when it ends.
+# Its own mount and process namespaces: whatever the command mounts or leaves running is gone when it ends. The root is a
+# mount of its own, as on a machine: in another one nothing can be made private.
 enter() { # DIRECTORY FOLDER-IN-IT COMMAND...
     cp -L /etc/resolv.conf "$1/etc/resolv.conf"
     cp /etc/hosts "$1/etc/hosts"
     # shellcheck disable=SC2016 # expanded by the inner shell
     unshare --mount --pid --fork --kill-child --propagation private -- bash -euc '
         dir=$1 folder=$2; shift 2
+        mount --bind "$dir" "$dir"
         mount -t proc proc "$dir/proc"
         mount --rbind /sys "$dir/sys"
         mount --rbind /dev "$dir/dev"

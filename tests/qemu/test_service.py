@@ -301,7 +301,7 @@ def test_an_upgrade_starts_the_new_one_and_all_streams_come_back(bench, guest):
 
 def test_an_upgrade_leaves_alone_what_the_operator_has_to_choose_the_time_for(bench, guest):
     """What dpkg runs once more, without all that it unpacks before."""
-    upgrade = "/var/lib/dpkg/info/ide-km.postinst configure 0.1.0-1"
+    upgrade = "DPKG_MAINTSCRIPT_PACKAGE=ide-km /var/lib/dpkg/info/ide-km.postinst configure 0.1.0-1"
     before = main_pid(guest)
     guest.put(CONF, CONFIGURATION.replace("[policy]\n", "[policy]\nwhile-off = closed\n").encode())
     assert "ide-kmd goes on as it was" in guest.run(upgrade).text
