@@ -96,7 +96,7 @@ static void long_values_are_cut(void)
     CU_ASSERT_EQUAL(entry.len, strlen("A=\n") + JOURNAL_FIELD_MAX);
     entry.len = 0;
     journal_entry_add(&entry, "MESSAGE", text);
-    CU_ASSERT_EQUAL(entry.len, strlen("MESSAGE=\n") + 2 * JOURNAL_FIELD_MAX);
+    CU_ASSERT_EQUAL(entry.len, strlen("MESSAGE=\n") + JOURNAL_MESSAGE_MAX);
 }
 
 static void what_does_not_fit_is_left_out(void)

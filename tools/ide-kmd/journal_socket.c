@@ -33,8 +33,7 @@ static struct {
 
 static size_t text_len(const char *name, const char *value)
 {
-    size_t most = strcmp(name, "MESSAGE") == 0 ? 2 * JOURNAL_FIELD_MAX : JOURNAL_FIELD_MAX;
-    return strnlen(value, most);
+    return strnlen(value, strcmp(name, "MESSAGE") == 0 ? JOURNAL_MESSAGE_MAX : JOURNAL_FIELD_MAX);
 }
 
 static void append(struct journal_entry *entry, const void *bytes, size_t len)

@@ -11,11 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define JOURNAL_SOCKET    "/run/systemd/journal/socket"
-#define JOURNAL_ENTRY_MAX 16384u
-#define JOURNAL_FIELD_MAX                                                                                    \
-    512u /* of a value; what is longer is cut, but for MESSAGE, which may be twice that */
-#define JOURNAL_KEPT_MAX 65536u /* bytes of entries that wait, some 200 */
+#define JOURNAL_SOCKET      "/run/systemd/journal/socket"
+#define JOURNAL_ENTRY_MAX   16384u
+#define JOURNAL_MESSAGE_MAX 1024u  /* of the value of MESSAGE; what is longer is cut */
+#define JOURNAL_FIELD_MAX   512u   /* of all others' */
+#define JOURNAL_KEPT_MAX    65536u /* bytes of entries that wait, some 200 */
 
 struct journal_entry {
     size_t len;

@@ -14,7 +14,7 @@
 
 #include "tools/ide-kmd/journal_socket.h"
 
-#define TEXT_MAX     (2 * JOURNAL_FIELD_MAX)
+#define TEXT_MAX     JOURNAL_MESSAGE_MAX
 #define LAST_ONES_MS 1000u /* what journald may take for the last messages */
 
 static atomic_bool to_journal;
