@@ -3,8 +3,8 @@
  * Which switch ports pass IDE TLPs on as they are, and for how many streams: the first that needs it turns it
  * on, the last turns it off again. A port where somebody else had it on already keeps it.
  *
- * What an earlier run of this program has left on, and could not be turned off yet, is inherited: the last stream turns
- * it off, or recovery does.
+ * What an earlier run of this program has left on, and could not be turned off yet, is inherited: the last
+ * stream turns it off, or recovery does.
  *
  * Used by the workers of all root ports.
  */
@@ -36,7 +36,8 @@ enum ide_err flow_through_give(struct flow_through *flow, struct pcie_access *ac
 
 /* An earlier run has turned it on. Without memory it stays on. */
 void flow_through_inherit(struct flow_through *flow, const struct pcie_bdf *port);
-/* It is to be turned off by the caller, and nobody's then. False if a stream needs it: then that one turns it off. */
+/* It is to be turned off by the caller, and nobody's then. False if a stream needs it: then that one turns it
+ * off. */
 bool flow_through_disown(struct flow_through *flow, const struct pcie_bdf *port);
 
 #endif

@@ -10,7 +10,6 @@
 #include "tools/ide-kmd/wants.h"
 
 #define PLAN_AGAIN_MS 30000u /* for a device that its rule gives what it cannot have now */
-#define ABSENT_AGAIN_MS 1000u
 
 static uint64_t now_ms(void)
 {
@@ -460,39 +459,6 @@ static void make_plan(struct controller *c)
     host->renew = host->loud = false;
 }
 
-/* ---- ports that are not there ------------------------------------------------------ */
-
-static bool is_there(struct controller *c, const struct pcie_bdf *bdf)
-{
-    struct ide_fault ignored;
-    struct pcie_function function = {0};
-    bool there = pcie_function_open(&function, &c->survey.access, bdf, &ignored) == IDE_OK;
-    pcie_function_close(&function);
-    return there;
-}
-
-/*
- * Who comes and goes the watch tells, by what the tree has. It does not tell of a device whose link was down when the plan was
- * made, which is in the tree all the while; nor of what came before it looked for the first time.
- */
-static void look_for_absent(struct controller *c)
-{
-    struct keeper_host *host = &c->kept;
-    bool absent = false;
-    for (const struct keeper_item *item = host->keeper.first; item; item = item->next) {
-        if (item->gone || item->state != KEEPER_ABSENT)
-            continue;
-        absent = true;
-        if (now_ms() >= host->absent_again_ms && is_there(c, &item->want.key.root_port) &&
-            is_there(c, &item->want.key.endpoint))
-            host->plan_due = true;
-    }
-    if (!absent)
-        host->absent_again_ms = UINT64_MAX;
-    else if (host->absent_again_ms == UINT64_MAX || now_ms() >= host->absent_again_ms)
-        host->absent_again_ms = now_ms() + ABSENT_AGAIN_MS;
-}
-
 /* ---- the loop ------------------------------------------------------------------- */
 
 static int on_timer(zloop_t *loop, int timer, void *argument)
@@ -535,11 +501,11 @@ void keeper_host_run(struct controller *c)
     host->plan_due = host->plan_due || generation != host->generation;
     host->generation = generation;
     if (!controller_is_delicate(c)) {
-        look_for_absent(c);
+        keeper_host_look_for_absent(c);
         if (host->plan_due || now_ms() >= host->plan_again_ms)
             make_plan(c);
         keeper_run(&host->keeper, now_ms());
-        look_for_absent(c); /* who has become so */
+        keeper_host_look_for_absent(c); /* who has become so */
         survey_done(&c->survey);
         set_timer(c);
     } /* else the end of the delicate step comes here again */

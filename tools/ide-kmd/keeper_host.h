@@ -38,6 +38,9 @@ bool keeper_host_restore(struct controller *c, const struct keeper_want *want, e
 /* For the loop: does what is due, if the platform may be looked at now, and sets the timer for the rest. */
 void keeper_host_run(struct controller *c);
 
+/* For keeper_host_run(), while the platform may be looked at: when ports are there that were not, plan_due is set. */
+void keeper_host_look_for_absent(struct controller *c);
+
 /* Before it begins: the policy of its endpoint, as it is now. */
 void keeper_give_policy(struct controller *c, struct task *task);
 

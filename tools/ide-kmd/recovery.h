@@ -27,8 +27,9 @@ struct recovery {
  * standard error. Errors: IDE_E_STORE, and those of pcie_access_open(). Close also after a failure. */
 enum ide_err recovery_open(struct recovery *recovery, struct failure *failure) MUST_USE;
 
-/* Tries what could not be done: a key unit may answer again. Updates is_done. While no operation runs: a stream that is up by
- * now and has the number and ports of one in held would be taken for it, so that its state there is to be HELD_NOTHING. */
+/* Tries what could not be done: a key unit may answer again. Updates is_done. While no operation runs: a
+ * stream that is up by now and has the number and ports of one in held would be taken for it, so that its
+ * state there is to be HELD_NOTHING. */
 void recovery_again(struct recovery *recovery);
 
 void recovery_close(struct recovery *recovery);

@@ -113,8 +113,8 @@ static void restore_streams(struct controller *c)
     store_want_no_config(c->store);
 }
 
-/* What is up by now has found its ports free of what was left with the same number: what is there is its own, and looks
- * like the other's. */
+/* What is up by now has found its ports free of what was left with the same number: what is there is its own,
+ * and looks like the other's. */
 static void leave_what_is_new(struct controller *c)
 {
     struct held *left = &c->recovery.held;

@@ -230,7 +230,8 @@ enum ide_err store_do(struct store *store, store_work *work, void *argument, boo
     return ide_fail(fault, IDE_E_STORE, "state file", sqlite3_errstr(entry.result));
 }
 
-static void hand_over(struct store *store, store_work *work, void *argument, void (*release)(void *argument), bool durable)
+static void hand_over(struct store *store, store_work *work, void *argument, void (*release)(void *argument),
+                      bool durable)
 {
     struct entry *entry = calloc(1, sizeof *entry);
     if (!entry) {

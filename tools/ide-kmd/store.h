@@ -53,7 +53,8 @@ enum ide_err store_do(struct store *store, store_work *work, void *argument, boo
 /* Does not wait. argument is given to release() afterwards, in the store's thread. What cannot be done is
  * counted. */
 void store_later(struct store *store, store_work *work, void *argument, void (*release)(void *argument));
-/* The same, and with the disk: a loss of power takes it only within the moments until the store's thread is through. */
+/* The same, and with the disk: a loss of power takes it only within the moments until the store's thread is
+ * through. */
 void store_soon(struct store *store, store_work *work, void *argument, void (*release)(void *argument));
 
 /* A statement that is kept prepared, reset and without parameters; NULL if it cannot be. For work only. */
