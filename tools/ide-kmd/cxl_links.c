@@ -152,7 +152,7 @@ enum ide_err cxl_establish_task(struct controller *c, const struct cxl_wish *wis
 {
     struct cxl_link link = {.mode = wish->mode, .generated = wish->generate};
     *task = NULL;
-    enum ide_err err = survey_refresh_port(&c->survey, &wish->bdf, failure);
+    enum ide_err err = survey_refresh_branch(&c->survey, &wish->bdf, failure);
     if (err == IDE_OK)
         err = find_ends(&c->survey, &wish->bdf, &link, failure);
     if (err == IDE_OK && cxl_link_find(&c->cxl, &wish->bdf))

@@ -73,7 +73,7 @@ static enum ide_err submit_establish(struct controller *c, const struct keeper_w
     struct planned_stream planned;
     struct task *task = NULL;
     uint8_t id;
-    enum ide_err err = survey_refresh_port(&c->survey, &want->key.endpoint, failure);
+    enum ide_err err = survey_refresh_branch(&c->survey, &want->key.endpoint, failure);
     if (err == IDE_OK)
         err = wants_find(&c->survey, want, &planned, failure);
     if (err == IDE_OK)
@@ -120,6 +120,8 @@ static bool ask_establish(void *context, const struct keeper_want *want)
                                          .cause = failure.message,
                                          .cause_kind = cause_of_failure(&failure)};
     keeper_ended(&c->kept.keeper, &want->key, &result, now_ms());
+    /* One that came and went between two looks of the watch is told of by nobody else. */
+    c->kept.plan_due = c->kept.plan_due || failure.err == IDE_E_NO_DEVICE;
     return true;
 }
 

@@ -71,15 +71,21 @@ static void look_again(struct survey *survey)
 enum ide_err survey_refresh_port(struct survey *survey, const struct pcie_bdf *bdf, struct failure *failure)
 {
     size_t index = topology_find(&survey->topology, bdf);
+    if (survey->is_fresh ||
+        (index != TOPOLOGY_NONE && topology_renew(&survey->topology, index, &survey->access)))
+        return IDE_OK;
+    return survey_refresh(survey, failure);
+}
+
+enum ide_err survey_refresh_branch(struct survey *survey, const struct pcie_bdf *bdf, struct failure *failure)
+{
     if (survey->is_fresh)
         return IDE_OK;
-    if (index == TOPOLOGY_NONE ||
-        (!survey->is_listed && !topology_is_listed(&survey->topology, &survey->access)))
+    if (!survey->is_listed && !topology_is_listed(&survey->topology, &survey->access))
         return survey_refresh(survey, failure);
     if (!survey->is_listed)
         look_again(survey);
-    return topology_renew(&survey->topology, index, &survey->access) ? IDE_OK
-                                                                     : survey_refresh(survey, failure);
+    return survey_refresh_port(survey, bdf, failure);
 }
 
 static bool is_endpoint(enum pcie_port_type type)

@@ -52,11 +52,16 @@ void survey_close(struct survey *survey);
 /* Reads the topology anew; all below use what was read last. */
 enum ide_err survey_refresh(struct survey *survey, struct failure *failure) MUST_USE;
 
-/* The same for who needs one function, and what it may have a stream with: as long as there are the same
- * functions, only what is below its root port is read. With hundreds of ports that takes a millisecond, not
- * half a second in which nobody is answered. */
+/*
+ * The same for who tells of one function, and for who needs to know what it can have a stream with. What is
+ * below its root port is read, and the whole only if the function was not there before; for a branch, also if
+ * any function has come or gone since. With hundreds of ports that takes a millisecond or two, not a third of
+ * a second in which nobody is answered.
+ */
 enum ide_err survey_refresh_port(struct survey *survey, const struct pcie_bdf *bdf,
                                  struct failure *failure) MUST_USE;
+enum ide_err survey_refresh_branch(struct survey *survey, const struct pcie_bdf *bdf,
+                                   struct failure *failure) MUST_USE;
 
 /* The requests at hand have been dealt with: the next ones look anew. */
 void survey_done(struct survey *survey);

@@ -81,21 +81,22 @@ static void answer_show(struct controller *c, const struct request *request, uin
     ticket_answer(ticket, &c->front, result);
 }
 
-/* What functions there are may be as old as the answer, unless one came or went. */
-static bool is_recent_enough(struct controller *c, const struct request *request)
-{
-    uint64_t before = c->surveyed;
-    c->surveyed = watch_generation(c->watch);
-    return c->survey.topology.count > 0 && c->surveyed == before &&
-           (uint64_t)zclock_mono() - c->survey.read_ms < request->max_age_ms;
-}
-
+/* Who needs no new answer takes the functions as they were read, until the watch says that one came or went;
+ * a list of all is no older than was asked for in any case. What is told of a port and its streams is read
+ * anew. */
 static enum ide_err look_for_show(struct controller *c, const struct request *request,
                                   struct failure *failure)
 {
-    if (request->has_bdf)
+    const struct survey *survey = &c->survey;
+    uint64_t generation = watch_generation(c->watch);
+    if (request->has_bdf && (request->max_age_ms == 0 || c->start->watch.interval_ms == 0))
         return survey_refresh_port(&c->survey, &request->bdf, failure);
-    return is_recent_enough(c, request) ? IDE_OK : survey_refresh(&c->survey, failure);
+    bool is_known = request->has_bdf ? topology_find(&survey->topology, &request->bdf) != TOPOLOGY_NONE
+                                     : (uint64_t)zclock_mono() - survey->read_ms < request->max_age_ms;
+    if (is_known && survey->topology.count > 0 && c->surveyed == generation)
+        return IDE_OK;
+    c->surveyed = generation;
+    return survey_refresh(&c->survey, failure);
 }
 
 static void run_show(struct controller *c, const struct request *request, struct ticket *ticket)
@@ -231,7 +232,7 @@ static enum ide_err make_batch(struct controller *c, const struct request *reque
                                struct batch *batch, struct failure *failure)
 {
     struct survey_plan plan;
-    enum ide_err err = survey_refresh_port(&c->survey, &request->bdf, failure);
+    enum ide_err err = survey_refresh_branch(&c->survey, &request->bdf, failure);
     if (err == IDE_OK)
         err = survey_wish(&c->survey, &request->bdf, &request->wish, &plan, failure);
     for (size_t i = 0; err == IDE_OK && i < plan.count; i++) {
