@@ -197,11 +197,19 @@ bool topology_is_listed(const struct topology *topology, const struct pcie_acces
     return same;
 }
 
-static size_t top_of(const struct topology *topology, size_t index)
+size_t topology_top(const struct topology *topology, size_t index)
 {
-    while (topology->nodes[index].parent != TOPOLOGY_NONE)
+    while (index != TOPOLOGY_NONE && topology->nodes[index].parent != TOPOLOGY_NONE)
         index = topology->nodes[index].parent;
     return index;
+}
+
+bool topology_is_below(const struct topology *topology, size_t index, size_t port)
+{
+    do
+        index = topology->nodes[index].parent;
+    while (index != TOPOLOGY_NONE && index != port);
+    return index != TOPOLOGY_NONE;
 }
 
 /* False: it is gone, or forwards other buses. */
@@ -224,10 +232,10 @@ static bool renew_node(struct topology_node *node, struct pcie_access *access)
 
 bool topology_renew(struct topology *topology, size_t index, struct pcie_access *access)
 {
-    size_t top = top_of(topology, index);
+    size_t top = topology_top(topology, index);
     bool same = true;
     for (size_t i = top; i < topology->count && same; i++)
-        if (top_of(topology, i) == top)
+        if (topology_top(topology, i) == top)
             same = renew_node(&topology->nodes[i], access);
     return same;
 }
@@ -281,13 +289,9 @@ static bool is_endpoint(const struct topology_node *node)
 
 size_t topology_next_endpoint(const struct topology *topology, size_t port, size_t after)
 {
-    for (size_t i = after == TOPOLOGY_NONE ? 0 : after + 1; i < topology->count; i++) {
-        size_t above = topology->nodes[i].parent;
-        while (above != TOPOLOGY_NONE && above != port)
-            above = topology->nodes[above].parent;
-        if (above == port && is_endpoint(&topology->nodes[i]))
+    for (size_t i = after == TOPOLOGY_NONE ? 0 : after + 1; i < topology->count; i++)
+        if (is_endpoint(&topology->nodes[i]) && topology_is_below(topology, i, port))
             return i;
-    }
     return TOPOLOGY_NONE;
 }
 

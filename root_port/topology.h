@@ -71,6 +71,11 @@ void topology_link(struct topology *topology);
 /* Index of the function, or TOPOLOGY_NONE. */
 size_t topology_find(const struct topology *topology, const struct pcie_bdf *bdf);
 
+/* The topmost function above the one at index, or that itself: its root port, mostly. TOPOLOGY_NONE of TOPOLOGY_NONE. */
+size_t topology_top(const struct topology *topology, size_t index);
+/* Whether the function at index is somewhere below the port, another one. */
+bool topology_is_below(const struct topology *topology, size_t index, size_t port);
+
 /*
  * The ports from the root port down to the function, both included: path[0] is the root port and
  * path[*count - 1] is index. A single entry if index is a root port. All between are switch ports.

@@ -267,6 +267,14 @@ bool rig_run(struct rig_stream *s, enum operation_kind kind)
 /* --- What is there
  * -------------------------------------------------------------------------------------------------- */
 
+bool rig_is_control(const struct emu_function *f, unsigned offset)
+{
+    for (size_t i = 0; i < f->ide.count; i++)
+        if (f->ide.streams[i].control == offset)
+            return true;
+    return false;
+}
+
 struct port_stream *rig_block(const struct rig_stream *s, enum stream_end end)
 {
     struct emu_function *f = end == END_ROOT_PORT ? s->root : s->device;

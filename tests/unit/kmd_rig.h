@@ -95,6 +95,8 @@ bool rig_run(struct rig_stream *s, enum operation_kind kind);
 bool rig_is_secure(const struct rig_stream *s);
 /* How often an end fell from Secure since it was set up. */
 unsigned rig_falls(const struct rig_stream *s);
+/* The offset is that of a stream's control register in the function. */
+bool rig_is_control(const struct emu_function *f, unsigned offset);
 /* The stream's block at an end; NULL if it has none. */
 struct port_stream *rig_block(const struct rig_stream *s, enum stream_end end);
 

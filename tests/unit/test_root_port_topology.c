@@ -280,6 +280,21 @@ static void function_that_is_gone_is_not_added(void)
     topology_free(&t);
 }
 
+static void the_top_and_what_is_below(void)
+{
+    struct topology t;
+    platform(&t);
+    topology_link(&t);
+    size_t root = find(&t, "0000:00:04.0"), other = find(&t, "0000:00:03.0"), end = find(&t, "0000:05:00.0");
+    CU_ASSERT_EQUAL(topology_top(&t, end), root);
+    CU_ASSERT_EQUAL(topology_top(&t, root), root);
+    CU_ASSERT_EQUAL(topology_top(&t, TOPOLOGY_NONE), TOPOLOGY_NONE);
+    CU_ASSERT_TRUE(topology_is_below(&t, end, root) && topology_is_below(&t, end, find(&t, "0000:03:01.0")));
+    CU_ASSERT_FALSE(topology_is_below(&t, end, other) || topology_is_below(&t, end, find(&t, "0000:03:00.0")));
+    CU_ASSERT_FALSE(topology_is_below(&t, end, end) || topology_is_below(&t, root, end));
+    topology_free(&t);
+}
+
 int main(void)
 {
     CU_TestInfo tests[] = {
@@ -296,6 +311,7 @@ int main(void)
         {"device that says it is a root port is none", device_that_says_it_is_a_root_port_is_none},
         {"deepest chain is walked", deepest_chain_is_walked},
         {"function that is gone is not added", function_that_is_gone_is_not_added},
+        {"the top, and what is below", the_top_and_what_is_below},
         CU_TEST_INFO_NULL,
     };
     return suite_run("root_port: topology", tests);

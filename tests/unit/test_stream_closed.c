@@ -23,14 +23,6 @@ static struct {
     unsigned talked;         /* when the endpoint was first talked to, but for disabling it */
 } seen;
 
-static bool is_control(const struct emu_function *f, unsigned offset)
-{
-    for (size_t i = 0; i < f->ide.count; i++)
-        if (f->ide.streams[i].control == offset)
-            return true;
-    return false;
-}
-
 static bool watch(const struct emu_function *f, unsigned offset, bool write, uint32_t value)
 {
     enum stream_end end = f == s->root ? END_ROOT_PORT : END_ENDPOINT;
@@ -39,7 +31,7 @@ static bool watch(const struct emu_function *f, unsigned offset, bool write, uin
     seen.events++;
     if (write && offset == PCIE_COMMAND && !seen.closed[end])
         seen.closed[end] = seen.events;
-    if (write && is_control(f, offset) && !(value & PCIE_IDE_STREAM_CTL_EN) && !seen.disabled[end])
+    if (write && rig_is_control(f, offset) && !(value & PCIE_IDE_STREAM_CTL_EN) && !seen.disabled[end])
         seen.disabled[end] = seen.events;
     else if (end == END_ENDPOINT && !seen.talked)
         seen.talked = seen.events;

@@ -245,21 +245,13 @@ static struct {
     bool on[END_COUNT];
 } seen;
 
-static bool is_control(const struct emu_function *f, unsigned offset)
-{
-    for (size_t i = 0; i < f->ide.count; i++)
-        if (f->ide.streams[i].control == offset)
-            return true;
-    return false;
-}
-
 static bool watch_order(const struct emu_function *f, unsigned offset, bool write, uint32_t value)
 {
     enum stream_end end = f == s->root ? END_ROOT_PORT : END_ENDPOINT;
     if (f != s->root && f != s->device)
         return true;
     seen.events++;
-    bool control = write && in_ide(f, offset) && is_control(f, offset);
+    bool control = write && in_ide(f, offset) && rig_is_control(f, offset);
     bool half = seen.on[END_ENDPOINT] != seen.on[END_ROOT_PORT];
     if (f == s->device && half && !control)
         seen.endpoint_between++;

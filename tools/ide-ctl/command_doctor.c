@@ -66,12 +66,10 @@ struct platform {
 /* Those under the host bridge that the function is below. */
 static void find_kernel_streams(struct platform *p, const struct pcie_bdf *bdf)
 {
-    size_t at = topology_find(&p->topology, bdf);
-    while (at != TOPOLOGY_NONE && p->topology.nodes[at].parent != TOPOLOGY_NONE)
-        at = p->topology.nodes[at].parent;
-    if (at != TOPOLOGY_NONE)
+    size_t top = topology_top(&p->topology, topology_find(&p->topology, bdf));
+    if (top != TOPOLOGY_NONE)
         p->kernel_count =
-            kernel_streams(&p->access, &p->topology.nodes[at].bdf, p->kernel, KERNEL_STREAMS_MAX);
+            kernel_streams(&p->access, &p->topology.nodes[top].bdf, p->kernel, KERNEL_STREAMS_MAX);
 }
 
 static enum ide_err look_around(struct platform *p, const char *sysfs, const struct pcie_bdf *bdf,

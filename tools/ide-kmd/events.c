@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What is published while operations run. docs/api.md says what each event is for. */
+#include "tools/ide-kmd/bdf_json.h"
 #include "tools/ide-kmd/controller.h"
 #include "tools/ide-kmd/kept_json.h"
 
 #include "tools/ide-kmd/journal.h"
-
-static json_t *bdf_json(const struct pcie_bdf *bdf)
-{
-    char text[PCIE_BDF_TEXT];
-    return json_string(pcie_bdf_format(bdf, text));
-}
 
 /* Every event passes here, and each part that listens has its line; takes the event over. */
 static void announce(struct controller *c, json_t *event)

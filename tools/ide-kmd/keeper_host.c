@@ -387,18 +387,24 @@ void keeper_take_fall(struct controller *c, const struct stream *stream, enum po
         keeper_fell(&c->kept.keeper, &key, kind, cause, now_ms());
 }
 
+/* That it cannot be written down must not keep it wanted now. */
+static void say_not_written(const struct ide_fault *fault)
+{
+    char text[FAILURE_MESSAGE_MAX];
+    log_say(LOG_ERR, LOG_PLAIN, "%s", ide_fault_text(fault, text, sizeof text));
+}
+
 const struct keeper_item *keeper_host_give_up_cxl(struct controller *c, const struct pcie_bdf *port)
 {
     struct ide_fault fault;
-    char text[FAILURE_MESSAGE_MAX];
     const struct keeper_item *kept = keeper_give_up_cxl(&c->kept.keeper, port, now_ms());
     if (!kept)
         return NULL;
     const struct pcie_bdf *root = &kept->want.key.root_port;
     if (store_set_cxl_link(c->store, root, HELD_NOTHING, HELD_NOT_WANTED, &fault) == IDE_OK)
         store_let_cxl_link_go(c->store, root);
-    else /* it must not stay wanted now because of that */
-        log_say(LOG_ERR, LOG_PLAIN, "%s", ide_fault_text(&fault, text, sizeof text));
+    else
+        say_not_written(&fault);
     return kept;
 }
 
@@ -410,11 +416,9 @@ void keeper_take_platform(struct controller *c)
 const struct keeper_item *keeper_host_give_up(struct controller *c, const struct pcie_bdf *port, uint8_t stream)
 {
     struct ide_fault fault;
-    char text[FAILURE_MESSAGE_MAX];
     const struct keeper_item *kept = keeper_give_up(&c->kept.keeper, port, stream, now_ms());
-    /* that it cannot be written down must not keep it wanted now */
     if (kept && store_give_up(c->store, port, stream, &fault) != IDE_OK)
-        log_say(LOG_ERR, LOG_PLAIN, "%s", ide_fault_text(&fault, text, sizeof text));
+        say_not_written(&fault);
     return kept;
 }
 

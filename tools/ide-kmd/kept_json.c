@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tools/ide-kmd/kept_json.h"
 
+#include "tools/ide-kmd/bdf_json.h"
+
 const char *kept_state(enum keeper_state state)
 {
     switch (state) {
@@ -24,12 +26,6 @@ const char *kept_state(enum keeper_state state)
 const char *kept_kind(const struct keeper_key *key)
 {
     return key->cxl ? "cxl" : key->kind == IDE_LINK ? "link" : "selective";
-}
-
-static json_t *bdf_json(const struct pcie_bdf *bdf)
-{
-    char text[PCIE_BDF_TEXT];
-    return json_string(pcie_bdf_format(bdf, text));
 }
 
 /* The one that it had, or is to have; null: whichever is free. */

@@ -7,6 +7,7 @@
 
 #include "root_port/forwarding.h"
 #include "root_port/ide_cap.h"
+#include "tools/ide-kmd/bdf_json.h"
 #include "tools/ide-kmd/log.h"
 #include "tools/ide-kmd/task.h"
 
@@ -55,12 +56,6 @@ void port_gate_tell(struct controller *c, const struct pcie_bdf *root_port, json
 }
 
 /* ---- telling ------------------------------------------------------------------ */
-
-static json_t *bdf_json(const struct pcie_bdf *bdf)
-{
-    char text[PCIE_BDF_TEXT];
-    return json_string(pcie_bdf_format(bdf, text));
-}
 
 static void tell(struct controller *c, const struct pcie_bdf *device, const char *state, const char *message)
 {
@@ -208,9 +203,7 @@ static bool find_top(const struct controller *c, const struct keeper_key *key, s
     *top = key->root_port;
     if (i == TOPOLOGY_NONE)
         return key->kind == IDE_SELECTIVE;
-    while (topology->nodes[i].parent != TOPOLOGY_NONE)
-        i = topology->nodes[i].parent;
-    *top = topology->nodes[i].bdf;
+    *top = topology->nodes[topology_top(topology, i)].bdf;
     return true;
 }
 

@@ -6,8 +6,11 @@
 
 #define TEXT_MAX ((size_t)2 * PROBLEM_MAX)
 
-static void place(const struct problems *problems, unsigned line, const char *what, char text[TEXT_MAX])
+static void make_text(const struct problems *problems, unsigned line, const char *format, va_list arguments,
+                      char text[TEXT_MAX])
 {
+    char what[PROBLEM_MAX];
+    (void)vsnprintf(what, sizeof what, format, arguments);
     if (line && problems->file)
         (void)snprintf(text, TEXT_MAX, "%.900s:%u: %s", problems->file, line, what);
     else
@@ -16,23 +19,21 @@ static void place(const struct problems *problems, unsigned line, const char *wh
 
 void problem_add(struct problems *problems, unsigned line, const char *format, ...)
 {
-    char what[PROBLEM_MAX], text[TEXT_MAX];
+    char text[TEXT_MAX];
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(what, sizeof what, format, arguments);
+    make_text(problems, line, format, arguments, text);
     va_end(arguments);
-    place(problems, line, what, text);
     problems->count++;
     problems->say(problems->context, text);
 }
 
 void problem_warn(struct problems *problems, unsigned line, const char *format, ...)
 {
-    char what[PROBLEM_MAX], text[TEXT_MAX];
+    char text[TEXT_MAX];
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(what, sizeof what, format, arguments);
+    make_text(problems, line, format, arguments, text);
     va_end(arguments);
-    place(problems, line, what, text);
     problems->warn(problems->context, text);
 }

@@ -5,6 +5,7 @@
 
 #include "root_port/cxl_unit.h"
 #include "root_port/topology.h"
+#include "tools/ide-kmd/bdf_json.h"
 #include "tools/ide-kmd/kill_switch.h"
 #include "tools/ide-kmd/log.h"
 #include "tools/ide-kmd/recovery_stream.h"
@@ -18,12 +19,6 @@ struct told {
     struct pcie_bdf root_port, endpoint; /* the latter the same where there is none */
     int stream;                          /* -1: none */
 };
-
-static json_t *bdf_json(const struct pcie_bdf *bdf)
-{
-    char text[PCIE_BDF_TEXT];
-    return json_string(pcie_bdf_format(bdf, text));
-}
 
 static void tell(const struct recovery *r, const struct told *what, const char *state,
                  const struct pcie_bdf *device, const char *message)
@@ -115,18 +110,11 @@ static bool has_streams(struct pcie_access *access, const struct topology_node *
     return found;
 }
 
-static bool is_below(const struct topology *topology, size_t node, size_t port)
-{
-    while (node != TOPOLOGY_NONE && node != port)
-        node = topology->nodes[node].parent;
-    return node == port;
-}
-
 /* Somebody else's stream may have come to need what we had turned on. */
 static bool is_used(struct pcie_access *access, const struct topology *topology, size_t port)
 {
     for (size_t i = 0; i < topology->count; i++)
-        if (i != port && topology->nodes[i].ide != 0 && is_below(topology, i, port) &&
+        if (topology->nodes[i].ide != 0 && topology_is_below(topology, i, port) &&
             has_streams(access, &topology->nodes[i]))
             return true;
     return false;

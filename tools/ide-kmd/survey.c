@@ -139,13 +139,10 @@ const char *survey_owner(const struct survey *survey, const struct pcie_bdf *por
 size_t survey_kernel_streams(const struct survey *survey, const struct pcie_bdf *bdf,
                              struct kernel_stream list[static SURVEY_KERNEL_MAX])
 {
-    const struct topology_node *nodes = survey->topology.nodes;
-    size_t at = topology_find(&survey->topology, bdf);
-    if (at == TOPOLOGY_NONE)
+    size_t top = topology_top(&survey->topology, topology_find(&survey->topology, bdf));
+    if (top == TOPOLOGY_NONE)
         return 0;
-    while (nodes[at].parent != TOPOLOGY_NONE)
-        at = nodes[at].parent;
-    return kernel_streams(&survey->access, &nodes[at].bdf, list, SURVEY_KERNEL_MAX);
+    return kernel_streams(&survey->access, &survey->topology.nodes[top].bdf, list, SURVEY_KERNEL_MAX);
 }
 
 static void add_blocks(struct survey *survey, const struct ide_port *port, enum ide_kind kind,

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tools/ide-kmd/bdf_json.h"
 #include "tools/ide-kmd/port_gate_host.h"
 #include "tools/ide-kmd/survey.h"
 
@@ -23,12 +24,6 @@ static const char *state_text(const struct end_view *view)
     if (view->state.state == PCIE_IDE_STATE_SECURE)
         return "secure";
     return view->state.state == PCIE_IDE_STATE_INSECURE ? "insecure" : "reserved";
-}
-
-static json_t *bdf_json(const struct pcie_bdf *bdf)
-{
-    char text[PCIE_BDF_TEXT];
-    return json_string(pcie_bdf_format(bdf, text));
 }
 
 static json_t *hex_json(unsigned digits, unsigned value)

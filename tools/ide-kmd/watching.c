@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "tools/ide-kmd/bdf_json.h"
 #include "tools/ide-kmd/cause.h"
 #include "tools/ide-kmd/keeper_host.h"
 #include "tools/ide-kmd/log.h"
@@ -69,12 +70,6 @@ void watching_ended(struct controller *c, const struct task *task)
 }
 
 /* ---- its news ------------------------------------------------------------ */
-
-static json_t *bdf_json(const struct pcie_bdf *bdf)
-{
-    char text[PCIE_BDF_TEXT];
-    return json_string(pcie_bdf_format(bdf, text));
-}
 
 static json_t *errors_json(uint32_t errors)
 {
