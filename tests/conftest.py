@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -37,6 +38,12 @@ def program(name):
 def pytest_collection_modifyitems(items):
     if os.environ.get("IDE_KM_TEST_ORDER") == "reverse":
         items.reverse()
+
+
+def pytest_terminal_summary():
+    """The line that says why a test failed is not cut off where there is no terminal: tools/check repeats it."""
+    if not sys.stdout.isatty():
+        os.environ.setdefault("COLUMNS", "240")
 
 
 class Service:
