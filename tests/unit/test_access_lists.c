@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "suite.h"
+#include "tools/client/ide_client.h"
 #include "tools/common/authorized.h"
 #include "tools/ide-kmd/access.h"
 
@@ -34,6 +35,17 @@ static void a_key_is_forty_characters_of_z85(void)
     CU_ASSERT_FALSE(curve_key_is_one(key, 40));
     memcpy(key, "#####", 5);
     CU_ASSERT_FALSE(curve_key_is_one(key, 40));
+}
+
+/* One in 85 would begin with it. */
+static void a_new_public_key_looks_like_no_option(void)
+{
+    struct ide_client_keys keys;
+    for (unsigned i = 0; i < 1500; i++) {
+        CU_ASSERT_EQUAL_FATAL(ide_client_keys_generate(&keys), IDE_CLIENT_OK);
+        CU_ASSERT_TRUE_FATAL(curve_key_is_one(keys.public_key, 40) && curve_key_is_one(keys.secret_key, 40));
+        CU_ASSERT_NOT_EQUAL_FATAL(keys.public_key[0], '-');
+    }
 }
 
 static void key_file(const char *text, unsigned line, const char *wrong)
@@ -146,6 +158,7 @@ int main(void)
 {
     CU_TestInfo tests[] = {
         TEST(a_key_is_forty_characters_of_z85),
+        TEST(a_new_public_key_looks_like_no_option),
         TEST(a_key_file_has_one_key_of_each_kind),
         TEST(a_list_is_read_strictly),
         TEST(what_a_key_may_is_what_its_line_says),

@@ -62,8 +62,8 @@ struct ide_client_keys {
     char secret_key[IDE_CLIENT_KEY_SIZE];
 };
 
-/* Makes public_key and secret_key, new and random; server stays. IDE_CLIENT_ARGUMENT if this libzmq has no
- * CURVE. */
+/* Makes public_key and secret_key, new and random; server stays. The public key does not begin with '-', so
+ * that no command takes it for an option. IDE_CLIENT_ARGUMENT if this libzmq has no CURVE. */
 IDE_CLIENT_API enum ide_client_status ide_client_keys_generate(struct ide_client_keys *keys);
 
 /*

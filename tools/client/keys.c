@@ -9,7 +9,11 @@
 
 enum ide_client_status ide_client_keys_generate(struct ide_client_keys *keys)
 {
-    return zmq_curve_keypair(keys->public_key, keys->secret_key) == 0 ? IDE_CLIENT_OK : IDE_CLIENT_ARGUMENT;
+    do {
+        if (zmq_curve_keypair(keys->public_key, keys->secret_key) != 0)
+            return IDE_CLIENT_ARGUMENT;
+    } while (keys->public_key[0] == '-');
+    return IDE_CLIENT_OK;
 }
 
 void ide_client_keys_wipe(struct ide_client_keys *keys)
