@@ -139,12 +139,12 @@ class Platform(Service):
 
 class Kmd(Service):
     """A running ide-kmd, however it was started: all of its messages fit docs/api.schema.json, which is looked at when it
-    has ended or was killed."""
+    has ended or was killed. Devices may take longer than on a machine that does nothing else."""
 
     def __init__(self, argv, directory, env=None):
         self.messages = Path(directory) / "messages.jsonl"
         at = argv.index(program("ide-kmd")) + 1   # what comes after counts more
-        super().__init__([*argv[:at], "--message-log", str(self.messages), *argv[at:]],
+        super().__init__([*argv[:at], "--message-log", str(self.messages), "--timeout", "5", *argv[at:]],
                          Path(directory) / "ide-kmd.log", env)
 
     def stop(self, expect=0):

@@ -56,9 +56,10 @@ class Client:
 
 
 class Subscriber:
-    """Keeps all events, each held against the schema."""
+    """Gets all events, each held against the schema."""
 
     def __init__(self, controller, endpoint=None, keys=None):
+        self.controller, self.seq = controller, 0
         self.socket = CONTEXT.socket(zmq.SUB)
         self.socket.linger = 0
         self.socket.subscribe("")
@@ -66,17 +67,24 @@ class Subscriber:
             keys.give(self.socket)
         self.socket.connect(endpoint or controller.endpoint + ".events")
         assert self.socket.poll(10000)
-        hello = check("event", json.loads(self.socket.recv()))
+        hello = self._receive()
         assert hello["event"] == "hello"
         self.instance = hello["instance"]
 
-    def take(self, wait=200):
-        events = []
-        while self.socket.poll(wait):
-            event = check("event", json.loads(self.socket.recv()))
-            if event["event"] != "tick":
-                events.append(event)
-        return events
+    def _receive(self):
+        event = check("event", json.loads(self.socket.recv()))
+        self.seq = event.get("seq", self.seq)
+        return event
+
+    def take(self):
+        """All events until now, however late they come: the controller says how many there are."""
+        client = Client(self.controller)
+        until, events = client.ask("snapshot")["result"]["seq"], []
+        client.close()
+        while self.seq < until:
+            assert self.socket.poll(30000), f"no event {self.seq + 1} of {until}"
+            events.append(self._receive())
+        return [event for event in events if event["event"] not in ("tick", "hello")]
 
     def next(self, kind, seconds=30, **members):
         """The next event of the kind with these members, and when it came by the monotonic clock; those before it are
@@ -84,7 +92,7 @@ class Subscriber:
         end, passed = time.monotonic() + seconds, []
         while self.socket.poll(max(0, (end - time.monotonic()) * 1000)):
             came = time.monotonic()
-            event = check("event", json.loads(self.socket.recv()))
+            event = self._receive()
             if event["event"] == kind and all(event.get(name) == value for name, value in members.items()):
                 return event, came
             passed.append(event)

@@ -52,7 +52,7 @@ class Mailbox:
             self.put(WRITE, dword)
         self.put(CONTROL, GO)
 
-    def receive(self, seconds=1.0):
+    def receive(self, seconds=20.0):
         end = time.monotonic() + seconds
         while not self.status() & READY:
             if self.status() & ERROR:
@@ -68,7 +68,7 @@ class Mailbox:
         self.put(READ, 0)
         return value
 
-    def exchange(self, data, seconds=1.0):
+    def exchange(self, data, seconds=20.0):
         self.send(data)
         return self.receive(seconds)
 

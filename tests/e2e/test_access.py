@@ -159,7 +159,7 @@ def test_who_asked_is_told(guarded):
 
 def test_others_requests_are_for_admins_to_cancel(platform, guarded):
     controller = guarded("--admin-group", ADMIN, "--view-group", VIEW)
-    platform.misbehave(ENDPOINT, "late=300")
+    platform.misbehave(ENDPOINT, "late=900")
     client = Client(controller)
     client.begin("establish", "mine", bdf=ENDPOINT, stream=0)
     reply, = controller.ask_as({"verb": "cancel", "request": "mine"}, gid=gid(VIEW))

@@ -164,7 +164,8 @@ def test_progress_of_establish_in_order(controller, client):
     subscriber.close()
 
 
-def test_one_device_that_hangs_holds_nobody_else_up(platform, controller):
+def test_one_device_that_hangs_holds_nobody_else_up(platform, start_controller):
+    controller = start_controller(platform, "--timeout", "15")
     platform.misbehave(ENDPOINT, "silent")
     slow, quick, subscriber = Client(controller), Client(controller), Subscriber(controller)
     slow.begin("establish", 1, bdf=ENDPOINT, stream=0)

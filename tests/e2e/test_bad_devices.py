@@ -12,7 +12,7 @@ from conftest import ENDPOINT, ROOT_PORT, SWITCH_ENDPOINTS, SWITCH_ROOT_PORT
 # fault, then what establish says: code, step, exchange, field
 ESTABLISH = [
     ("silent", "timeout", "authenticate", "DOE receive", "Data Object Ready"),
-    ("late", "timeout", "authenticate", "DOE receive", "Data Object Ready"),
+    ("late=9000", "timeout", "authenticate", "DOE receive", "Data Object Ready"),
     ("doe-busy", "doe_abort", "authenticate", "DOE open", "DOE Abort"),
     ("doe-error", "doe_error", "authenticate", "DOE receive", "DOE Error"),
     ("wrong-length-doe", "doe_length", "authenticate", "DOE receive", "Data Object Ready"),

@@ -222,9 +222,10 @@ def test_with_while_off_open_the_log_shows_it(make):
 def test_the_bits_are_those_that_were_there(make):
     links = make(rule("closed"))
     links.platform.setpci(END, "COMMAND.w=2")   # no driver has it yet
-    links.platform.misbehave(END, "spdm-error", 1)
+    links.platform.misbehave(END, "spdm-error", 1000)
     daemon = links.start()
     eventually(lambda: links.command(PORT) == 0, daemon.log.read_text)
+    links.platform.tell(f"behave {END}")
     links.is_up()
     assert (links.command(PORT), links.command(END)) == (MEMORY | MASTER, MEMORY)
     assert links.rows() == {PORT: MEMORY | MASTER, END: 0}
@@ -428,11 +429,12 @@ def test_each_link_of_a_path(make):
             {"bdf": "0000:02:00.0", "type": "downstream", **bridge, "below": [
                 {"bdf": STRICT, "type": "endpoint", "doe": True, "ide": ide(4, 1), "bar_size": 4096}]}]}]}]
     links = make(f"[stream hops]\nlink = yes\n[policy]\nwhile-off = closed\n[device {STRICT}]\nstreams = hops\n", functions)
-    links.platform.misbehave(STRICT, "spdm-error", 2)
+    links.platform.misbehave(STRICT, "spdm-error", 1000)
     daemon = links.start()
     eventually(lambda: links.command(PORT) == 0 and links.command(STRICT) == MEMORY, daemon.log.read_text)
     with Traffic(links.platform, [STRICT]) as traffic:
         links.frames()
+        links.platform.tell(f"behave {STRICT}")
         links.is_up([STRICT, "0000:01:00.0"])
         traffic.goes_on()
         frames = links.frames()

@@ -245,14 +245,17 @@ def test_an_interrupt_undoes_what_was_begun(platform, controller):
     assert controller.json("establish", ROOT_PORT)["state"] == "secure"
 
 
-def test_a_second_interrupt_leaves(platform, controller):
+def test_a_second_interrupt_leaves(platform, start_controller):
+    controller = start_controller(platform, "--timeout", "30")
     platform.misbehave(ENDPOINT, "late=900")
     process = subprocess.Popen([program("ide-ctl"), "--connect", controller.endpoint, "establish", ROOT_PORT, "--progress"],
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stderr.readline().endswith("check its identity\n")
     process.send_signal(signal.SIGINT)
-    while "Cancelling" not in process.stderr.readline():
-        pass
+    line = ""
+    while "Cancelling" not in line:
+        line = process.stderr.readline()
+        assert line
     process.send_signal(signal.SIGTERM)
     out, error = process.communicate(timeout=60)
     assert (process.returncode, out) == (1, "")

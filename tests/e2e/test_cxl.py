@@ -280,20 +280,20 @@ def test_a_root_port_that_cannot_stop_forgets_with_its_session(start_cxl):
 
 def test_a_mailbox_session_is_kept_alive_beside_a_key_unit(start_platform, start_controller, directory):
     """The root port's stream is keyed by a unit, its CXL link through its mailbox, whose session wants heartbeats."""
-    functions = [{"bdf": ROOT_PORT, "cxl": {}, "spdm": {"heartbeat": 1}, "below": [{"bdf": ENDPOINT, "cxl": {}}]}]
+    functions = [{"bdf": ROOT_PORT, "cxl": {}, "spdm": {"heartbeat": 2}, "below": [{"bdf": ENDPOINT, "cxl": {}}]}]
     pcie = [{"base": hex(UNIT), "streams": 4, "tx_slots": 12, "rx_slots": 12, "root_ports": [ROOT_PORT]}]
     platform = start_platform("--platform", platform_file(directory, functions, kcu=pcie))
     controller = start_controller(platform)
     assert controller.json("establish", ENDPOINT, "--stream", "3")["provider"] == "kcu"
     assert controller.json("establish", ENDPOINT, "--cxl")["provider"] == "doe"
-    time.sleep(3)
+    time.sleep(5)   # without a heartbeat it ends after two periods
     assert states(platform) == both("containment")
     assert controller.json("rekey", ENDPOINT, "--cxl")["state"] == "secure"
 
 
 @pytest.mark.parametrize("provider, bdf", [("kcu", ENDPOINT), ("doe", ENDPOINT), ("doe", ROOT_PORT)])
 def test_a_session_that_is_gone_cannot_rekey(provider, bdf, start_cxl):
-    platform, controller = start_cxl(kcu=units(provider))
+    platform, controller = start_cxl("--watch-interval", "0", kcu=units(provider))   # or it would come back by itself
     controller.json("establish", ENDPOINT, "--cxl")
     platform.tell(f"reset {bdf}")
     assert controller.json("show")["cxl_links"][0]["state"] == "insecure"

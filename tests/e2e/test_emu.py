@@ -125,18 +125,17 @@ def test_doe_discovery_through_config_space(platform):
 
 
 def test_a_device_that_is_late_holds_up_nobody_else(platform):
-    platform.misbehave(ENDPOINT, "late=1500")
+    platform.misbehave(ENDPOINT, "late=60000")
     with Mailbox(platform, ENDPOINT) as late, Mailbox(platform, ROOT_PORT) as other:
         late.send(Mailbox.discovery(0))
         start = time.monotonic()
         assert other.protocols() == [(1, 0), (1, 1), (1, 2)]
         assert late.status() == 1  # BUSY, and readable
-        assert time.monotonic() - start < 0.5
         late.abort()
         assert late.status() == 0
         platform.behave(ENDPOINT)
         assert late.protocols() == [(1, 0), (1, 1), (1, 2)]
-        assert time.monotonic() - start < 1.0
+        assert time.monotonic() - start < 30
 
 
 def test_many_readers_and_writers_at_once(platform):
@@ -173,11 +172,13 @@ def test_who_waits_for_a_completion_keeps_nobody_waiting(start_platform):
     threads = [threading.Thread(target=lambda: [config(ENDPOINT) for _ in range(20)]) for _ in range(3)]
     for t in threads:
         t.start()
-    answered = 0
+    took = []
     while any(t.is_alive() for t in threads):
-        assert config(ROOT_PORT) != bytes(4) and config(ROOT_PORT) != b"\xff" * 4
-        answered += 2
-    assert answered > 3 * 60, "as many as if each had waited for one that times out, or not many more"
+        began = time.monotonic()
+        assert config(ROOT_PORT) not in (bytes(4), b"\xff" * 4)
+        took.append(time.monotonic() - began)
+    # on a busy machine some are slow all the same
+    assert sorted(took)[len(took) // 4] < 0.025, "as long as if each had waited for one that times out, or not much less"
     assert config(ENDPOINT) == b"\xff" * 4
     platform.tell(f"adversary {ENDPOINT} up off")
     assert config(ENDPOINT) != b"\xff" * 4

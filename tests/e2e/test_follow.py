@@ -58,7 +58,7 @@ def test_a_snapshot_says_what_runs_and_what_waits(platform, controller, client):
     def operations():
         return check("snapshot_result", other.ask("snapshot")["result"])["operations"]
 
-    until(lambda: "running" in {o["state"] for o in operations()})
+    until(lambda: [o["state"] for o in operations()] == ["running", "waiting"])
     found = operations()
     assert [(o["request"], o["operation"], o["root_port"], o["endpoint"], o["stream"], o["state"]) for o in found] == [
         ("first", "establish", ROOT_PORT, ENDPOINT, 0, "running"), ("second", "establish", ROOT_PORT, ENDPOINT, 1, "waiting")]

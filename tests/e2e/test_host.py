@@ -89,8 +89,9 @@ def test_without_a_watchdog_nothing_is_sent(host):
 
 
 def test_a_thread_that_hangs_gives_no_sign_of_life(host, platform):
-    """The platform stops answering in the middle of a step: the loop goes on, the worker does not."""
-    controller = host("--timeout", "1", "--log-level", "debug", watchdog_us=400_000)
+    """The platform stops answering in the middle of a step: the loop goes on, the worker does not. Without the watch, whose
+    first look has the loop look at the platform, too."""
+    controller = host("--timeout", "3", "--watch-interval", "0", "--log-level", "debug", watchdog_us=400_000)
     platform.misbehave(ENDPOINT, "silent")
     attest = subprocess.Popen([conftest.program("ide-ctl"), "--connect", controller.endpoint, "attest", ENDPOINT],
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -16,6 +16,7 @@ import pytest
 import yaml
 from conftest import ENDPOINT, ROOT_PORT
 from prometheus_client.parser import text_string_to_metric_families
+from test_curve import two_free_ports
 
 HOST = Path(__file__).resolve().parents[2] / "tools" / "host"
 TIMES = {"operation": "ide_km_operation_duration_seconds", "step": "ide_km_step_duration_seconds"}
@@ -137,9 +138,7 @@ def test_only_the_page_is_served(measured, door):
 
 
 def test_tcp_of_this_machine(platform, start_controller):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = two_free_ports()
     start_controller(platform, "--metrics", f"127.0.0.1:{port}")
     assert value(read(http.client.HTTPConnection("127.0.0.1", port, timeout=20)), "ide_km_operations_running") == 0
 

@@ -277,14 +277,14 @@ def test_a_mailbox_that_is_lost(platform, stream, listener):
 
 
 def test_a_session_that_is_lost(directory, start_platform, start_controller):
-    spdm = {"heartbeat": 1}
+    spdm = {"heartbeat": 2}
     file = directory / "platform.json"
     file.write_text(json.dumps({"functions": [pair(ROOT_PORT, ENDPOINT, spdm)]}))
     platform = start_platform("--platform", str(file), identity=directory / "identity")
-    controller = start_controller(platform, "--timeout", "300ms", "--state", f"{directory}/state.db")
+    controller = start_controller(platform, "--timeout", "2", "--state", f"{directory}/state.db")
     listener = Listener(controller)
     controller.json("establish", ENDPOINT, "--stream", "0")
-    platform.misbehave(ENDPOINT, "late=3000")
+    platform.misbehave(ENDPOINT, "late=20000")
     event, _ = listener.next("session", state="lost")
     assert (event["device"], event["cause"]) == (ENDPOINT, "timeout")
     controller.json("log", "--limit", "1")   # what was handed over to the state file is in it
