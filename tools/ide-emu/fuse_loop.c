@@ -5,6 +5,9 @@
 #include <fuse_lowlevel.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
@@ -12,6 +15,9 @@
 /* Wakes a thread that reads: it looks whether it shall end only after a signal. */
 #define WAKE_SIGNAL   SIGUSR1
 #define WAKE_PAUSE_NS 2000000
+
+/* So long after an answer the next request is looked for without sleeping. */
+#define SOON_NS 50000u
 
 /* The loop whose reader this thread is. */
 static _Thread_local struct fuse_loop *reads_for;
@@ -40,11 +46,40 @@ static bool become_reader(struct fuse_loop *loop)
     return goes_on;
 }
 
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/*
+ * Who reads one register after another waits, each time, until the thread that answers is awake; on a
+ * processor that sleeps that takes longer than the answer. So the thread stays awake for a moment, as long as
+ * the last request came in such a moment. To yield is to let whoever asks run, where there is but one
+ * processor.
+ */
+static int receive(struct fuse_loop *loop, struct fuse_buf *request)
+{
+    struct pollfd fuse = {.fd = fuse_session_fd(loop->session), .events = POLLIN};
+    uint64_t since = now_ns();
+    int result;
+    while ((result = fuse_session_receive_buf(loop->session, request)) == -EAGAIN) {
+        if (loop->asked_soon && now_ns() - since < SOON_NS)
+            sched_yield();
+        else
+            (void)poll(&fuse, 1,
+                       -1); /* a signal ends it too: then the session is over, or nothing is there */
+    }
+    loop->asked_soon = now_ns() - since < SOON_NS;
+    return result;
+}
+
 /* Serves until it was about to wait, or until the session is over. */
 static void read_requests(struct fuse_loop *loop, struct fuse_buf *request)
 {
     while (reads_for == loop && !fuse_session_exited(loop->session)) {
-        int result = fuse_session_receive_buf(loop->session, request);
+        int result = receive(loop, request);
         if (result > 0)
             fuse_session_process_buf(loop->session, request);
         else if (result != -EINTR)
@@ -112,6 +147,9 @@ bool fuse_loop_open(struct fuse_loop *loop, struct fuse_session *session, void (
                     void *context)
 {
     struct sigaction action = {.sa_handler = on_wake};
+    int fd = fuse_session_fd(session);
+    if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) != 0)
+        return false;
     *loop = (struct fuse_loop){.session = session, .on_end = on_end, .context = context};
     sigaction(WAKE_SIGNAL, &action, NULL);
     pthread_mutex_init(&loop->lock, NULL);

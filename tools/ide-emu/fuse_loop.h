@@ -21,7 +21,8 @@ struct fuse_loop {
     pthread_mutex_t lock; /* guards what is below */
     pthread_cond_t no_reader;
     bool has_reader, closing, ended;
-    unsigned idle; /* threads that wait to become the reader */
+    bool asked_soon; /* the reader's: the last request came soon after an answer */
+    unsigned idle;   /* threads that wait to become the reader */
     unsigned count;
     pthread_t thread[FUSE_LOOP_THREADS];
 };

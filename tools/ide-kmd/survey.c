@@ -13,20 +13,21 @@ enum ide_err survey_open(struct survey *survey, const char *sysfs, const struct 
                          struct failure *failure)
 {
     struct ide_fault fault;
-    *survey = (struct survey){.sysfs = sysfs, .streams = streams};
+    *survey = (struct survey){.sysfs = sysfs, .streams = streams, .look = 1};
     enum ide_err err = pcie_access_open(&survey->access, sysfs, &fault);
     return err == IDE_OK ? IDE_OK : failure_fault(failure, STEP, NULL, &fault);
 }
 
-/* What a port can do: read once for the requests at hand, each of which looks at it several times. */
+/* What a port can do: read once in a look, which needs it several times. */
 struct survey_ide {
-    bool is_known;
+    uint64_t look; /* 0: not read */
     struct ide_cap cap;
 };
 
 void survey_done(struct survey *survey)
 {
     survey->is_fresh = survey->is_listed = false;
+    survey->look++;
 }
 
 static void forget(struct survey *survey)
@@ -59,20 +60,13 @@ enum ide_err survey_refresh(struct survey *survey, struct failure *failure)
     return err == IDE_OK ? IDE_OK : failure_fault(failure, STEP, NULL, &fault);
 }
 
-/* What was read of ports for other requests is forgotten. */
-static void look_again(struct survey *survey)
-{
-    for (size_t i = 0; survey->ide && i < survey->topology.count; i++)
-        survey->ide[i].is_known = false;
-    survey->has_bridge = false;
-    survey->is_listed = true;
-}
-
 enum ide_err survey_refresh_port(struct survey *survey, const struct pcie_bdf *bdf, struct failure *failure)
 {
     size_t index = topology_find(&survey->topology, bdf);
-    if (survey->is_fresh ||
-        (index != TOPOLOGY_NONE && topology_renew(&survey->topology, index, &survey->access)))
+    if (survey->is_fresh)
+        return IDE_OK;
+    survey->look++;
+    if (index != TOPOLOGY_NONE && topology_renew(&survey->topology, index, &survey->access))
         return IDE_OK;
     return survey_refresh(survey, failure);
 }
@@ -83,8 +77,8 @@ enum ide_err survey_refresh_branch(struct survey *survey, const struct pcie_bdf 
         return IDE_OK;
     if (!survey->is_listed && !topology_is_listed(&survey->topology, &survey->access))
         return survey_refresh(survey, failure);
-    if (!survey->is_listed)
-        look_again(survey);
+    survey->has_bridge = survey->has_bridge && survey->is_listed;
+    survey->is_listed = true;
     return survey_refresh_port(survey, bdf, failure);
 }
 
@@ -111,19 +105,36 @@ enum ide_err survey_port(const struct survey *survey, const struct pcie_bdf *bdf
     return IDE_OK;
 }
 
+/* A root port stays what it is; anything below may be another device by the next look. */
+static bool is_known(const struct survey *survey, size_t index)
+{
+    const struct topology_node *node = &survey->topology.nodes[index];
+    const struct survey_ide *ide = &survey->ide[index];
+    bool stays = node->parent == TOPOLOGY_NONE && node->type == PCIE_TYPE_ROOT_PORT;
+    return ide->look == survey->look || (stays && ide->look != 0);
+}
+
 enum ide_err survey_open_ide(struct survey *survey, const struct pcie_bdf *bdf,
                              struct pcie_function *function, struct ide_port *port, struct ide_fault *fault)
 {
     size_t index = topology_find(&survey->topology, bdf);
-    struct survey_ide *known =
-        survey->is_listed && survey->ide && index != TOPOLOGY_NONE ? &survey->ide[index] : NULL;
+    bool keeps = survey->ide && index != TOPOLOGY_NONE;
     enum ide_err err = pcie_function_open(function, &survey->access, bdf, fault);
-    if (err == IDE_OK && known && known->is_known)
-        *port = (struct ide_port){.bdf = *bdf, .config = function->config, .cap = known->cap};
+    if (err == IDE_OK && keeps && is_known(survey, index))
+        *port = (struct ide_port){.bdf = *bdf, .config = function->config, .cap = survey->ide[index].cap};
     else if (err == IDE_OK)
         err = ide_port_open(port, bdf, &function->config, fault);
-    if (err == IDE_OK && known)
-        *known = (struct survey_ide){true, port->cap};
+    if (err == IDE_OK && keeps)
+        survey->ide[index] = (struct survey_ide){survey->look, port->cap};
+    return err;
+}
+
+enum ide_err survey_read_ide(struct survey *survey, const struct pcie_bdf *bdf, struct survey_port *port,
+                             struct ide_fault *fault)
+{
+    enum ide_err err = survey_open_ide(survey, bdf, &port->function, &port->ide, fault);
+    if (err == IDE_OK)
+        ide_snapshot_take(&port->snapshot, &port->function, &port->ide);
     return err;
 }
 
@@ -165,13 +176,12 @@ static void add_blocks(struct survey *survey, const struct ide_port *port, enum 
 static void add_port(struct survey *survey, const struct pcie_bdf *bdf, struct foreign_numbers *foreign)
 {
     struct ide_fault fault;
-    struct pcie_function function = {0};
-    struct ide_port port;
-    if (survey_open_ide(survey, bdf, &function, &port, &fault) == IDE_OK) {
-        add_blocks(survey, &port, IDE_SELECTIVE, foreign);
-        add_blocks(survey, &port, IDE_LINK, foreign);
+    struct survey_port port;
+    if (survey_read_ide(survey, bdf, &port, &fault) == IDE_OK) {
+        add_blocks(survey, &port.ide, IDE_SELECTIVE, foreign);
+        add_blocks(survey, &port.ide, IDE_LINK, foreign);
     }
-    pcie_function_close(&function);
+    pcie_function_close(&port.function);
 }
 
 /* Every selective stream under the host bridge ends at one of its root ports. Requests that are there at once

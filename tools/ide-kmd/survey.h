@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "root_port/ide_snapshot.h"
 #include "root_port/kernel_owner.h"
 #include "root_port/topology.h"
 #include "tools/ide-kmd/failure.h"
@@ -35,11 +36,11 @@ struct survey {
     const char *sysfs;
     struct pcie_access access;
     struct topology topology;
-    struct survey_ide
-        *ide;        /* by the topology's index: capabilities that were read for the requests at hand */
-    bool has_bridge; /* what follows was read for the requests at hand, too */
-    struct pcie_bdf bridge;             /* a root port of the host bridge that it is about */
-    struct foreign_numbers foreign;     /* of all its root ports */
+    uint64_t look;                  /* counts; what an earlier look has read of what may change is not used */
+    struct survey_ide *ide;         /* by the topology's index: capabilities that were read */
+    bool has_bridge;                /* what follows was read for the requests at hand */
+    struct pcie_bdf bridge;         /* a root port of the host bridge that it is about */
+    struct foreign_numbers foreign; /* of all its root ports */
     const struct stream_table *streams; /* borrowed */
     const struct providers *providers;  /* borrowed */
     struct port_gates *gates;           /* borrowed; NULL: none */
@@ -73,6 +74,17 @@ enum ide_err survey_port(const struct survey *survey, const struct pcie_bdf *bdf
 /* Opens the function's IDE capability; close the function after it. */
 enum ide_err survey_open_ide(struct survey *survey, const struct pcie_bdf *bdf,
                              struct pcie_function *function, struct ide_port *port,
+                             struct ide_fault *fault) MUST_USE;
+
+/* A port whose blocks are looked at: their registers are read at once. */
+struct survey_port {
+    struct pcie_function function;
+    struct ide_port ide;
+    struct ide_snapshot snapshot;
+};
+
+/* The same for who looks at blocks; close port->function after it. port must stay where it is until then. */
+enum ide_err survey_read_ide(struct survey *survey, const struct pcie_bdf *bdf, struct survey_port *port,
                              struct ide_fault *fault) MUST_USE;
 
 /* One stream that a request means. */

@@ -89,27 +89,25 @@ static const char *kind_text(enum ide_kind kind)
     return kind == IDE_LINK ? "link" : "selective";
 }
 
-static bool open_port(struct survey *survey, const struct pcie_bdf *bdf, struct pcie_function *function,
-                      struct ide_port *port)
+static bool read_port(struct survey *survey, const struct pcie_bdf *bdf, struct survey_port *port)
 {
     struct ide_fault fault;
-    return survey_open_ide(survey, bdf, function, port, &fault) == IDE_OK;
+    return survey_read_ide(survey, bdf, port, &fault) == IDE_OK;
 }
 
 static void view_end(struct survey *survey, const struct stream *stream, enum stream_end end,
                      struct end_view *view)
 {
     struct ide_fault fault;
-    struct pcie_function function = {0};
-    struct ide_port port;
+    struct survey_port port = {.function.dev = NULL};
     *view = (struct end_view){.end = end, .bdf = stream->ends.bdf[end], .block = stream->block[end]};
     if (stream->state == STREAM_OFF) { /* its last step has seen to that, and the block is nobody's now */
         view->state = (struct ide_block_state){.use = IDE_USE_IDLE, .stream_id = IDE_STREAM_ID_IDLE};
         view->readable = true;
-    } else if (open_port(survey, &view->bdf, &function, &port))
-        view->readable = ide_block_read(&port, stream->block[end], &view->state, &fault) == IDE_OK &&
+    } else if (read_port(survey, &view->bdf, &port))
+        view->readable = ide_block_read(&port.ide, stream->block[end], &view->state, &fault) == IDE_OK &&
                          (view->state.stream_id == stream->id || view->state.use == IDE_USE_IDLE);
-    pcie_function_close(&function);
+    pcie_function_close(&port.function);
 }
 
 /* Secure is a stream that both ends say is so; anything else is one word about what it is instead. */
@@ -136,9 +134,9 @@ json_t *refresh_json(const struct refresh_use *use)
         return json_null();
     return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "due_in_s", count_json(due.in_s), "reason",
                      refresh_reason_name(due.reason), "keyed_s", count_json(due.keyed_s), "bytes_per_second",
-                     use->bytes_per_second ? count_json(use->bytes_per_second) : json_null(),
-                     "bytes_at_most", count_json(due.bytes_at_most), "ivs_at_most", count_json(due.ivs_at_most),
-                     "records", count_json(use->records));
+                     use->bytes_per_second ? count_json(use->bytes_per_second) : json_null(), "bytes_at_most",
+                     count_json(due.bytes_at_most), "ivs_at_most", count_json(due.ivs_at_most), "records",
+                     count_json(use->records));
 }
 
 json_t *watch_json(const struct stream_seen *seen)
@@ -146,8 +144,8 @@ json_t *watch_json(const struct stream_seen *seen)
     if (seen->serial == 0)
         return json_null();
     return json_pack("{s:s, s:o, s:s?, s:o}", "state", seen->insecure ? "insecure" : "secure", "changed",
-                     seen->changed ? json_integer(seen->changed) : json_null(), "cause", seen->cause, "device",
-                     seen->cause ? bdf_json(&seen->device) : json_null());
+                     seen->changed ? json_integer(seen->changed) : json_null(), "cause", seen->cause,
+                     "device", seen->cause ? bdf_json(&seen->device) : json_null());
 }
 
 json_t *survey_stream_json(struct survey *survey, const struct stream *stream)
@@ -158,12 +156,12 @@ json_t *survey_stream_json(struct survey *survey, const struct stream *stream)
     const struct key_provider_status *agreed = &stream->provider[END_ENDPOINT];
     const struct spdm_params *params = &agreed->params;
     return json_pack(
-        "{s:i, s:s, s:o, s:o, s:s, s:s, s:i, s:b, s:i, s:o, s:s?, s:o, s:o, s:o, s:o, s:[o, o], s:o}", "stream",
-        (int)stream->id, "kind", kind_text(stream->kind), "root_port",
-        bdf_json(&stream->ends.bdf[END_ROOT_PORT]), "endpoint",
-        bdf_json(&stream->ends.bdf[END_ENDPOINT]), "owner", "controller", "state", overall(stream, view),
-        "key_set", (int)stream->key_set, "both_key_sets", stream->both_sets, "rekeys", (int)stream->rekeys,
-        "refresh", refresh_json(&stream->use), "provider", stream->provider_name[END_ROOT_PORT], "spdm_version",
+        "{s:i, s:s, s:o, s:o, s:s, s:s, s:i, s:b, s:i, s:o, s:s?, s:o, s:o, s:o, s:o, s:[o, o], s:o}",
+        "stream", (int)stream->id, "kind", kind_text(stream->kind), "root_port",
+        bdf_json(&stream->ends.bdf[END_ROOT_PORT]), "endpoint", bdf_json(&stream->ends.bdf[END_ENDPOINT]),
+        "owner", "controller", "state", overall(stream, view), "key_set", (int)stream->key_set,
+        "both_key_sets", stream->both_sets, "rekeys", (int)stream->rekeys, "refresh",
+        refresh_json(&stream->use), "provider", stream->provider_name[END_ROOT_PORT], "spdm_version",
         version_json(params), "secured_version", secured_version_json(agreed->secured_version),
         "authentication", authentication_json(agreed), "algorithms", algorithms_json(params), "ends",
         end_json(&view[END_ROOT_PORT]), end_json(&view[END_ENDPOINT]), "watch", watch_json(&stream->seen));
@@ -185,8 +183,8 @@ static json_t *foreign_json(const struct survey *survey, const struct topology_n
         (int)state->stream_id, "kind", kind_text(block.kind), "root_port",
         root ? bdf_json(&node->bdf) : json_null(), "endpoint", root ? json_null() : bdf_json(&node->bdf),
         "owner", survey_owner(survey, &node->bdf, block), "state", secure ? "secure" : "insecure", "key_set",
-        "both_key_sets", 0, "rekeys", 0, "refresh", "provider", "spdm_version", "secured_version", "authentication",
-        "algorithms", "ends", end_json(&view), "watch");
+        "both_key_sets", 0, "rekeys", 0, "refresh", "provider", "spdm_version", "secured_version",
+        "authentication", "algorithms", "ends", end_json(&view), "watch");
 }
 
 static void add_foreign_kind(struct survey *survey, const struct topology_node *node,
@@ -246,9 +244,8 @@ static const char *provider_text(const struct survey *survey, const struct topol
 
 static json_t *node_json(struct survey *survey, const struct topology_node *node)
 {
-    struct pcie_function function = {0};
-    struct ide_port port;
-    bool has_ide = node->ide != 0 && open_port(survey, &node->bdf, &function, &port);
+    struct survey_port port = {.function.dev = NULL};
+    bool has_ide = node->ide != 0 && read_port(survey, &node->bdf, &port);
     const struct topology_node *parent =
         node->parent == TOPOLOGY_NONE ? NULL : &survey->topology.nodes[node->parent];
     json_t *object =
@@ -256,11 +253,11 @@ static json_t *node_json(struct survey *survey, const struct topology_node *node
                   "parent", parent ? bdf_json(&parent->bdf) : json_null(), "type",
                   pcie_port_type_name(node->type), "vendor", hex_json(4, node->ids.vendor), "device",
                   hex_json(4, node->ids.device), "class", hex_json(6, node->ids.class_code), "doe",
-                  (int)node->doe_count, "ide", has_ide ? ide_json(&port.cap) : json_null(), "provider",
-                  has_ide ? provider_text(survey, node, &port.cap) : NULL, "forwarding",
+                  (int)node->doe_count, "ide", has_ide ? ide_json(&port.ide.cap) : json_null(), "provider",
+                  has_ide ? provider_text(survey, node, &port.ide.cap) : NULL, "forwarding",
                   survey->gates ? port_gate_state(survey->gates, &node->bdf) : NULL, "streams",
-                  node_streams(survey, node, has_ide ? &port : NULL));
-    pcie_function_close(&function);
+                  node_streams(survey, node, has_ide ? &port.ide : NULL));
+    pcie_function_close(&port.function);
     return object;
 }
 
@@ -286,11 +283,10 @@ json_t *survey_streams_json(struct survey *survey)
         json_array_append_new(list, survey_stream_json(survey, s));
     for (size_t i = 0; i < survey->topology.count; i++) {
         const struct topology_node *node = &survey->topology.nodes[i];
-        struct pcie_function function = {0};
-        struct ide_port port;
-        if (node->ide != 0 && open_port(survey, &node->bdf, &function, &port))
-            add_foreign(survey, node, &port, list);
-        pcie_function_close(&function);
+        struct survey_port port = {.function.dev = NULL};
+        if (node->ide != 0 && read_port(survey, &node->bdf, &port))
+            add_foreign(survey, node, &port.ide, list);
+        pcie_function_close(&port.function);
     }
     return list;
 }
