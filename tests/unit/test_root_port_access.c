@@ -8,6 +8,7 @@
 
 #include "root_port/kernel_owner.h"
 #include "root_port/pcie_access.h"
+#include "root_port/pcie_ahead.h"
 #include "root_port/topology.h"
 #include "suite.h"
 #include "test_root_port_fake.h"
@@ -343,6 +344,69 @@ static void a_function_that_comes_or_goes_is_seen_by_its_name(void)
     tree_remove(&tree);
 }
 
+/* --- What is read ahead */
+
+static void registers_in_their_order_are_read_ahead(void)
+{
+    struct tree tree;
+    struct fake_function f;
+    struct pcie_access access;
+    struct pcie_function function;
+    struct pcie_ahead ahead;
+    struct ide_fault fault;
+    const struct pcie_bdf bdf = bdf_of("0000:01:00.0");
+    tree_make(&tree);
+    endpoint(&f);
+    for (unsigned i = 0; i < 5; i++)
+        fake_put32(&f, 0x200 + 4 * i, 0x87654321 + i);
+    tree_add(&tree, "0000:01:00.0", &f, PCIE_CONFIG_SIZE);
+    CU_ASSERT_EQUAL_FATAL(pcie_access_open(&access, tree.path, &fault), IDE_OK);
+    CU_ASSERT_EQUAL_FATAL(pcie_function_open(&function, &access, &bdf, &fault), IDE_OK);
+    const struct pcie_config config = pcie_ahead_open(&ahead, &function);
+    CU_ASSERT_EQUAL(pcie_read32(&config, 0x200), 0x87654321);
+    for (unsigned i = 0; i < 5; i++)
+        CU_ASSERT_TRUE(pcie_write32(&function.config, 0x200 + 4 * i, 0));
+    CU_ASSERT_EQUAL(pcie_read32(&config, 0x20c), 0x87654324); /* as they were at the first access */
+    CU_ASSERT_EQUAL(pcie_read16(&config, 0x202), 0x8765);
+    CU_ASSERT_EQUAL(pcie_read8(&config, 0x201), 0x43);
+    CU_ASSERT_EQUAL(pcie_read32(&config, 0x210), 0);
+    CU_ASSERT_EQUAL(pcie_read32(&config, 0x20c), 0); /* what was read before is not kept */
+    CU_ASSERT_FALSE(pcie_write32(&config, 0x200, 1));
+    CU_ASSERT_EQUAL(pcie_read32(&function.config, 0x200), 0);
+    pcie_function_close(&function);
+    pcie_access_close(&access);
+    tree_remove(&tree);
+}
+
+/* At the end of configuration space, and of what the function has of it. */
+static void where_nothing_follows_one_register_is_read(void)
+{
+    struct tree tree;
+    struct fake_function f;
+    struct pcie_access access;
+    struct pcie_function function;
+    struct pcie_ahead ahead;
+    struct ide_fault fault;
+    const struct pcie_bdf bdf[] = {bdf_of("0000:01:00.0"), bdf_of("0000:02:00.0")};
+    tree_make(&tree);
+    endpoint(&f);
+    fake_put32(&f, 0xfc, 0x11111111);
+    fake_put32(&f, PCIE_CONFIG_SIZE - 4, 0x22222222);
+    tree_add(&tree, "0000:01:00.0", &f, PCIE_CONFIG_SIZE);
+    tree_add(&tree, "0000:02:00.0", &f, 256);
+    CU_ASSERT_EQUAL_FATAL(pcie_access_open(&access, tree.path, &fault), IDE_OK);
+    for (size_t i = 0; i < 2; i++) {
+        CU_ASSERT_EQUAL_FATAL(pcie_function_open(&function, &access, &bdf[i], &fault), IDE_OK);
+        const struct pcie_config config = pcie_ahead_open(&ahead, &function);
+        CU_ASSERT_EQUAL(pcie_read32(&config, 0xfc), 0x11111111);
+        CU_ASSERT_EQUAL(pcie_read32(&config, PCIE_CONFIG_SIZE - 4), i == 0 ? 0x22222222 : PCIE_ALL_ONES);
+        CU_ASSERT_EQUAL(pcie_read32(&config, PCIE_CONFIG_SIZE), PCIE_ALL_ONES);
+        pcie_function_close(&function);
+    }
+    pcie_access_close(&access);
+    tree_remove(&tree);
+}
+
 /* --- What the kernel says that is its own */
 
 /* A tree as Linux has it, with links from devices/ to below the host bridge. */
@@ -434,6 +498,8 @@ int main(void)
         {"what is below a root port is read anew", what_is_below_a_root_port_is_read_anew},
         {"a function that comes or goes is seen by its name",
          a_function_that_comes_or_goes_is_seen_by_its_name},
+        {"registers in their order are read ahead", registers_in_their_order_are_read_ahead},
+        {"where nothing follows one register is read", where_nothing_follows_one_register_is_read},
         {"the kernel's streams are found", the_kernels_streams_are_found},
         {"without a host bridge the kernel has no streams", without_a_host_bridge_the_kernel_has_no_streams},
         {"a connected TSM is named", a_connected_tsm_is_named},

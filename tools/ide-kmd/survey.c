@@ -134,7 +134,7 @@ enum ide_err survey_read_ide(struct survey *survey, const struct pcie_bdf *bdf, 
 {
     enum ide_err err = survey_open_ide(survey, bdf, &port->function, &port->ide, fault);
     if (err == IDE_OK)
-        ide_snapshot_take(&port->snapshot, &port->function, &port->ide);
+        port->ide.config = pcie_ahead_open(&port->ahead, &port->function);
     return err;
 }
 

@@ -9,8 +9,8 @@
 
 #include <jansson.h>
 
-#include "root_port/ide_snapshot.h"
 #include "root_port/kernel_owner.h"
+#include "root_port/pcie_ahead.h"
 #include "root_port/topology.h"
 #include "tools/ide-kmd/failure.h"
 #include "tools/ide-kmd/providers.h"
@@ -76,14 +76,15 @@ enum ide_err survey_open_ide(struct survey *survey, const struct pcie_bdf *bdf,
                              struct pcie_function *function, struct ide_port *port,
                              struct ide_fault *fault) MUST_USE;
 
-/* A port whose blocks are looked at: their registers are read at once. */
+/* A port whose blocks are gone through. */
 struct survey_port {
     struct pcie_function function;
+    struct pcie_ahead ahead;
     struct ide_port ide;
-    struct ide_snapshot snapshot;
 };
 
-/* The same for who looks at blocks; close port->function after it. port must stay where it is until then. */
+/* The same for who goes through the blocks; close port->function after it. port must stay where it is until
+ * then. */
 enum ide_err survey_read_ide(struct survey *survey, const struct pcie_bdf *bdf, struct survey_port *port,
                              struct ide_fault *fault) MUST_USE;
 
