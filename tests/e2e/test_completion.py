@@ -15,10 +15,13 @@ for reply in "${COMPREPLY[@]}"; do printf '%s\n' "$reply"; done
 """
 
 
+PATIENT = {"IDE_CTL_COMPLETION_WAIT": "30"}   # the machine may be busy
+
+
 def complete(line, **environment):
     done = subprocess.run(["bash", "--norc", "--noprofile", "-c", SCRIPT, "bash", str(ROOT / "tools/ide-ctl/ide-ctl.bash"),
                            line, program("ide-ctl")], capture_output=True, text=True, timeout=60,
-                          env={**os.environ, **environment})
+                          env={**os.environ, **PATIENT, **environment})
     assert done.stderr == "", done.stderr
     return done.stdout.split()
 
@@ -78,7 +81,7 @@ def test_without_a_controller_they_are_the_kernel_s(platform, directory):
 
 
 def test_the_tab_key(controller):
-    screen = Terminal(120, 24)
+    screen = Terminal(120, 24, **PATIENT)
     try:
         screen.type("exec bash --norc --noprofile")
         screen.press("Enter")

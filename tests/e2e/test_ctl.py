@@ -91,7 +91,7 @@ def test_no_controller_is_3_and_soon(command, endpoint):
     begun = time.monotonic()
     done = ctl("--connect", endpoint, *command)
     assert done.returncode == 3
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 20
     assert f"no controller answers at {endpoint}" in done.stderr
     assert "start it, `sudo ide-kmd`, or say where it is with --connect" in done.stderr
     assert done.stdout == ""
@@ -231,7 +231,7 @@ def test_a_step_that_fails_is_shown(platform, controller):
 
 def test_an_interrupt_undoes_what_was_begun(platform, controller):
     """The device answers late, so that there is time to change one's mind."""
-    platform.misbehave(ENDPOINT, "late=300")
+    platform.misbehave(ENDPOINT, "late=2000")
     process = subprocess.Popen([program("ide-ctl"), "--connect", controller.endpoint, "establish", ROOT_PORT, "--progress"],
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stderr.readline().endswith("check its identity\n")

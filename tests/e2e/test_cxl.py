@@ -394,11 +394,11 @@ def test_what_a_kill_leaves_is_taken_back_and_comes_back(provider, start_cxl, st
 def test_a_cancelled_establish_is_undone(provider, step, start_cxl):
     platform, controller = start_cxl(kcu=units(provider))
     subscriber, client, other = Subscriber(controller), Client(controller), Client(controller)
-    platform.misbehave(ENDPOINT, "late=150")
+    platform.misbehave(ENDPOINT, "late=300")
     client.begin("cxl_establish", "mine", bdf=ENDPOINT)
     subscriber.next("step", step=step)
-    platform.behave(ENDPOINT)
     assert other.ask("cancel", "c", request="mine")["result"] == {"request": "mine"}
+    platform.behave(ENDPOINT)
     error = client.receive()["error"]
     assert (error["code"], error["message"]) == ("cancelled", "cancelled on request")
     assert error["outcome"] == "the link is not encrypted"
@@ -415,7 +415,7 @@ def test_a_cancelled_rekey_leaves_the_link_on_and_a_stop_is_not_cancelled(start_
     subscriber, client = Subscriber(controller), Client(controller)
     client.ask("cxl_establish", bdf=ENDPOINT)
     subscriber.take()
-    platform.misbehave(ENDPOINT, "late=150")
+    platform.misbehave(ENDPOINT, "late=300")
     client.begin("cxl_rekey", "mine", bdf=ENDPOINT)
     subscriber.next("step", step="program_keys")
     client.begin("cxl_rekey", "waits", bdf=ENDPOINT)
@@ -569,7 +569,7 @@ def test_a_kill_leaves_what_the_configuration_wants_to_the_configuration(start_c
 
 def test_an_interrupt_undoes_what_was_begun(start_cxl):
     platform, controller = start_cxl()
-    platform.misbehave(ENDPOINT, "late=300")
+    platform.misbehave(ENDPOINT, "late=2000")
     process = subprocess.Popen([program("ide-ctl"), "--connect", controller.endpoint, "establish", ENDPOINT, "--cxl",
                                 "--progress"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while not process.stderr.readline().endswith("check its identity\n"):

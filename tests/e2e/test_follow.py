@@ -125,12 +125,12 @@ def in_use(platform):
 
 @pytest.mark.parametrize("step", ["authenticate", "program_keys"])
 def test_a_cancelled_establish_is_undone(step, platform, controller, client, subscriber):
-    platform.misbehave(ENDPOINT, "late=150")
+    platform.misbehave(ENDPOINT, "late=300")
+    other = Client(controller)
     client.begin("establish", "mine", bdf=ENDPOINT, stream=0)
     subscriber.next("step", step=step)
-    platform.behave(ENDPOINT)
-    other = Client(controller)
     assert other.ask("cancel", "c", request="mine")["result"] == {"request": "mine"}
+    platform.behave(ENDPOINT)
     error = client.receive()["error"]
     assert (error["code"], error["message"]) == ("cancelled", "cancelled on request")
     assert error["outcome"] == "the stream is off at both ports"

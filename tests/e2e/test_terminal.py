@@ -36,8 +36,8 @@ def test_the_tree_follows_what_happens(controller, terminal):
     assert re.search(r"^\d\d:\d\d:\d\d  IDE streams at ipc://\S+  \(q: quit\)$", text, re.MULTILINE)
     assert "└─0000:01:00.0" in text and "Secure" not in text
     controller.json("establish", ROOT_PORT, "--stream", "0")
-    text = screen.until(lambda s: row(s, ENDPOINT).endswith("0 Secure") and row(s, ROOT_PORT).endswith("0 Secure"))
-    assert re.search(rf"^stream 0  {ROOT_PORT} - {ENDPOINT}  is Secure, key set 0: establish, ", text, re.MULTILINE)
+    screen.until(lambda s: row(s, ENDPOINT).endswith("0 Secure") and row(s, ROOT_PORT).endswith("0 Secure"))
+    screen.until(rf"^stream 0  {ROOT_PORT} - {ENDPOINT}  is Secure, key set 0: establish, ")
     assert f"{GREEN}0 Secure" in screen.screen(colors=True)
     controller.json("stop", ROOT_PORT, "--stream", "0")
     screen.until(lambda s: "0 Secure" not in row(s, ENDPOINT) and "is off: stop, " in s)
@@ -99,7 +99,7 @@ def test_a_controller_that_goes_and_comes_back(platform, start_controller, termi
 
 
 def test_progress_is_one_line_that_is_gone_in_the_end(platform, controller, terminal):
-    platform.misbehave(ENDPOINT, "late=150")   # slow enough to be seen
+    platform.misbehave(ENDPOINT, "late=2000")   # slow enough to be seen
     screen = terminal()
     screen.run(controller, "establish", ROOT_PORT, "--stream", "0")
     seen = set()
@@ -108,16 +108,18 @@ def test_progress_is_one_line_that_is_gone_in_the_end(platform, controller, term
         lines = [line for line in text.splitlines() if line.startswith("stream 0: establish: ")]
         assert len(lines) <= 1, text
         seen.update(lines)
-        return "Stream 0 is Secure" in text
+        return "Stream 0 is Secure" in text or any(ENDPOINT in line for line in lines)
 
-    text = screen.until(look)
+    screen.until(look)
+    platform.behave(ENDPOINT)
+    text = screen.until(lambda text: look(text) and "Stream 0 is Secure" in text)
     assert f"stream 0: establish: check its identity at {ENDPOINT}" in seen, seen
     assert "stream 0: establish" not in text
     assert text.splitlines()[0] == f"Stream 0 is Secure: root port {ROOT_PORT}, endpoint {ENDPOINT}, key set 0."
 
 
 def test_an_interrupt_is_answered(platform, controller, terminal):
-    platform.misbehave(ENDPOINT, "late=300")
+    platform.misbehave(ENDPOINT, "late=2000")
     screen = terminal()
     screen.run(controller, "establish", ROOT_PORT, "--stream", "0", "; echo status $?")
     screen.until(rf"^stream 0: establish: check its identity at {ENDPOINT}")

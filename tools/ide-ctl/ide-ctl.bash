@@ -8,9 +8,10 @@ _ide_ctl_help() {
     "$_ide_ctl_program" ${1:+"$1"} --help 2>/dev/null
 }
 
-# The output of a command, unless it takes long.
+# The output of a command, unless it takes long: nobody waits at a prompt. IDE_CTL_COMPLETION_WAIT says how many seconds.
 _ide_ctl_ask() {
-    timeout 2 "$_ide_ctl_program" "${_ide_ctl_connect[@]}" --timeout 500ms --color never "$@" 2>/dev/null
+    timeout "${IDE_CTL_COMPLETION_WAIT:-2}" "$_ide_ctl_program" "${_ide_ctl_connect[@]}" \
+        --timeout "${IDE_CTL_COMPLETION_WAIT:-500ms}" --color never "$@" 2>/dev/null
 }
 
 _ide_ctl_ports() {
