@@ -268,7 +268,7 @@ def test_people_are_told(make):
 def test_what_somebody_else_opens_is_closed_again_and_told(make):
     links = make(rule("closed"))
     links.platform.setpci(END, "COMMAND.w=2")
-    links.platform.misbehave(END, "spdm-error", 100)
+    links.platform.misbehave(END, "spdm-error", 1000)
     daemon = links.start()
     eventually(lambda: links.command(PORT) == 0, daemon.log.read_text)
     links.platform.setpci(PORT, "COMMAND.w=0106")   # as the kernel does when a driver comes

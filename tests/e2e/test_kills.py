@@ -164,7 +164,7 @@ def cxl_is_up(field, daemon):
 @pytest.mark.parametrize("operation, check", [("cxl_establish", cxl_is_off_or_back), ("cxl_rekey", cxl_is_up),
                                               ("cxl_stop", cxl_is_up)])
 def test_points_of_a_cxl_link(cxl, operation, check):
-    end, point = time.monotonic() + 120, FIRST
+    point = FIRST
     while True:
         daemon = cxl.start(f"{operation}:{point}")
         check(cxl, daemon)
@@ -176,7 +176,7 @@ def test_points_of_a_cxl_link(cxl, operation, check):
         except Killed:
             daemon.buried()
         point += stride_of(cxl)
-        assert time.monotonic() < end
+        assert point < 1000
     assert point > 9
     assert cxl_states(cxl) == {"insecure"}
 

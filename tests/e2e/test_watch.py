@@ -277,11 +277,11 @@ def test_a_mailbox_that_is_lost(platform, stream, listener):
 
 
 def test_a_session_that_is_lost(directory, start_platform, start_controller):
-    spdm = {"heartbeat": 2}
+    spdm = {"heartbeat": 4}
     file = directory / "platform.json"
     file.write_text(json.dumps({"functions": [pair(ROOT_PORT, ENDPOINT, spdm)]}))
     platform = start_platform("--platform", str(file), identity=directory / "identity")
-    controller = start_controller(platform, "--timeout", "2", "--state", f"{directory}/state.db")
+    controller = start_controller(platform, "--timeout", "4", "--state", f"{directory}/state.db")
     listener = Listener(controller)
     controller.json("establish", ENDPOINT, "--stream", "0")
     platform.misbehave(ENDPOINT, "late=20000")
