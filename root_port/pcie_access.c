@@ -61,45 +61,48 @@ void pcie_access_close(struct pcie_access *access)
     *access = (struct pcie_access){0};
 }
 
-struct bdf_list {
-    struct pcie_bdf *bdfs;
+struct function_list {
+    struct pcie_presence *functions;
     size_t count, room;
 };
 
-static bool list_add(struct bdf_list *list, const struct pcie_bdf *bdf)
+static bool list_add(struct function_list *list, const struct pcie_presence *function)
 {
     if (list->count == list->room) {
         size_t room = list->room ? 2 * list->room : 64;
-        struct pcie_bdf *bdfs = reallocarray(list->bdfs, room, sizeof *bdfs);
-        if (!bdfs)
+        struct pcie_presence *functions = reallocarray(list->functions, room, sizeof *functions);
+        if (!functions)
             return false;
-        list->bdfs = bdfs;
+        list->functions = functions;
         list->room = room;
     }
-    list->bdfs[list->count++] = *bdf;
+    list->functions[list->count++] = *function;
     return true;
 }
 
-static int compare_bdfs(const void *a, const void *b)
+static int compare_functions(const void *a, const void *b)
 {
-    return pcie_bdf_compare(a, b);
+    const struct pcie_presence *x = a, *y = b;
+    return pcie_bdf_compare(&x->bdf, &y->bdf);
 }
 
-static enum ide_err read_names(DIR *directory, struct bdf_list *list, struct ide_fault *fault)
+/* Of a symbolic link, which sysfs has there, it is the link's own inode: that is made with the device, too.
+ */
+static enum ide_err read_names(DIR *directory, struct function_list *list, struct ide_fault *fault)
 {
     const struct dirent *entry;
     while (errno = 0, (entry = readdir(directory)) != NULL) {
-        struct pcie_bdf bdf;
-        if (pcie_bdf_parse(entry->d_name, &bdf) == IDE_OK && !list_add(list, &bdf))
+        struct pcie_presence function = {.serial = entry->d_ino ? entry->d_ino : 1};
+        if (pcie_bdf_parse(entry->d_name, &function.bdf) == IDE_OK && !list_add(list, &function))
             return ide_fail(fault, IDE_E_MEMORY, STEP, "list of functions");
     }
     return errno == 0 ? IDE_OK : ide_fail(fault, IDE_E_ACCESS, STEP, "devices directory");
 }
 
-enum ide_err pcie_access_list(const struct pcie_access *access, struct pcie_bdf **list, size_t *count,
+enum ide_err pcie_access_list(const struct pcie_access *access, struct pcie_presence **list, size_t *count,
                               struct ide_fault *fault)
 {
-    struct bdf_list found = {0};
+    struct function_list found = {0};
     *list = NULL;
     *count = 0;
     DIR *directory = opendir(access->devices);
@@ -108,14 +111,33 @@ enum ide_err pcie_access_list(const struct pcie_access *access, struct pcie_bdf 
     enum ide_err err = read_names(directory, &found, fault);
     closedir(directory);
     if (err != IDE_OK) {
-        free(found.bdfs);
+        free(found.functions);
         return err;
     }
     if (found.count > 0)
-        qsort(found.bdfs, found.count, sizeof *found.bdfs, compare_bdfs);
-    *list = found.bdfs;
+        qsort(found.functions, found.count, sizeof *found.functions, compare_functions);
+    *list = found.functions;
     *count = found.count;
     return IDE_OK;
+}
+
+/* FNV-1a with words for bytes, and what is above brought down: of two lists that differ in one word it always
+ * differs. */
+static uint64_t digest_add(uint64_t digest, uint64_t word)
+{
+    digest = (digest ^ word) * UINT64_C(0x100000001b3);
+    return digest ^ digest >> 32;
+}
+
+uint64_t pcie_presence_digest(const struct pcie_presence *list, size_t count)
+{
+    uint64_t digest = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < count; i++) {
+        digest = digest_add(digest, (uint64_t)list[i].bdf.domain << 32 | pcie_bdf_rid(&list[i].bdf) << 1 |
+                                        list[i].silent);
+        digest = digest_add(digest, list[i].serial);
+    }
+    return digest ? digest : 1;
 }
 
 /* Blocks, not pci_read_long(): that one cannot say that the access failed. */

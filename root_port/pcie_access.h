@@ -34,12 +34,24 @@ enum ide_err pcie_access_open(struct pcie_access *access, const char *sysfs_path
                               struct ide_fault *fault) MUST_USE;
 void pcie_access_close(struct pcie_access *access);
 
+/* A function that is in the tree. */
+struct pcie_presence {
+    struct pcie_bdf bdf;
+    uint64_t
+        serial;  /* never 0, and another one each time it is added: its inode number, as sysfs gives them */
+    bool silent; /* it could not be read; topology_read() says so, pcie_access_list() asks nobody */
+};
+
 /*
  * The functions there are, in order. Names in the directory that are no BDF are passed over.
  * *list is the caller's to free(); NULL if there are none. Errors: IDE_E_ACCESS, IDE_E_MEMORY.
  */
-enum ide_err pcie_access_list(const struct pcie_access *access, struct pcie_bdf **list, size_t *count,
+enum ide_err pcie_access_list(const struct pcie_access *access, struct pcie_presence **list, size_t *count,
                               struct ide_fault *fault) MUST_USE;
+
+/* A number that says which list it is: of another list it is another one, but for one chance in 2^64. Never
+ * 0. */
+uint64_t pcie_presence_digest(const struct pcie_presence *list, size_t count);
 
 struct pcie_function {
     struct pcie_bdf bdf;

@@ -163,13 +163,14 @@ void topology_link(struct topology *topology)
 
 /* Adds one function of the tree; one that is gone or unreadable is no failure of the whole. */
 static enum ide_err add_function(struct topology *topology, struct pcie_access *access,
-                                 const struct pcie_bdf *bdf, struct ide_fault *fault)
+                                 struct pcie_presence *listed, struct ide_fault *fault)
 {
     struct pcie_function function;
-    enum ide_err err = pcie_function_open(&function, access, bdf, fault);
+    enum ide_err err = pcie_function_open(&function, access, &listed->bdf, fault);
     if (err == IDE_OK)
-        err = topology_add(topology, bdf, &function.config, fault);
+        err = topology_add(topology, &listed->bdf, &function.config, fault);
     pcie_function_close(&function);
+    listed->silent = err != IDE_OK;
     return err == IDE_E_NO_DEVICE || err == IDE_E_ACCESS ? IDE_OK : err;
 }
 
@@ -177,8 +178,11 @@ enum ide_err topology_read(struct topology *topology, struct pcie_access *access
 {
     *topology = (struct topology){0};
     enum ide_err err = pcie_access_list(access, &topology->listed, &topology->listed_count, fault);
+    if (err == IDE_OK)
+        topology->listing = pcie_presence_digest(topology->listed, topology->listed_count);
     for (size_t i = 0; i < topology->listed_count && err == IDE_OK; i++)
         err = add_function(topology, access, &topology->listed[i], fault);
+    topology->found = pcie_presence_digest(topology->listed, topology->listed_count);
     if (err == IDE_OK && topology->listed_count > 0 && topology->count == 0)
         return ide_fail(fault, IDE_E_ACCESS, STEP, NULL);
     topology_link(topology);
@@ -187,14 +191,26 @@ enum ide_err topology_read(struct topology *topology, struct pcie_access *access
 
 bool topology_is_listed(const struct topology *topology, const struct pcie_access *access)
 {
-    struct pcie_bdf *list;
+    struct pcie_presence *list;
     size_t count;
     struct ide_fault fault;
-    bool same = pcie_access_list(access, &list, &count, &fault) == IDE_OK && count == topology->listed_count;
-    for (size_t i = 0; i < count && same; i++)
-        same = pcie_bdf_compare(&list[i], &topology->listed[i]) == 0;
+    bool same = pcie_access_list(access, &list, &count, &fault) == IDE_OK &&
+                pcie_presence_digest(list, count) == topology->listing;
     free(list);
     return same;
+}
+
+static int compare_listed(const void *bdf, const void *listed)
+{
+    return pcie_bdf_compare(bdf, &((const struct pcie_presence *)listed)->bdf);
+}
+
+uint64_t topology_presence(const struct topology *topology, const struct pcie_bdf *bdf)
+{
+    const struct pcie_presence *found = NULL;
+    if (topology->listed_count > 0)
+        found = bsearch(bdf, topology->listed, topology->listed_count, sizeof *found, compare_listed);
+    return found && !found->silent ? found->serial : 0;
 }
 
 size_t topology_top(const struct topology *topology, size_t index)

@@ -37,9 +37,10 @@ struct topology_node {
 struct topology {
     struct topology_node *nodes; /* owned */
     size_t count, room;
-    struct pcie_bdf
-        *listed; /* owned: the functions that there were, those that cannot be read with them, in order */
+    struct pcie_presence *listed; /* owned: all functions that were in the tree, in order */
     size_t listed_count;
+    uint64_t listing; /* pcie_presence_digest() of them, whoever was silent; 0: not read */
+    uint64_t found;   /* the same, with who was silent */
 };
 
 /*
@@ -51,8 +52,8 @@ enum ide_err topology_read(struct topology *topology, struct pcie_access *access
                            struct ide_fault *fault) MUST_USE;
 void topology_free(struct topology *topology);
 
-/* Whether the tree has the same functions as when it was read: a look at their names, and none at a register.
- */
+/* Whether the tree has the same functions as when it was read, and not one of them is another one with the
+ * same address: a look at its directory, and none at a register. */
 bool topology_is_listed(const struct topology *topology, const struct pcie_access *access) MUST_USE;
 
 /*
@@ -67,6 +68,9 @@ bool topology_renew(struct topology *topology, size_t index, struct pcie_access 
 enum ide_err topology_add(struct topology *topology, const struct pcie_bdf *bdf,
                           const struct pcie_config *config, struct ide_fault *fault) MUST_USE;
 void topology_link(struct topology *topology);
+
+/* The serial (pcie_access.h) of a function that could be read; 0: it is not there. */
+uint64_t topology_presence(const struct topology *topology, const struct pcie_bdf *bdf);
 
 /* Index of the function, or TOPOLOGY_NONE. */
 size_t topology_find(const struct topology *topology, const struct pcie_bdf *bdf);

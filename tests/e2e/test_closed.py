@@ -383,6 +383,9 @@ def test_an_empty_slot_that_is_named_is_closed_to_the_host(make, named):
     with Traffic(links.platform) as traffic:
         put_in(links, traffic)
         links.pull_out()
+        links.reload(rule("closed", "# again\n").replace(END, named))   # what was wanted with the device is forgotten
+        put_in(links, traffic)
+        links.pull_out()
         links.reload(rule("open"))
         eventually(lambda: links.forwarding() is None and links.command(PORT) == MEMORY | MASTER, daemon.log.read_text)
 

@@ -15,6 +15,14 @@ def config(platform, bdf):
     return (platform.mount / "devices" / bdf / "config").read_bytes()[:4]
 
 
+def inode(platform, bdf):
+    """As the directory has it, and as the function's own folder does."""
+    devices = platform.mount / "devices"
+    [listed] = [entry.inode() for entry in os.scandir(devices) if entry.name == bdf]
+    assert listed == (devices / bdf).stat().st_ino
+    return listed
+
+
 def link_active(platform, bdf):
     return int(platform.setpci(bdf, "CAP_EXP+12.w"), 16) >> 13 & 1
 
@@ -57,8 +65,8 @@ def test_a_link_above_a_switch_takes_all_below_with_it(platform):
     ("0000:02:00.0", ["0000:02:00.0", "0000:03:00.0", "0000:03:01.0", *SWITCH_ENDPOINTS], SWITCH_ROOT_PORT)])
 def test_what_is_pulled_out_is_gone_from_the_tree_and_comes_back(platform, pulled, gone, port):
     devices = platform.mount / "devices"
-    before = set(os.listdir(devices))
-    held = os.open(devices / pulled / "config", os.O_RDONLY)
+    before, inodes = set(os.listdir(devices)), {bdf: inode(platform, bdf) for bdf in [*gone, port]}
+    held = os.open(devices / pulled / "config", os.O_RDWR)
     platform.lspci()   # every name has been looked up
     platform.tell(f"remove {pulled}")
     assert set(os.listdir(devices)) == before - set(gone)
@@ -67,7 +75,6 @@ def test_what_is_pulled_out_is_gone_from_the_tree_and_comes_back(platform, pulle
     with pytest.raises(OSError) as error:
         os.pread(held, 4, 0)
     assert error.value.errno == errno.ENODEV
-    os.close(held)
     assert (link_active(platform, port), present(platform, port)) == (0, 0)
     with pytest.raises(AssertionError, match="gone already"):
         platform.tell(f"remove {pulled}")
@@ -75,6 +82,17 @@ def test_what_is_pulled_out_is_gone_from_the_tree_and_comes_back(platform, pulle
     assert set(os.listdir(devices)) == before
     assert config(platform, pulled) != GONE
     assert (link_active(platform, port), present(platform, port)) == (1, 1)
+    # it is another one, as in sysfs
+    assert {bdf for bdf in [*gone, port] if inode(platform, bdf) != inodes[bdf]} == set(gone)
+    for access in (lambda: os.pread(held, 4, 0), lambda: os.pwrite(held, b"\x06\x00", 4)):
+        with pytest.raises(OSError) as error:
+            access()
+        assert error.value.errno == errno.ENODEV
+    os.close(held)
+    before = inode(platform, pulled)
+    platform.tell(f"remove {pulled}")
+    platform.tell(f"insert {pulled}")   # and each time
+    assert inode(platform, pulled) not in (before, inodes[pulled])
 
 
 def test_a_root_port_cannot_be_pulled_out(platform):

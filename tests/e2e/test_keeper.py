@@ -441,6 +441,35 @@ def test_settings_that_a_step_on_its_way_has_outlive_a_reload(kept):
     client.close()
 
 
+def is_secure(platform, bdf):
+    """By the device itself, which knows of none once it was pulled out."""
+    return any(s["state"] == "secure" for f in platform.state()["functions"] if f["bdf"] == bdf for s in f["streams"])
+
+
+def test_another_device_in_the_slot_is_not_blamed_for_the_one_before(kept):
+    """Swapped within a second, so that one is there whenever the watch looks."""
+    kept.platform.misbehave(ENDPOINT, "spdm-error", 1)
+    controller = kept.start(f"[policy]\non-failure = leave-off\n[device {ENDPOINT}]\nstreams = default\n")
+    wait_for(lambda: [k["state"] for k in kept_of(controller)] == ["left_off"])
+    for _ in range(3):   # left off, and up
+        kept.platform.tell(f"remove {ENDPOINT}")
+        kept.platform.tell(f"insert {ENDPOINT}")
+        assert not is_secure(kept.platform, ENDPOINT)
+        wait_for(lambda: is_secure(kept.platform, ENDPOINT) and ENDPOINT in streams(controller))
+
+
+def test_a_device_that_comes_right_after_a_reload_is_seen(kept):
+    """It is not there when the configuration is read again, so nothing is kept for it, but whenever the watch looks."""
+    text = f"[device {ENDPOINT}]\nstreams = default\n"
+    controller = kept.start(text)
+    for n in range(3):
+        wait_for(lambda: is_secure(kept.platform, ENDPOINT) and ENDPOINT in streams(controller))
+        kept.platform.tell(f"remove {ENDPOINT}")
+        kept.reload(f"# {n}\n{text}")
+        kept.platform.tell(f"insert {ENDPOINT}")
+    wait_for(lambda: is_secure(kept.platform, ENDPOINT) and ENDPOINT in streams(controller))
+
+
 @pytest.mark.parametrize("rule, pulled", [(ENDPOINT, ENDPOINT), (ROOT_PORT, ENDPOINT), ("all", ENDPOINT),
                                           (SWITCH_ENDPOINTS[0], "0000:02:00.0")])
 def test_a_device_that_is_pulled_and_put_in_again_has_its_stream_back(kept, rule, pulled):

@@ -10,7 +10,7 @@ from contextlib import closing
 
 import pytest
 
-from api_client import Subscriber
+from api_client import Client, Subscriber
 from conftest import ENDPOINT, ROOT_PORT, Controller
 from streams import Bench
 from test_stream_owners import Tree, set_block
@@ -182,6 +182,24 @@ def test_a_device_that_is_pulled_out_and_put_back(platform, stream, listener):
     assert (event["device"], event["root_port"], event["stream"]) == (ENDPOINT, None, None)
     platform.tell(f"insert {ENDPOINT}")
     assert listener.next("port", state="added")[0]["device"] == ENDPOINT
+
+
+def test_a_device_that_is_swapped_within_a_second(platform, controller, listener):
+    """It is there whenever the watch looks, and is another one. Who asks for no new answer gets none of the one before."""
+    def show(max_age_ms):
+        return client.ask("show", bdf=OTHER, max_age_ms=max_age_ms)["result"]
+    client = Client(controller)
+    assert show(60000)["age_ms"] < 60000
+    time.sleep(0.2)
+    kept = show(60000)["age_ms"]
+    assert kept >= 200
+    platform.tell(f"remove {OTHER}")
+    platform.tell(f"insert {OTHER}")
+    assert listener.next("port", state="removed")[0]["device"] == OTHER
+    assert listener.next("port", state="added")[0]["device"] == OTHER
+    assert show(60000)["age_ms"] < kept
+    client.close()
+    listener.nothing(2)   # once
 
 
 def test_an_end_that_alone_says_insecure(platform, stream, listener):

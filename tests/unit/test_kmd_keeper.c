@@ -118,7 +118,7 @@ static void a_port_that_goes_takes_the_stream_off_and_one_that_comes_brings_it_b
 {
     struct keeper_want want = want_of(1);
     start_up(NULL);
-    keeper_port(&keeper, &want.key.endpoint, false, now);
+    keeper_port(&keeper, &want.key.endpoint, 0, now);
     pass(0);
     CHECK_ASKED("fallen 1; stop 1; stopping 1; ");
     stop_ok(1);
@@ -127,7 +127,7 @@ static void a_port_that_goes_takes_the_stream_off_and_one_that_comes_brings_it_b
     plan(NULL, 0, false); /* a look at the platform does not find it, and it is waited for */
     pass(3600000);
     CHECK_STATE(1, KEEPER_ABSENT);
-    keeper_port(&keeper, &want.key.endpoint, true, now);
+    keeper_port(&keeper, &want.key.endpoint, 1, now);
     pass(0);
     CHECK_ASKED("waiting 1; establish 1; starting 1; ");
 }
@@ -138,12 +138,59 @@ static void one_that_was_left_off_gets_another_chance_with_the_device_put_in_aga
     start_up_failing(POLICY_LEAVE_OFF);
     fall_and_stop(1, "reset");
     pass(0);
-    keeper_port(&keeper, &want.key.endpoint, false, now);
+    keeper_port(&keeper, &want.key.endpoint, 0, now);
     pass(0);
     CHECK_STATE(1, KEEPER_ABSENT);
-    keeper_port(&keeper, &want.key.endpoint, true, now);
+    keeper_port(&keeper, &want.key.endpoint, 1, now);
     pass(0);
     CHECK_STATE(1, KEEPER_STARTING);
+}
+
+/* Between two looks: it was there at both. */
+static void another_device_at_the_same_address_has_gone_and_come(void)
+{
+    struct keeper_want want = want_of(1);
+    start_up_failing(POLICY_LEAVE_OFF);
+    keeper_port(&keeper, &want.key.root_port, 7, now);
+    keeper_port(&keeper, &want.key.endpoint, 8, now);
+    keeper_port(&keeper, &want.key.endpoint, 8, now);
+    pass(0);
+    CHECK_STATE(1, KEEPER_UP);
+    asked[0] = '\0';
+    keeper_port(&keeper, &want.key.endpoint, 9, now); /* its stream was with the one before */
+    pass(0);
+    CHECK_ASKED("fallen 1; stop 1; stopping 1; ");
+    stop_ok(1);
+    pass(0);
+    CHECK_ASKED("waiting 1; establish 1; starting 1; ");
+    keeper_port(&keeper, &want.key.endpoint, 9, now);
+    establish_failed(1);
+    pass(0);
+    CHECK_STATE(1, KEEPER_LEFT_OFF);
+    keeper_port(&keeper, &want.key.endpoint, 9, now);
+    pass(3600000);
+    CHECK_STATE(1, KEEPER_LEFT_OFF);
+    keeper_port(&keeper, &want.key.endpoint, 10, now); /* that was not this one's fault */
+    pass(0);
+    CHECK_STATE(1, KEEPER_STARTING);
+    keeper_port(&keeper, &want.key.root_port, 11, now); /* nor is what comes of an establish meanwhile */
+    establish_failed(1);
+    pass(0);
+    CHECK_STATE(1, KEEPER_STARTING);
+    establish_ok(1);
+    CHECK_STATE(1, KEEPER_UP);
+}
+
+static void what_somebody_established_is_with_the_device_that_is_there(void)
+{
+    struct keeper_want want = want_of(1);
+    start_up(NULL);
+    keeper_port(&keeper, &want.key.endpoint, 8, now);
+    client(1, KEEPER_STOP, true, false);
+    client(1, KEEPER_ESTABLISH, true, true);
+    keeper_port(&keeper, &want.key.endpoint, 9, now); /* seen only now, and swapped before */
+    pass(0);
+    CHECK_STATE(1, KEEPER_UP);
 }
 
 static void quarantine_outlasts_the_device_being_put_in_again(void)
@@ -151,8 +198,8 @@ static void quarantine_outlasts_the_device_being_put_in_again(void)
     struct keeper_want want = want_of(1);
     start_up_failing(POLICY_QUARANTINE);
     fall_and_stop(1, "reset");
-    keeper_port(&keeper, &want.key.endpoint, false, now);
-    keeper_port(&keeper, &want.key.endpoint, true, now);
+    keeper_port(&keeper, &want.key.endpoint, 0, now);
+    keeper_port(&keeper, &want.key.endpoint, 1, now);
     pass(3600000);
     CHECK_STATE(1, KEEPER_QUARANTINED);
 }
@@ -164,7 +211,7 @@ static void a_port_that_goes_during_an_establish_is_no_failure(void)
     want.policy.on_failure = POLICY_QUARANTINE;
     plan(&want, 1, false);
     pass(0);
-    keeper_port(&keeper, &want.key.endpoint, false, now);
+    keeper_port(&keeper, &want.key.endpoint, 0, now);
     establish_failed(1);
     pass(0);
     CHECK_STATE(1, KEEPER_ABSENT);
@@ -272,6 +319,8 @@ int main(void)
         TEST(what_cannot_be_begun_is_tried_again_soon),
         TEST(a_port_that_goes_takes_the_stream_off_and_one_that_comes_brings_it_back),
         TEST(one_that_was_left_off_gets_another_chance_with_the_device_put_in_again),
+        TEST(another_device_at_the_same_address_has_gone_and_come),
+        TEST(what_somebody_established_is_with_the_device_that_is_there),
         TEST(quarantine_outlasts_the_device_being_put_in_again),
         TEST(a_port_that_goes_during_an_establish_is_no_failure),
         TEST(what_somebody_stops_stays_off_until_he_or_the_configuration_says_otherwise),

@@ -188,7 +188,7 @@ static void list_is_in_order_and_passes_over_other_names(void)
     struct fake_function f;
     struct pcie_access access;
     struct ide_fault fault;
-    struct pcie_bdf *list;
+    struct pcie_presence *list;
     size_t count;
     char text[PCIE_BDF_TEXT];
     tree_make(&tree);
@@ -202,8 +202,58 @@ static void list_is_in_order_and_passes_over_other_names(void)
     CU_ASSERT_EQUAL(pcie_access_list(&access, &list, &count, &fault), IDE_OK);
     CU_ASSERT_EQUAL_FATAL(count, 5);
     for (size_t i = 0; i < count; i++)
-        CU_ASSERT_STRING_EQUAL(pcie_bdf_format(&list[i], text), want[i]);
+        CU_ASSERT_STRING_EQUAL(pcie_bdf_format(&list[i].bdf, text), want[i]);
     free(list);
+    pcie_access_close(&access);
+    tree_remove(&tree);
+}
+
+static uint64_t digest_of(const struct pcie_access *access)
+{
+    struct pcie_presence *list;
+    struct ide_fault fault;
+    size_t count;
+    CU_ASSERT_EQUAL_FATAL(pcie_access_list(access, &list, &count, &fault), IDE_OK);
+    uint64_t digest = pcie_presence_digest(list, count);
+    free(list);
+    return digest;
+}
+
+/* Another one with the same name, while the old one still has its inode. */
+static void put_another(const struct tree *tree, const char *name)
+{
+    char line[256];
+    snprintf(line, sizeof line, "cd '%s' && rm -rf before && mv devices/%s before && cp -r before devices/%s",
+             tree->path, name, name);
+    CU_ASSERT_EQUAL_FATAL(system(line), 0);
+}
+
+static void another_function_with_the_same_address_has_another_serial(void)
+{
+    struct pcie_presence list[2] = {{.bdf = {0, 1, 0, 0}, .serial = 7}, {.bdf = {0, 2, 0, 0}, .serial = 8}};
+    struct tree tree;
+    struct fake_function f;
+    struct pcie_access access;
+    struct ide_fault fault;
+    uint64_t two = pcie_presence_digest(list, 2), one = pcie_presence_digest(list, 1);
+    CU_ASSERT_TRUE(one != two && one != 0 && pcie_presence_digest(NULL, 0) != 0);
+    list[1].serial = 9;
+    CU_ASSERT_NOT_EQUAL(pcie_presence_digest(list, 2), two);
+    list[1].serial = 8;
+    list[1].silent = true;
+    CU_ASSERT_NOT_EQUAL(pcie_presence_digest(list, 2), two);
+    list[1] = (struct pcie_presence){.bdf = {0, 2, 0, 1}, .serial = 8};
+    CU_ASSERT_NOT_EQUAL(pcie_presence_digest(list, 2), two);
+
+    tree_make(&tree);
+    CU_ASSERT_EQUAL_FATAL(pcie_access_open(&access, tree.path, &fault), IDE_OK);
+    endpoint(&f);
+    tree_add(&tree, "0000:01:00.0", &f, PCIE_CONFIG_SIZE);
+    tree_add(&tree, "0000:02:00.0", &f, PCIE_CONFIG_SIZE);
+    uint64_t before = digest_of(&access);
+    CU_ASSERT_EQUAL(digest_of(&access), before);
+    put_another(&tree, "0000:02:00.0");
+    CU_ASSERT_NOT_EQUAL(digest_of(&access), before);
     pcie_access_close(&access);
     tree_remove(&tree);
 }
@@ -339,6 +389,58 @@ static void a_function_that_comes_or_goes_is_seen_by_its_name(void)
     CU_ASSERT_FALSE(topology_is_listed(&topology, &access));
     put_endpoint(&tree, "0000:03:00.0"); /* as many as there were */
     CU_ASSERT_FALSE(topology_is_listed(&topology, &access));
+    topology_free(&topology);
+    pcie_access_close(&access);
+    tree_remove(&tree);
+}
+
+static void another_function_with_the_same_address_is_seen(void)
+{
+    struct tree tree;
+    struct pcie_access access;
+    struct topology topology;
+    struct ide_fault fault;
+    const struct pcie_bdf bdf = bdf_of("0000:01:00.0"), none = bdf_of("0000:07:00.0");
+    tree_make(&tree);
+    make_two_branches(&tree, &access, &topology);
+    uint64_t before = topology_presence(&topology, &bdf);
+    CU_ASSERT_NOT_EQUAL(before, 0);
+    CU_ASSERT_EQUAL(topology_presence(&topology, &none), 0);
+    put_another(&tree, "0000:01:00.0");
+    CU_ASSERT_FALSE(topology_is_listed(&topology, &access));
+    topology_free(&topology);
+    CU_ASSERT_EQUAL_FATAL(topology_read(&topology, &access, &fault), IDE_OK);
+    CU_ASSERT_TRUE(topology_is_listed(&topology, &access));
+    uint64_t after = topology_presence(&topology, &bdf);
+    CU_ASSERT_TRUE(after != 0 && after != before);
+    topology_free(&topology);
+    pcie_access_close(&access);
+    tree_remove(&tree);
+}
+
+static void who_is_in_the_tree_and_does_not_answer_is_silent(void)
+{
+    struct tree tree;
+    struct pcie_access access;
+    struct topology topology;
+    struct ide_fault fault;
+    struct fake_function f;
+    const struct pcie_bdf bdf = bdf_of("0000:01:00.1");
+    tree_make(&tree);
+    make_two_branches(&tree, &access, &topology);
+    CU_ASSERT_EQUAL(topology.found, topology.listing);
+    topology_free(&topology);
+    memset(&f, 0xff, sizeof f); /* its link is down */
+    tree_add(&tree, "0000:01:00.1", &f, PCIE_CONFIG_SIZE);
+    CU_ASSERT_EQUAL_FATAL(topology_read(&topology, &access, &fault), IDE_OK);
+    CU_ASSERT_NOT_EQUAL(topology.found, topology.listing);
+    CU_ASSERT_EQUAL(topology_presence(&topology, &bdf), 0);
+    CU_ASSERT_TRUE(topology_is_listed(&topology, &access));
+    topology_free(&topology);
+    put_endpoint(&tree, "0000:01:00.1");
+    CU_ASSERT_EQUAL_FATAL(topology_read(&topology, &access, &fault), IDE_OK);
+    CU_ASSERT_EQUAL(topology.found, topology.listing);
+    CU_ASSERT_NOT_EQUAL(topology_presence(&topology, &bdf), 0);
     topology_free(&topology);
     pcie_access_close(&access);
     tree_remove(&tree);
@@ -493,11 +595,16 @@ int main(void)
         {"function open tells absent from unreadable", function_open_tells_absent_from_unreadable},
         {"function that vanishes reads all ones", function_that_vanishes_reads_all_ones},
         {"list is in order and passes over other names", list_is_in_order_and_passes_over_other_names},
+        {"another function with the same address has another serial",
+         another_function_with_the_same_address_has_another_serial},
         {"topology is read from the tree", topology_is_read_from_the_tree},
         {"topology of unreadable functions is an error", topology_of_unreadable_functions_is_an_error},
         {"what is below a root port is read anew", what_is_below_a_root_port_is_read_anew},
         {"a function that comes or goes is seen by its name",
          a_function_that_comes_or_goes_is_seen_by_its_name},
+        {"another function with the same address is seen", another_function_with_the_same_address_is_seen},
+        {"who is in the tree and does not answer is silent",
+         who_is_in_the_tree_and_does_not_answer_is_silent},
         {"registers in their order are read ahead", registers_in_their_order_are_read_ahead},
         {"where nothing follows one register is read", where_nothing_follows_one_register_is_read},
         {"the kernel's streams are found", the_kernels_streams_are_found},

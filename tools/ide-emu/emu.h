@@ -46,6 +46,7 @@ struct emu_function {
     uint8_t traffic_class;            /* of the memory requests that it sends */
     struct link *link;                /* below a root port or downstream port; NULL for others */
     atomic_bool absent;               /* pulled out: hotplug.h; written with the lock */
+    atomic_uint presence; /* how often it was put in again: what was open before is not the same */
     bool bridged;                     /* its keys are an external responder's, and unknown here */
     uint64_t config_reads, config_writes; /* by the host: one for each access inside a dword */
     uint64_t looks_while_busy;            /* of the reads: of a mailbox's status while it works on an answer */

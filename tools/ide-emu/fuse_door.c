@@ -86,6 +86,18 @@ static bool is_gone(const struct node *n)
     return n->function && n->function->absent;
 }
 
+/* How often the function that the node belongs to was put in again. */
+static uint64_t presence(const struct node *n)
+{
+    return n->function ? n->function->presence : 0;
+}
+
+/* Who has the file open since before it was pulled out has it no more, as in sysfs. */
+static bool is_gone_for(const struct node *n, const struct fuse_file_info *fi)
+{
+    return is_gone(n) || fi->fh != presence(n);
+}
+
 static const struct node *node_of(fuse_req_t req, fuse_ino_t ino)
 {
     const struct fuse_door *d = fuse_req_userdata(req);
@@ -94,7 +106,8 @@ static const struct node *node_of(fuse_req_t req, fuse_ino_t ino)
 
 static struct stat attributes(const struct node *n, fuse_ino_t ino)
 {
-    struct stat st = {.st_ino = ino, .st_mode = S_IFDIR | 0755, .st_nlink = 2};
+    /* what is put in again has new inodes, as kernfs numbers them */
+    struct stat st = {.st_ino = presence(n) << 32 | ino, .st_mode = S_IFDIR | 0755, .st_nlink = 2};
     if (n->file) {
         st.st_mode = S_IFREG | n->file->mode;
         st.st_nlink = 1;
@@ -183,6 +196,7 @@ static void do_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
         return;
     }
     fi->direct_io = 1;
+    fi->fh = presence(n);
     fuse_reply_open(req, fi);
 }
 
@@ -254,10 +268,9 @@ static size_t file_text(fuse_req_t req, const struct node *n, char data[static P
 
 static void do_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
-    (void)fi;
     const struct node *n = node_of(req, ino);
     char data[PCIE_CONFIG_SIZE];
-    if (is_gone(n)) { /* who had it open yet: as sysfs says it */
+    if (is_gone_for(n, fi)) {
         fuse_reply_err(req, ENODEV);
         return;
     }
@@ -280,9 +293,8 @@ static void do_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, stru
 static void do_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t off,
                      struct fuse_file_info *fi)
 {
-    (void)fi;
     const struct node *n = node_of(req, ino);
-    if (is_gone(n)) {
+    if (is_gone_for(n, fi)) {
         fuse_reply_err(req, ENODEV);
         return;
     }

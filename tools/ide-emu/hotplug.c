@@ -67,6 +67,7 @@ bool hotplug_insert(struct emu_function *f, bool present)
         if (other != f && !is_below(other, f))
             continue;
         emu_function_reset(other);
+        other->presence += present;
         other->absent = !present;
         if (present) /* as the operating system sets up what is new */
             config_put16(&other->config, FUNCTION_COMMAND, FUNCTION_COMMAND_MEMORY | FUNCTION_COMMAND_MASTER);

@@ -251,6 +251,8 @@ void keeper_started(struct keeper *k, const struct keeper_key *key, enum keeper_
         return;
     item->before = keeper_is_busy(item) ? KEEPER_WAITING : item->state;
     item->own = false;
+    /* with whatever device is there now, which may be another one than was seen last */
+    item->presence[0] = item->presence[1] = 0;
     go(item, running[operation], KEEPER_NEVER);
 }
 
@@ -406,24 +408,36 @@ static void port_went(struct keeper *k, struct keeper_item *item)
     turn_off(k, item, KEEPER_WAITING);
 }
 
-void keeper_port(struct keeper *k, const struct pcie_bdf *port, bool present, uint64_t now_ms)
+static void port_came(struct keeper *k, struct keeper_item *item)
+{
+    item->attempts = 0;
+    if (item->state == KEEPER_ABSENT)
+        settle_off(k, item, k->now_ms);
+}
+
+static void take_presence(struct keeper *k, struct keeper_item *item, uint64_t *known, uint64_t presence)
+{
+    bool other = *known != 0 && *known != presence;
+    if (presence == 0 || other)
+        port_went(k, item);
+    if (presence != 0 && (other || item->state == KEEPER_ABSENT))
+        port_came(k, item);
+    *known = presence;
+}
+
+void keeper_port(struct keeper *k, const struct pcie_bdf *port, uint64_t presence, uint64_t now_ms)
 {
     k->now_ms = now_ms;
-    if (present)
+    if (presence != 0)
         keeper_unmark(&k->absent, port);
     else
         keeper_mark(&k->absent, port);
     for (struct keeper_item *item = k->first; item; item = item->next) {
         const struct keeper_key *key = &item->want.key;
-        if (item->gone ||
-            (pcie_bdf_compare(&key->root_port, port) != 0 && pcie_bdf_compare(&key->endpoint, port) != 0))
-            continue;
-        if (!present) {
-            port_went(k, item);
-        } else if (item->state == KEEPER_ABSENT) {
-            item->attempts = 0;
-            settle_off(k, item, now_ms);
-        }
+        if (!item->gone && pcie_bdf_compare(&key->root_port, port) == 0)
+            take_presence(k, item, &item->presence[0], presence);
+        if (!item->gone && pcie_bdf_compare(&key->endpoint, port) == 0)
+            take_presence(k, item, &item->presence[1], presence);
     }
 }
 

@@ -90,6 +90,7 @@ struct keeper_item {
     bool restored;             /* from an earlier life, and not established since */
     bool had_stream;           /* it has been up, and is no CXL link: */
     uint8_t stream;            /* its number, now or the last time */
+    uint64_t presence[2];      /* of root port and endpoint, as keeper_port() was told last; 0: not known */
     uint64_t due_ms;           /* when the next thing is to be done; UINT64_MAX: nothing */
     uint64_t up_ms;            /* since when it is up */
     uint64_t early_ms;         /* how much before its time it is refreshed, so that not all are at once */
@@ -177,8 +178,11 @@ void keeper_ended(struct keeper *keeper, const struct keeper_key *key, const str
 void keeper_fell(struct keeper *keeper, const struct keeper_key *key, enum policy_cause kind,
                  const char *cause, uint64_t now_ms);
 
-/* A port has gone, or has come. Ports are there until told otherwise. */
-void keeper_port(struct keeper *keeper, const struct pcie_bdf *port, bool present, uint64_t now_ms);
+/*
+ * What is at the port's address: 0: nothing; else a number that another device there does not have. One that
+ * is another device than the last time has gone, and come. Ports are there until told otherwise.
+ */
+void keeper_port(struct keeper *keeper, const struct pcie_bdf *port, uint64_t presence, uint64_t now_ms);
 
 /*
  * Somebody stops a stream by its number that is off at the moment: it is not tried again. NULL if no such

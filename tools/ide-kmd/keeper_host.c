@@ -9,8 +9,6 @@
 #include "tools/ide-kmd/log.h"
 #include "tools/ide-kmd/wants.h"
 
-#define PLAN_AGAIN_MS 30000u /* for a device that its rule gives what it cannot have now */
-
 static uint64_t now_ms(void)
 {
     return (uint64_t)zclock_mono();
@@ -33,7 +31,7 @@ static struct stream *stream_of(struct controller *c, const struct keeper_key *k
 }
 
 /* What counts where no rule says anything. */
-static struct policy base_policy(const struct controller *c)
+struct policy keeper_base_policy(const struct controller *c)
 {
     struct policy base = policy_default;
     base.require_reference = c->settings->require_reference;
@@ -42,7 +40,7 @@ static struct policy base_policy(const struct controller *c)
 
 static struct policy policy_of(struct controller *c, const struct keeper_key *key)
 {
-    const struct policy base = base_policy(c);
+    const struct policy base = keeper_base_policy(c);
     const struct wants_context context = {.survey = &c->survey, .rules = &c->settings->rules, .base = &base};
     return wants_policy(&context, key);
 }
@@ -109,7 +107,11 @@ static bool ask_establish(void *context, const struct keeper_want *want)
     char bdf[PCIE_BDF_TEXT];
     if (controller_is_delicate(c))
         return false;
-    enum ide_err err = want->key.cxl ? submit_cxl(c, want, &failure) : submit_establish(c, want, &failure);
+    enum ide_err err = survey_refresh_list(&c->survey, &failure);
+    if (err == IDE_OK && keeper_plan_is_old(c))
+        return false; /* other devices are there than it was wanted with */
+    if (err == IDE_OK)
+        err = want->key.cxl ? submit_cxl(c, want, &failure) : submit_establish(c, want, &failure);
     if (err == IDE_OK)
         return true;
     log_say(LOG_WARNING, LOG_PLAIN, "%s: its %s cannot be established: %s",
@@ -120,8 +122,6 @@ static bool ask_establish(void *context, const struct keeper_want *want)
                                          .cause = failure.message,
                                          .cause_kind = cause_of_failure(&failure)};
     keeper_ended(&c->kept.keeper, &want->key, &result, now_ms());
-    /* One that came and went between two looks of the watch is told of by nobody else. */
-    c->kept.plan_due = c->kept.plan_due || failure.err == IDE_E_NO_DEVICE;
     return true;
 }
 
@@ -408,11 +408,6 @@ const struct keeper_item *keeper_host_give_up_cxl(struct controller *c, const st
     return kept;
 }
 
-void keeper_take_platform(struct controller *c)
-{
-    keeper_host_plan(c, false);
-}
-
 const struct keeper_item *keeper_host_give_up(struct controller *c, const struct pcie_bdf *port, uint8_t stream)
 {
     struct ide_fault fault;
@@ -420,49 +415,6 @@ const struct keeper_item *keeper_host_give_up(struct controller *c, const struct
     if (kept && store_give_up(c->store, port, stream, &fault) != IDE_OK)
         say_not_written(&fault);
     return kept;
-}
-
-/* ---- the plan ------------------------------------------------------------------- */
-
-void keeper_host_plan(struct controller *c, bool renew)
-{
-    c->kept.plan_due = true;
-    c->kept.renew = c->kept.renew || renew;
-    c->kept.loud = c->kept.loud || renew;
-}
-
-/* Ports that streams are wanted between, as far as they are not what they were. */
-static void look_for_ports(struct controller *c)
-{
-    struct keeper *k = &c->kept.keeper;
-    for (struct keeper_item *item = k->first; item; item = item->next) {
-        const struct pcie_bdf ports[] = {item->want.key.root_port, item->want.key.endpoint};
-        for (size_t i = 0; i < 2; i++)
-            keeper_port(k, &ports[i], topology_find(&c->survey.topology, &ports[i]) != TOPOLOGY_NONE,
-                        now_ms());
-    }
-}
-
-static void make_plan(struct controller *c)
-{
-    struct keeper_host *host = &c->kept;
-    struct failure failure;
-    const struct policy base = base_policy(c);
-    const struct wants_context context = {
-        .survey = &c->survey, .rules = &c->settings->rules, .base = &base, .loud = host->loud};
-    host->plan_due = false;
-    host->plan_again_ms = now_ms() + PLAN_AGAIN_MS;
-    if (survey_refresh(&c->survey, &failure) != IDE_OK) {
-        log_say(LOG_ERR, LOG_PLAIN, "the platform cannot be looked at: %s", failure.message);
-        return;
-    }
-    look_for_ports(c);
-    keeper_plan_begin(&host->keeper);
-    if (wants_plan(&context, &host->keeper) == 0)
-        host->plan_again_ms = UINT64_MAX;
-    keeper_plan_end(&host->keeper, host->renew, now_ms());
-    port_gate_plan(c);
-    host->renew = host->loud = false;
 }
 
 /* ---- the loop ------------------------------------------------------------------- */
@@ -476,17 +428,11 @@ static int on_timer(zloop_t *loop, int timer, void *argument)
     return controller_settle(c);
 }
 
-static uint64_t next_due(const struct controller *c)
-{
-    uint64_t due = keeper_due(&c->kept.keeper);
-    due = c->kept.absent_again_ms < due ? c->kept.absent_again_ms : due;
-    return c->kept.plan_again_ms < due ? c->kept.plan_again_ms : due;
-}
-
 static void set_timer(struct controller *c)
 {
     struct keeper_host *host = &c->kept;
-    uint64_t due = next_due(c), now = now_ms();
+    uint64_t due = keeper_due(&host->keeper), plan = keeper_plan_due(c), now = now_ms();
+    due = plan < due ? plan : due;
     if (host->timer && host->timer_at_ms == due)
         return;
     if (host->timer)
@@ -502,24 +448,18 @@ void keeper_host_run(struct controller *c)
     struct keeper_host *host = &c->kept;
     if (c->closing)
         return;
-    /* what came or went before the watch's first look was told by nobody */
-    uint64_t generation = c->watch ? watch_generation(c->watch) : 0;
-    host->plan_due = host->plan_due || generation != host->generation;
-    host->generation = generation;
     if (!controller_is_delicate(c)) {
-        keeper_host_look_for_absent(c);
-        if (host->plan_due || now_ms() >= host->plan_again_ms)
-            make_plan(c);
+        keeper_plan_run(c);
         keeper_run(&host->keeper, now_ms());
-        keeper_host_look_for_absent(c); /* who has become so */
         survey_done(&c->survey);
+        watch_known(c->watch, c->survey.topology.listing);
         set_timer(c);
     } /* else the end of the delicate step comes here again */
 }
 
 void keeper_host_open(struct controller *c)
 {
-    c->kept.plan_again_ms = c->kept.absent_again_ms = UINT64_MAX;
+    c->kept.plan_again_ms = c->kept.silent_again_ms = UINT64_MAX;
     c->kept.ops = (struct keeper_ops){.establish = ask_establish,
                                       .refresh = ask_refresh,
                                       .stop = ask_stop,

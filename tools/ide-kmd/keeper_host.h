@@ -16,12 +16,13 @@ struct task;
 struct keeper_host {
     struct keeper keeper;
     struct keeper_ops ops;
-    bool plan_due, renew;   /* the configuration is to be held against the platform; it was read again */
-    bool loud;              /* and what cannot be had is to be said */
-    uint64_t generation;    /* watch_generation() as of the last time it ran */
-    uint64_t plan_again_ms; /* something could not be planned */
-    uint64_t absent_again_ms; /* a port is not there */
-    int timer;              /* of the loop; 0: none */
+    bool plan_due, renew;     /* the configuration is to be held against the platform; it was read again */
+    bool loud;                /* and what cannot be had is to be said */
+    uint64_t planned;         /* which functions there were then: struct topology's found */
+    uint64_t generation;      /* watch_generation() as of the last time it ran */
+    uint64_t plan_again_ms;   /* something could not be planned */
+    uint64_t silent_again_ms; /* functions do not answer */
+    int timer;                /* of the loop; 0: none */
     uint64_t timer_at_ms;
 };
 
@@ -38,8 +39,15 @@ bool keeper_host_restore(struct controller *c, const struct keeper_want *want, e
 /* For the loop: does what is due, if the platform may be looked at now, and sets the timer for the rest. */
 void keeper_host_run(struct controller *c);
 
-/* For keeper_host_run(), while the platform may be looked at: when ports are there that were not, plan_due is set. */
-void keeper_host_look_for_absent(struct controller *c);
+/* keeper_plan.c, for keeper_host_run(). Holds it against the platform if that is due; the platform may be
+ * looked at. */
+void keeper_plan_run(struct controller *c);
+/* The platform is another one than that of the last plan, as far as the survey knows. */
+bool keeper_plan_is_old(const struct controller *c);
+/* When keeper_plan_run() has something to do; UINT64_MAX: not until something happens. */
+uint64_t keeper_plan_due(struct controller *c);
+/* What counts where no rule says anything. */
+struct policy keeper_base_policy(const struct controller *c);
 
 /* Before it begins: the policy of its endpoint, as it is now. */
 void keeper_give_policy(struct controller *c, struct task *task);
@@ -52,9 +60,8 @@ void keeper_take_ended(struct controller *c, const struct task *task);
  */
 void keeper_take_fall(struct controller *c, const struct stream *stream, enum policy_cause kind,
                       const char *cause);
-void keeper_take_cxl_fall(struct controller *c, const struct cxl_link *link, enum policy_cause kind, const char *cause);
-/* For watching: functions have come or gone; what is there is looked at anew. */
-void keeper_take_platform(struct controller *c);
+void keeper_take_cxl_fall(struct controller *c, const struct cxl_link *link, enum policy_cause kind,
+                          const char *cause);
 
 /* Of the stream, and of the streams that the table does not have because they are off. */
 struct keeper_key keeper_key_of(const struct stream *stream);

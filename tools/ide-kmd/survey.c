@@ -71,15 +71,45 @@ enum ide_err survey_refresh_port(struct survey *survey, const struct pcie_bdf *b
     return survey_refresh(survey, failure);
 }
 
+enum ide_err survey_refresh_list(struct survey *survey, struct failure *failure)
+{
+    if (survey->is_fresh || survey->is_listed)
+        return IDE_OK;
+    if (!topology_is_listed(&survey->topology, &survey->access))
+        return survey_refresh(survey, failure);
+    survey->has_bridge = false;
+    survey->is_listed = true;
+    return IDE_OK;
+}
+
 enum ide_err survey_refresh_branch(struct survey *survey, const struct pcie_bdf *bdf, struct failure *failure)
 {
-    if (survey->is_fresh)
-        return IDE_OK;
-    if (!survey->is_listed && !topology_is_listed(&survey->topology, &survey->access))
-        return survey_refresh(survey, failure);
-    survey->has_bridge = survey->has_bridge && survey->is_listed;
-    survey->is_listed = true;
-    return survey_refresh_port(survey, bdf, failure);
+    enum ide_err err = survey_refresh_list(survey, failure);
+    return err == IDE_OK ? survey_refresh_port(survey, bdf, failure) : err;
+}
+
+/* Nobody talks to an endpoint while one end of its stream, or of its link's, may be on alone. */
+static bool may_ask(const struct survey *survey, const struct pcie_bdf *bdf)
+{
+    for (const struct stream *s = survey->streams->first; s; s = s->next)
+        if (stream_has_end(s, bdf) || stream_cuts_off(&s->ends, bdf))
+            return false;
+    return true;
+}
+
+bool survey_hears_more(struct survey *survey)
+{
+    struct ide_fault ignored;
+    struct pcie_function function;
+    bool answers = false;
+    for (size_t i = 0; i < survey->topology.listed_count && !answers; i++) {
+        const struct pcie_presence *listed = &survey->topology.listed[i];
+        if (!listed->silent || !may_ask(survey, &listed->bdf))
+            continue;
+        answers = pcie_function_open(&function, &survey->access, &listed->bdf, &ignored) == IDE_OK;
+        pcie_function_close(&function);
+    }
+    return answers;
 }
 
 static bool is_endpoint(enum pcie_port_type type)

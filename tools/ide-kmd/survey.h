@@ -53,6 +53,9 @@ void survey_close(struct survey *survey);
 /* Reads the topology anew; all below use what was read last. */
 enum ide_err survey_refresh(struct survey *survey, struct failure *failure) MUST_USE;
 
+/* The same if any function has come or gone since, or is another one; else no register is read. */
+enum ide_err survey_refresh_list(struct survey *survey, struct failure *failure) MUST_USE;
+
 /*
  * The same for who tells of one function, and for who needs to know what it can have a stream with. What is
  * below its root port is read, and the whole only if the function was not there before; for a branch, also if
@@ -63,6 +66,10 @@ enum ide_err survey_refresh_port(struct survey *survey, const struct pcie_bdf *b
                                  struct failure *failure) MUST_USE;
 enum ide_err survey_refresh_branch(struct survey *survey, const struct pcie_bdf *bdf,
                                    struct failure *failure) MUST_USE;
+
+/* Whether a function answers now that was silent when the topology was read, as its link was down. One that a
+ * stream ends at, or is cut off by, is not asked. */
+bool survey_hears_more(struct survey *survey);
 
 /* The requests at hand have been dealt with: the next ones look anew. */
 void survey_done(struct survey *survey);

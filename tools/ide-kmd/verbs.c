@@ -89,7 +89,7 @@ static enum ide_err look_for_show(struct controller *c, const struct request *re
 {
     const struct survey *survey = &c->survey;
     uint64_t generation = watch_generation(c->watch);
-    if (request->has_bdf && (request->max_age_ms == 0 || c->start->watch.interval_ms == 0))
+    if (request->has_bdf && request->max_age_ms == 0)
         return survey_refresh_port(&c->survey, &request->bdf, failure);
     bool is_known = request->has_bdf ? topology_find(&survey->topology, &request->bdf) != TOPOLOGY_NONE
                                      : (uint64_t)zclock_mono() - survey->read_ms < request->max_age_ms;

@@ -59,6 +59,11 @@ int watch_fd(const struct watch *watch)
     return watch->fd;
 }
 
+void watch_known(struct watch *watch, uint64_t digest)
+{
+    atomic_store(&watch->known, digest);
+}
+
 uint64_t watch_generation(const struct watch *watch)
 {
     return atomic_load(&watch->generation);
@@ -241,7 +246,7 @@ static struct timespec in_ms(uint64_t ms)
 static uint64_t pause_ms(const struct watch *watch)
 {
     if (watch->settings.interval_ms == 0)
-        return WATCH_HEALTH_MS;
+        return WATCH_SLOW_MS;
     if (watch->streams)
         return watch->settings.interval_ms;
     return watch->links ? WATCH_SLOW_MS / 4 : WATCH_SLOW_MS;

@@ -6,10 +6,9 @@
  *
  *   every interval    the root port's end of every stream, one access a port: when an end
  *                     falls its partner gets an IDE fail message, so one end shows both
- *   every second      the other end, and whether its function is there; which functions there are; both ends of
- *                     every CXL.cachemem link
- *   every 5 seconds   AER, DOE, the link, the kernel's ownership, certificates
- *   at any change     both ends and all of that at once, to find the cause
+ *   every second      the other end, and whether its function is there; both ends of every CXL.cachemem link;
+ * which functions there are: their names and inode numbers, no register every 5 seconds   AER, DOE, the link,
+ * the kernel's ownership, certificates at any change     both ends and all of that at once, to find the cause
  *
  * No link is crossed while an operation may have left its two ends apart: a read
  * across it needs the port's gate (worker.h's quiet), and is left out, not waited
@@ -29,7 +28,8 @@
 
 struct watch_settings {
     const char *sysfs;    /* NULL: the machine's; borrowed */
-    uint32_t interval_ms; /* 0: no register is read, only what costs no access is watched */
+    uint32_t interval_ms; /* 0: no register is read; who comes and goes, and certificates, are watched all the
+                             same */
     uint32_t warn_days;   /* before a certificate ends */
 };
 
@@ -99,7 +99,9 @@ void watch_hold(struct watch *watch, const struct stream_ends *ends, bool on);
 /* The port's session is lost: what falls now falls because of it. From any thread. */
 void watch_session_lost(struct watch *watch, const struct pcie_bdf *port, const struct ide_fault *fault);
 
-/* Changes with what functions there are; from any thread. */
+/* The functions that the controller knows of, as pcie_presence_digest() has them; from any thread. */
+void watch_known(struct watch *watch, uint64_t digest);
+/* Changes, with a watch_wake(), at each look at the tree that finds others there; from any thread. */
 uint64_t watch_generation(const struct watch *watch);
 
 #endif

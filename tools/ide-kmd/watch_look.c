@@ -192,36 +192,33 @@ static void look_at_lower(struct watch *watch, struct watched *w, uint64_t now_m
 
 /* ---- every second: what is there ----------------------------------------- */
 
-/* Both lists are in order. */
-static bool tell_differences(struct watch *watch, const struct pcie_bdf *now, size_t count)
+/* One that went and came since the last look is another one. Both lists are in order. */
+static void tell_differences(struct watch *watch, const struct pcie_presence *now, size_t count)
 {
     size_t i = 0, j = 0;
-    bool differs = false;
     while (i < watch->function_count || j < count) {
-        int order = i == watch->function_count ? 1
-                    : j == count               ? -1
-                                               : pcie_bdf_compare(&watch->functions[i], &now[j]);
-        if (order < 0)
-            tell_port(watch, &watch->functions[i], "removed", 0, "the function is gone");
-        else if (order > 0)
-            tell_port(watch, &now[j], "added", 0, "the function is new");
-        differs = differs || order != 0;
+        const struct pcie_presence *was = &watch->functions[i], *is = &now[j];
+        int order = i == watch->function_count ? 1 : j == count ? -1 : pcie_bdf_compare(&was->bdf, &is->bdf);
+        bool other = order == 0 && was->serial != is->serial;
+        if (order < 0 || other)
+            tell_port(watch, &was->bdf, "removed", 0, "the function is gone");
+        if (order > 0 || other)
+            tell_port(watch, &is->bdf, "added", 0, "the function is new");
         i += order <= 0;
         j += order >= 0;
     }
-    return differs;
 }
 
 static void scan(struct watch *watch)
 {
-    struct pcie_bdf *list;
+    struct pcie_presence *list;
     size_t count;
     struct ide_fault fault;
     if (!watch_need_tree(watch) || pcie_access_list(&watch->tree, &list, &count, &fault) != IDE_OK)
         return;
-    if (watch->functions && tell_differences(watch, list, count))
-        atomic_fetch_add(&watch->generation, 1);
-    if (!watch->functions) {
+    if (watch->functions)
+        tell_differences(watch, list, count);
+    if (pcie_presence_digest(list, count) != atomic_load(&watch->known)) {
         atomic_fetch_add(&watch->generation, 1);
         watch_wake(watch);
     }
@@ -361,8 +358,6 @@ static void look_at_registers(struct watch *watch, struct watched *streams, stru
     for (struct watched *w = streams; w; w = w->next)
         if (!atomic_load(&w->forgotten) && is_due(&w->slow_ms, now_ms, WATCH_SLOW_MS))
             look_at_lower(watch, w, now_ms);
-    if (is_due(&watch->scan_ms, now_ms, WATCH_SLOW_MS))
-        scan(watch);
 }
 
 static void look_at_owners(struct watch *watch, struct watched *streams)
@@ -380,6 +375,8 @@ void watch_look(struct watch *watch, struct watched *streams, struct watch_port 
     gather(streams, ports);
     if (watch->settings.interval_ms != 0)
         look_at_registers(watch, streams, ports, now_ms);
+    if (is_due(&watch->scan_ms, now_ms, WATCH_SLOW_MS))
+        scan(watch);
     if (health && watch->settings.interval_ms != 0)
         look_at_owners(watch, streams);
     for (struct watch_port *port = ports; port && health; port = port->next)

@@ -58,12 +58,12 @@ struct watch {
     uint64_t serial;
     struct watch_news *news, **last_news;
     int fd;
-    atomic_ullong generation;
+    atomic_ullong known, generation;
 
     /* the thread's */
     struct pcie_access tree; /* for names only */
     bool has_tree;
-    struct pcie_bdf *functions; /* that there were; NULL before the first look */
+    struct pcie_presence *functions; /* that there were; NULL before the first look */
     size_t function_count;
     uint64_t scan_ms, health_ms;
     uint64_t open_until_ms; /* no more ports are opened in this look from then on */

@@ -194,8 +194,6 @@ static void tell_port(struct controller *c, const struct watch_news *news)
     json_t *event = event_of("port", NULL, news);
     json_object_set_new(event, "aer", errors_json(news->errors));
     publish_watch(c, event);
-    if (strcmp(news->state, "added") == 0 || strcmp(news->state, "removed") == 0)
-        keeper_take_platform(c);
 }
 
 static void tell_certificate(struct controller *c, const struct watch_news *news)
