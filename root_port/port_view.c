@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#define NEAR_MAX 512u /* on hardware a read takes time for each dword */
-
 static void find_link(struct port_view *view)
 {
     const struct pcie_config *config = &view->function.config;
@@ -63,17 +61,27 @@ static struct port_block block_at(const uint8_t *bytes)
     return (struct port_block){dword(bytes), dword(bytes + 4)};
 }
 
-/* Where the blocks' registers begin and end. */
-static void range_of(const struct port_view *view, const struct ide_block *blocks, size_t count,
-                     unsigned *first, unsigned *end)
+bool port_view_range(const struct port_view *view, const struct ide_block *blocks, size_t count,
+                     unsigned *offset, unsigned *size)
 {
-    *first = PCIE_CONFIG_SIZE;
-    *end = 0;
+    unsigned first = PCIE_CONFIG_SIZE, end = 0;
     for (size_t i = 0; i < count; i++) {
         unsigned at = ide_control_offset(&view->ide.cap, blocks[i]);
-        *first = at < *first ? at : *first;
-        *end = at + 8 > *end ? at + 8 : *end;
+        first = at < first ? at : first;
+        end = at + 8 > end ? at + 8 : end;
     }
+    *offset = first;
+    *size = end > first ? end - first : 0;
+    return end <= PCIE_CONFIG_SIZE && *size > 0 && *size <= PORT_VIEW_NEAR;
+}
+
+void port_view_take(const struct port_view *view, const struct ide_block *blocks, size_t count,
+                    const uint8_t *bytes, struct port_block *out)
+{
+    unsigned first, size;
+    (void)port_view_range(view, blocks, count, &first, &size);
+    for (size_t i = 0; i < count; i++)
+        out[i] = block_at(bytes + ide_control_offset(&view->ide.cap, blocks[i]) - first);
 }
 
 static bool read_one(const struct port_view *view, struct ide_block block, struct port_block *out)
@@ -89,21 +97,17 @@ static bool read_one(const struct port_view *view, struct ide_block block, struc
 bool port_view_blocks(const struct port_view *view, const struct ide_block *blocks, size_t count,
                       struct port_block *out)
 {
-    uint8_t bytes[NEAR_MAX];
-    unsigned first, end;
+    uint8_t bytes[PORT_VIEW_NEAR];
+    unsigned offset, size;
     bool answers = true;
-    range_of(view, blocks, count, &first, &end);
-    if (end <= first || end > PCIE_CONFIG_SIZE)
-        return false;
-    if (end - first > NEAR_MAX) {
+    if (!port_view_range(view, blocks, count, &offset, &size)) {
         for (size_t i = 0; i < count; i++)
             answers = read_one(view, blocks[i], &out[i]) && answers;
         return answers;
     }
-    if (!pcie_function_read(&view->function, first, bytes, end - first))
+    if (!pcie_function_read(&view->function, offset, bytes, size))
         return false;
-    for (size_t i = 0; i < count; i++)
-        out[i] = block_at(bytes + ide_control_offset(&view->ide.cap, blocks[i]) - first);
+    port_view_take(view, blocks, count, bytes, out);
     return true;
 }
 

@@ -11,6 +11,8 @@
 #include "root_port/ide_cap.h"
 #include "root_port/pcie_access.h"
 
+#define PORT_VIEW_NEAR 512u /* bytes in one access: on hardware a read takes time for each dword */
+
 struct port_view {
     struct pcie_access access;
     struct pcie_function function;
@@ -30,6 +32,14 @@ void port_view_close(struct port_view *view);
 struct port_block {
     uint32_t control, status;
 };
+
+/* Where the registers of blocks are that are read in one access; false if they are too far from each other.
+ */
+bool port_view_range(const struct port_view *view, const struct ide_block *blocks, size_t count,
+                     unsigned *offset, unsigned *size);
+/* What was read of that range. */
+void port_view_take(const struct port_view *view, const struct ide_block *blocks, size_t count,
+                    const uint8_t *bytes, struct port_block *out);
 
 /*
  * Reads the blocks' registers, in one access if they are near each other. False if the function does not

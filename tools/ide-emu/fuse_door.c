@@ -22,6 +22,9 @@
 /* Names and kinds never change while it is mounted. */
 #define CACHE_SECONDS 86400.0
 
+/* Of one process; FUSE lets it have 12 under way unless told. */
+#define READS_AT_ONCE 1024
+
 struct node {
     size_t parent;                    /* index; the root is its own */
     const char *name;
@@ -316,7 +319,15 @@ static void do_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t si
     fuse_reply_write(req, size);
 }
 
+/* Who asks for the registers of many functions at once waits for all of them together. */
+static void do_init(void *context, struct fuse_conn_info *conn)
+{
+    (void)context;
+    conn->max_background = READS_AT_ONCE;
+}
+
 static const struct fuse_lowlevel_ops operations = {
+    .init = do_init,
     .lookup = do_lookup,
     .getattr = do_getattr,
     .setattr = do_setattr,

@@ -72,7 +72,8 @@ static const int file_calls[] = {
     SCMP_SYS(renameat),   SCMP_SYS(renameat2),  SCMP_SYS(unlink),    SCMP_SYS(unlinkat),
     SCMP_SYS(mkdir),      SCMP_SYS(mkdirat),    SCMP_SYS(fchmod),    SCMP_SYS(chmod),
     SCMP_SYS(fchmodat),   SCMP_SYS(statfs),     SCMP_SYS(fstatfs),   SCMP_SYS(dup),
-    SCMP_SYS(dup3),       SCMP_SYS(pipe2),
+    SCMP_SYS(dup3),       SCMP_SYS(pipe2),      SCMP_SYS(io_setup),  SCMP_SYS(io_destroy),
+    SCMP_SYS(io_submit),  SCMP_SYS(io_getevents),
 };
 
 /* Sockets that are there, and connections to them. None can be bound any more. */

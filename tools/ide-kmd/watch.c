@@ -92,6 +92,7 @@ static struct watch_port *need_port(struct watch *watch, const struct pcie_bdf *
         port->root_port = *root_port;
         port->gate = gate;
         port->health_ms = now_ms();
+        port->read.fd = -1;
         port->next = watch->ports;
         watch->ports = port;
     }
@@ -201,7 +202,7 @@ static void drop_port(struct watch *watch, struct watch_port *port)
     while (*at != port)
         at = &(*at)->next;
     *at = port->next;
-    port_view_close(&port->view);
+    watch_port_close(port);
     free(port);
 }
 
@@ -298,6 +299,7 @@ static void init(struct watch *watch, const struct watch_settings *settings)
     watch->settings = *settings;
     watch->last_news = &watch->news;
     watch->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    watch_batch_open(&watch->batch);
 }
 
 struct watch *watch_open(const struct watch_settings *settings)
@@ -341,6 +343,7 @@ void watch_close(struct watch *watch)
         atomic_store(&w->forgotten, true);
     drop_forgotten(watch);
     watch_look_end(watch);
+    watch_batch_close(&watch->batch);
     for (struct watch_news *news = watch->news; news;) {
         struct watch_news *next = news->next;
         free(news);

@@ -85,7 +85,7 @@ static void look_at_end(struct watch *watch, struct watched *w, enum stream_end 
     }
     *seen = watch_port_end(port, w->block[end]);
     if (seen->gone) {
-        port_view_close(&port->view);
+        watch_port_close(port);
     } else {
         seen->blank = !seen->enabled && watch_port_is_blank(port, w->block[end]);
         (void)watch_port_errors(port, true, now_ms); /* become recent ones */
@@ -154,21 +154,34 @@ static void take_upper(struct watch *watch, struct watched *w, const struct watc
         look_closely(watch, w, now_ms);
 }
 
-/* All streams of a root port in one access, if their blocks are near each other. */
+static size_t blocks_of(const struct watch_port *port, struct ide_block blocks[static BLOCKS_MAX])
+{
+    size_t count = 0;
+    for (const struct watched *w = port->streams; w && count < BLOCKS_MAX; w = w->next_here)
+        blocks[count++] = w->block[END_ROOT_PORT];
+    return count;
+}
+
+/* All streams of a root port in one access, if their blocks are near each other, and all root ports in one
+ * wait. */
+static void read_ahead(struct watch *watch, struct watch_port *ports)
+{
+    struct ide_block blocks[BLOCKS_MAX];
+    for (struct watch_port *port = ports; port; port = port->next)
+        if (port->streams)
+            watch_port_add(port, &watch->batch, blocks, blocks_of(port, blocks));
+    watch_batch_run(&watch->batch);
+}
+
 static void look_at_port(struct watch *watch, struct watch_port *port, uint64_t now_ms)
 {
     struct ide_block blocks[BLOCKS_MAX];
     struct port_block registers[BLOCKS_MAX];
-    size_t count = 0, i = 0;
-    for (struct watched *w = port->streams; w && count < BLOCKS_MAX; w = w->next_here)
-        blocks[count++] = w->block[END_ROOT_PORT];
+    size_t count = blocks_of(port, blocks), i = 0;
     if (!watch_port_enter(port, watch, now_ms))
         return;
-    if (!port_view_blocks(&port->view, blocks, count, registers))
-        for (i = 0; i < count; i++)
-            registers[i] = (struct port_block){PCIE_ALL_ONES, PCIE_ALL_ONES};
+    watch_port_blocks(port, blocks, count, registers);
     watch_port_leave(port);
-    i = 0;
     for (struct watched *w = port->streams; w && i < count; w = w->next_here) {
         struct watch_end end = watch_end_of(&registers[i++]);
         take_upper(watch, w, &end, now_ms);
@@ -347,6 +360,7 @@ static void gather(struct watched *streams, struct watch_port *ports)
 static void look_at_registers(struct watch *watch, struct watched *streams, struct watch_port *ports,
                               uint64_t now_ms)
 {
+    read_ahead(watch, ports);
     for (struct watch_port *port = ports; port; port = port->next)
         if (port->streams && port->view.is_open)
             look_at_port(watch, port, now_ms);

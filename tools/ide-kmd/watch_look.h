@@ -61,6 +61,7 @@ struct watch {
     atomic_ullong known, generation;
 
     /* the thread's */
+    struct watch_batch batch;
     struct pcie_access tree; /* for names only */
     bool has_tree;
     struct pcie_presence *functions; /* that there were; NULL before the first look */

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tools/ide-kmd/watch_port.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "tools/ide-kmd/watch_look.h"
 
@@ -45,6 +48,50 @@ void watch_port_leave(struct watch_port *port)
 {
     if (port->gate)
         pthread_mutex_unlock(port->gate);
+}
+
+void watch_port_close(struct watch_port *port)
+{
+    if (port->read.fd >= 0)
+        close(port->read.fd);
+    port->read.fd = -1;
+    port->is_read = false;
+    port_view_close(&port->view);
+}
+
+/* libpci keeps its own to itself. */
+static int open_config(const struct watch_port *port)
+{
+    char name[PCIE_BDF_TEXT], path[PCIE_SYSFS_PATH_MAX + 64];
+    snprintf(path, sizeof path, "%s/%s/config", port->view.access.devices, pcie_bdf_format(&port->bdf, name));
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+void watch_port_add(struct watch_port *port, struct watch_batch *batch, const struct ide_block *blocks,
+                    size_t count)
+{
+    struct batch_read *read = &port->read;
+    port->is_read = false;
+    if (port->gate || !port->view.is_open || atomic_load(&port->held) > 0 ||
+        !port_view_range(&port->view, blocks, count, &read->offset, &read->size))
+        return;
+    if (read->fd < 0)
+        read->fd = open_config(port);
+    if (read->fd < 0)
+        return;
+    watch_batch_add(batch, read);
+    port->is_read = true;
+}
+
+void watch_port_blocks(struct watch_port *port, const struct ide_block *blocks, size_t count,
+                       struct port_block *out)
+{
+    bool answers = port->is_read ? port->read.answered : port_view_blocks(&port->view, blocks, count, out);
+    if (port->is_read && answers)
+        port_view_take(&port->view, blocks, count, port->read.bytes, out);
+    for (size_t i = 0; !answers && i < count; i++)
+        out[i] = (struct port_block){PCIE_ALL_ONES, PCIE_ALL_ONES};
+    port->is_read = false;
 }
 
 struct watch_end watch_port_end(const struct watch_port *port, struct ide_block block)

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "root_port/port_view.h"
+#include "tools/ide-kmd/watch_batch.h"
 #include "tools/ide-kmd/watch_rules.h"
 
 #define WATCH_RECENT_MS 1000u /* errors count as the cause of what falls so soon after them */
@@ -21,6 +22,8 @@ struct watch_port {
     pthread_mutex_t *gate; /* to be locked for each access; NULL: no link is crossed */
     atomic_uint held;      /* operations on links above */
     struct port_view view;
+    struct batch_read read;  /* of its blocks, with many others'; fd is -1 until the first */
+    bool is_read;            /* in this look */
     struct watched *streams; /* whose upper end this is, during a look */
     uint64_t retry_ms;       /* not opened again before */
     bool failed;             /* it could not be opened the last time */
@@ -39,7 +42,19 @@ struct watch_port {
 bool watch_port_enter(struct watch_port *port, const struct watch *watch, uint64_t now_ms);
 void watch_port_leave(struct watch_port *port);
 
+/* Forgets its files: it is gone, or is not watched any more. */
+void watch_port_close(struct watch_port *port);
+
+/* Adds the blocks to the batch, if they can be read so: a port that is open and across no link. */
+void watch_port_add(struct watch_port *port, struct watch_batch *batch, const struct ide_block *blocks,
+                    size_t count);
+
 /* The rest is between the two. */
+
+/* The registers of all its blocks, which were in the batch or are read now; all ones if it does not answer.
+ */
+void watch_port_blocks(struct watch_port *port, const struct ide_block *blocks, size_t count,
+                       struct port_block *out);
 
 /* The state of one block; gone if the port does not answer. */
 struct watch_end watch_port_end(const struct watch_port *port, struct ide_block block);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Registers of many functions at once, by Linux's asynchronous I/O: one system call and one wait for hundreds
+ * of reads. Without it, which a kernel may be, they are read one after the other.
+ */
+#ifndef IDE_KMD_WATCH_BATCH_H
+#define IDE_KMD_WATCH_BATCH_H
+
+#include <libaio.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define WATCH_BATCH_READS 256u
+#define WATCH_BATCH_BYTES 512u
+
+struct batch_read {
+    int fd; /* of a function's config */
+    unsigned offset, size;
+    uint8_t bytes[WATCH_BATCH_BYTES];
+    bool answered; /* all bytes are there */
+};
+
+struct watch_batch {
+    io_context_t context;
+    bool is_open;
+    size_t count;
+    struct batch_read *read[WATCH_BATCH_READS];
+    struct iocb request[WATCH_BATCH_READS], *list[WATCH_BATCH_READS];
+    struct io_event event[WATCH_BATCH_READS];
+};
+
+void watch_batch_open(struct watch_batch *batch);
+void watch_batch_close(struct watch_batch *batch);
+
+/* The read, whose fd, offset and size are set, is made by the next run, or at once if there are too many: it
+ * must stay where it is until then. */
+void watch_batch_add(struct watch_batch *batch, struct batch_read *read);
+
+/* Makes all that were added; none is under way any more after it. */
+void watch_batch_run(struct watch_batch *batch);
+
+#endif
