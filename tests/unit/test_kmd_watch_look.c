@@ -191,6 +191,22 @@ static void nothing_is_read_below_a_link_that_is_worked_on(void)
     tear_down();
 }
 
+/* The endpoint had fallen, and an operation has it for itself: nobody has seen what it is now. */
+static void secure_again_is_told_by_who_has_seen_both_ends(void)
+{
+    set_up();
+    watch->streams->memory = (struct watch_memory){true, {WATCH_CAUSE_UNKNOWN, END_ENDPOINT}};
+    pthread_mutex_lock(&gate);
+    look();
+    CU_ASSERT_TRUE(atomic_load(&reached[END_ROOT_PORT]) > 0);
+    CU_ASSERT_EQUAL(told.count, 0);
+    pthread_mutex_unlock(&gate);
+    look();
+    CU_ASSERT_EQUAL(told.count, 1);
+    CU_ASSERT_EQUAL(told.last.verdict.cause, WATCH_CAUSE_NONE);
+    tear_down();
+}
+
 static void what_is_forgotten_is_not_told(void)
 {
     set_up();
@@ -207,6 +223,7 @@ int main(void)
         TEST(errors_are_cleared_before_they_are_told),
         TEST(a_closed_gate_is_not_waited_for),
         TEST(nothing_is_read_below_a_link_that_is_worked_on),
+        TEST(secure_again_is_told_by_who_has_seen_both_ends),
         TEST(what_is_forgotten_is_not_told),
         CU_TEST_INFO_NULL,
     };

@@ -51,6 +51,8 @@ static void look_at_link(struct watch *watch, struct watched_cxl *w)
         sample.link_down = port_link_is_down(&watch->tree, &w->ends.bdf[END_ROOT_PORT]);
         verdict = watch_judge_cxl(&sample);
     }
+    if (verdict.cause == WATCH_CAUSE_NONE && !sample.looked[END_ENDPOINT])
+        return; /* it may be Secure again, or not */
     if (!atomic_load(&w->forgotten) && watch_is_news(&w->memory, verdict))
         tell_link(watch, w, &sample, verdict);
 }

@@ -120,6 +120,11 @@ static void tell_stream(struct watch *watch, struct watched *w, const struct wat
     watch_tell(watch, &news);
 }
 
+static bool looked_at_both(const struct watch_sample *sample)
+{
+    return sample->end[END_ENDPOINT].looked && sample->end[END_ROOT_PORT].looked;
+}
+
 /* Both ends and all around them. */
 static void look_closely(struct watch *watch, struct watched *w, uint64_t now_ms)
 {
@@ -139,6 +144,9 @@ static void look_closely(struct watch *watch, struct watched *w, uint64_t now_ms
         sample.kernel = is_kernels(watch, w, tsm);
         verdict = watch_judge(&sample, w->id);
     }
+    /* an end that could not be looked at says nothing, least of all that it is Secure again */
+    if (verdict.cause == WATCH_CAUSE_NONE && !looked_at_both(&sample))
+        return;
     if (atomic_load(&w->forgotten) || !watch_is_news(&w->memory, verdict))
         return;
     /* First: who is told may at once turn the stream off, and the gates are closed meanwhile. */
