@@ -275,6 +275,23 @@ static void a_stop_that_comes_just_after_a_fall_is_meant(void)
     CU_ASSERT_PTR_NULL(keeper_give_up(&keeper, &want.key.root_port, 2, now));
 }
 
+/* Of an attempt that failed before it had a number the stream is still known by the one that it had. */
+static void a_stop_names_the_number_that_it_had(void)
+{
+    struct keeper_want want = want_of(1);
+    const struct keeper_result no_device = {
+        .operation = KEEPER_ESTABLISH, .own = true, .want = &want, .cause = "there is no such function"};
+    start_up(NULL);
+    fall_and_stop(1, "reset");
+    pass(60000);
+    CHECK_STATE(1, KEEPER_STARTING);
+    keeper_ended(&keeper, &want.key, &no_device, now);
+    CHECK_STATE(1, KEEPER_WAITING);
+    CU_ASSERT_PTR_NULL(keeper_give_up(&keeper, &want.key.root_port, 0, now));
+    CU_ASSERT_PTR_NOT_NULL(keeper_give_up(&keeper, &want.key.root_port, 1, now));
+    CHECK_STATE(1, KEEPER_STOPPED);
+}
+
 static void somebodys_stop_overtakes_a_refresh_that_waits(void)
 {
     start_up_refreshing(60000);
@@ -327,6 +344,7 @@ int main(void)
         TEST(what_somebody_establishes_is_kept_until_he_stops_it),
         TEST(an_establish_of_somebody_that_fails_leaves_nothing),
         TEST(a_stop_that_comes_just_after_a_fall_is_meant),
+        TEST(a_stop_names_the_number_that_it_had),
         TEST(somebodys_stop_overtakes_a_refresh_that_waits),
         TEST(what_was_held_comes_back_as_it_was),
         CU_TEST_INFO_NULL,

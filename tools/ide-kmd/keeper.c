@@ -289,8 +289,8 @@ static void established(struct keeper *k, struct keeper_item *item, const struct
 static void not_established(struct keeper *k, struct keeper_item *item, const struct keeper_result *result)
 {
     bool client = !result->own, was_off = item->before != KEEPER_WAITING && item->before != KEEPER_ABSENT;
-    item->stream = result->stream;
     if (result->is_up) { /* it could not be turned off again */
+        item->stream = result->stream;
         item->had_stream = !item->want.key.cxl;
         item->attempts++;
         say_cause(item, result->cause_kind, result->cause);
