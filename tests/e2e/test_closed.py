@@ -14,6 +14,7 @@ import pytest
 from conftest import program
 from kills import END, PORT, Field, Killed
 from streams import Frame, ide
+from test_faults import is_stopped
 from test_kills import eventually
 
 PROFILE = "[stream all]\ndefault = yes\n"   # what the device itself sends is on the stream, too
@@ -490,4 +491,58 @@ def test_a_kill_at_any_point_opens_nothing(make, operation):
             point += stride
         traffic.goes_on(2)
         assert clear(links.frames()) == {}
+    assert point > 20
+
+
+def is_wanted(links):
+    with sqlite3.connect(f"file:{links.directory}/state.db?mode=ro", uri=True) as db:
+        return db.execute("SELECT count(*) FROM held_stream WHERE wanted").fetchone() == (1,)
+
+
+def recover(links, traffic):
+    """The next start, which is stopped on its way: nothing is in the clear until the stream is off at both ends."""
+    daemon = links.start(waits=False, IDE_KMD_STOP="recovery:3")
+    eventually(lambda: is_stopped(daemon) or daemon.speaks(), daemon.log.read_text)
+    traffic.goes_on(2)
+    assert is_stopped(daemon) == bool(links.ours())
+    assert not is_stopped(daemon) or clear(links.frames()) == {}
+    daemon.process.send_signal(signal.SIGCONT)
+    assert daemon.gets_ready(), daemon.log.read_text()
+    return daemon
+
+
+def test_a_kill_in_somebodys_stop_opens_nothing_until_the_stream_is_off(make):
+    """What he had established and stops is wanted by nobody: its port is opened, once recovery has turned the stream off."""
+    links = make(f"{PROFILE}[policy]\nwhile-off = closed\n")
+    stride = int(os.environ.get("IDE_KM_KILL_STRIDE", 13))
+    point = min(stride, 3)
+    with Traffic(links.platform) as traffic:
+        while True:
+            daemon = links.start(f"stop:{point}")
+            assert "result" in daemon.ask("establish", bdf=END, stream=5, default=True)
+            links.frames()
+            try:
+                assert daemon.ask("stop", bdf=END, stream=5)["result"]["forwarding"] is None
+                daemon.close()
+                break
+            except Killed:
+                daemon.buried()
+            traffic.goes_on(2)
+            # behind the last points its port is being opened
+            assert links.ours() == [] or clear(links.frames()) == {}, point
+            wanted = is_wanted(links)
+            daemon = recover(links, traffic)
+            if wanted:
+                links.is_up()
+                traffic.goes_on(2)
+                assert clear(links.frames()) == {}, point
+                assert "result" in daemon.ask("stop", bdf=END, stream=5)
+            eventually(lambda: links.forwarding() is None and links.rows() == {}, daemon.log.read_text)
+            assert links.ours() == []
+            assert (links.command(PORT), links.command(END)) == (MEMORY | MASTER, MEMORY | MASTER)
+            links.frames()
+            traffic.goes_on()
+            assert clear(links.frames()).keys() == {"down", "up"}
+            daemon.close()
+            point += stride
     assert point > 20

@@ -227,13 +227,13 @@ static void the_level_follows_the_stream(void)
     }
 }
 
-static void what_somebody_established_is_his_to_stop(void)
+static void what_somebody_stops_is_closed_until_it_is_off(void)
 {
     struct keeper_item item = {.source = KEEPER_BY_CLIENT, .state = KEEPER_STOPPING};
     item.want.policy.while_off = POLICY_CLOSED;
-    CU_ASSERT_EQUAL(gate_level_for(&item), GATE_OPEN);
-    item.own = true; /* it fell: it is established again */
     CU_ASSERT_EQUAL(gate_level_for(&item), GATE_CLOSED);
+    item.dropped = true; /* it is off, or cannot be turned off, and nobody wants it */
+    CU_ASSERT_EQUAL(gate_level_for(&item), -1);
 }
 
 static void one_that_fell_in_a_refresh_is_closed(void)
@@ -412,7 +412,7 @@ int main(void)
     CU_TestInfo tests[] = {
         TEST(a_turn_says_what_is_written_and_kept),
         TEST(the_level_follows_the_stream),
-        TEST(what_somebody_established_is_his_to_stop),
+        TEST(what_somebody_stops_is_closed_until_it_is_off),
         TEST(one_that_fell_in_a_refresh_is_closed),
         TEST(what_was_open_is_open_again),
         TEST(of_an_absent_device_the_hosts_side_is_closed),

@@ -38,7 +38,7 @@ struct job {
     const struct attestation *attestation; /* of attest and session */
     bool in_use; /* other streams live on this port's keys */
     bool establishes;     /* part of an establish that goes well so far: not of its undoing */
-    bool closes;          /* of disable: the root port is closed first, as the stream stays wanted */
+    bool closes;          /* of disable: the root port is closed first */
     bool spares_below;    /* and what is below it only after that */
     bool forgets;         /* of disable: the stream is not wanted any more */
     bool by_config;       /* the configuration wants the stream */

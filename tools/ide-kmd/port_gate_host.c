@@ -30,8 +30,7 @@ int gate_level_for(const struct keeper_item *item)
         return item->must_stop ? GATE_CLOSED : GATE_OPEN;
     case KEEPER_ABSENT:
         return GATE_HOST;
-    case KEEPER_STOPPING: /* what somebody established is wanted until he stops it */
-        return item->source == KEEPER_BY_CLIENT && !item->own ? GATE_OPEN : GATE_CLOSED;
+    case KEEPER_STOPPING: /* by whomever: it opens for a stream that is off, not for one that is half on */
     case KEEPER_WAITING:
     case KEEPER_STARTING:
     case KEEPER_FALLEN:

@@ -2,7 +2,7 @@
 /*
  * The gates' place in the controller: what the keeper has decides which root ports are closed (port_gate.h),
  * and what came of it is told. The control loop closes and opens; a worker closes as well, right before it
- * turns a stream off that stays wanted, so that nothing comes in between.
+ * turns a stream off, so that nothing comes in between.
  */
 #ifndef IDE_KMD_PORT_GATE_HOST_H
 #define IDE_KMD_PORT_GATE_HOST_H

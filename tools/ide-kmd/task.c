@@ -114,15 +114,20 @@ static void correct_outcome(struct controller *c, struct operation *op)
     json_decref(now);
 }
 
+/* What comes of it. */
+static void conclude(struct controller *c, struct task *task)
+{
+    correct_outcome(c, &task->op);
+    cxl_correct_outcome(c, &task->op);
+    keeper_take_ended(c, task);
+    port_gate_run(c); /* who is told that a stream is Secure finds its port open */
+}
+
 /* Says how it ended to whoever asked and whoever looks on, and frees it. */
-static void end_task(struct controller *c, struct task *task)
+static void tell_and_free(struct controller *c, struct task *task)
 {
     struct operation *op = &task->op;
     bool ok = op->failure.err == IDE_OK;
-    correct_outcome(c, op);
-    cxl_correct_outcome(c, op);
-    keeper_take_ended(c, task);
-    port_gate_run(c); /* who is told that a stream is Secure finds its port open */
     publish_operation(c, task, ok ? "done" : "failed");
     if (task->ticket)
         ticket_operation_ended(task->ticket, &c->front, ok ? result_json(c, task) : NULL,
@@ -143,7 +148,8 @@ void task_refuse(struct controller *c, struct task *task, enum ide_err err, cons
                    "%s: %s", which, message);
     if (task->op.kind == OPERATION_ESTABLISH)
         task->op.stream->state = STREAM_OFF;
-    end_task(c, task);
+    conclude(c, task);
+    tell_and_free(c, task);
 }
 
 json_t *task_kept_off_json(struct controller *c, const struct keeper_item *kept)
@@ -217,9 +223,6 @@ static void on_finished(void *context, struct operation *op)
 {
     struct controller *c = context;
     struct task *task = task_of(op);
-    kill_switch_ends(operation_name(op->kind));
-    if (task_restores(task))
-        kill_switch_ends("restore");
     for (enum stream_end end = 0; end < END_COUNT; end++)
         if (task->worker[end])
             task->worker[end]->busy = NULL;
@@ -227,7 +230,11 @@ static void on_finished(void *context, struct operation *op)
     watching_ended(c, task);
     if (op->stream)
         tell_stream(c, task);
-    end_task(c, task);
+    conclude(c, task);
+    kill_switch_ends(operation_name(op->kind));
+    if (task_restores(task))
+        kill_switch_ends("restore");
+    tell_and_free(c, task);
 }
 
 bool task_port_is_shared(const struct controller *c, const struct operation *op, enum stream_end end)
