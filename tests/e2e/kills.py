@@ -20,6 +20,7 @@ UNIT, CXL_UNIT = 0xFE000000, 0xFE100000
 ROT = "0000:00:1f.0"
 SWITCH = ("0000:01:00.0", "0000:02:00.0")   # its two ports on the way to
 SWITCH_END = "0000:03:00.0"
+HOPS = {"upper": (PORT, SWITCH[0]), "lower": (SWITCH[1], SWITCH_END)}   # where there is a stream on each link
 FOREIGN_ID, KERNEL_ID = 77, 78
 FOREIGN_BLOCK, KERNEL_BLOCK = 2, 3
 BLOCK = 0x14 + 12   # bytes of a selective block with one address association
@@ -236,6 +237,15 @@ def switch(port=PORT):
                 {"bdf": SWITCH_END, "type": "endpoint", "doe": True, "ide": ide(4, 1), "bar_size": 4096}]}]}]}
 
 
+def hops(port=PORT):
+    """The same, with a mailbox and a link stream at each port of the switch."""
+    bridge = {"doe": True, "ide": ide(0, 1, flow_through=True)}
+    return {"bdf": port, "type": "root-port", "doe": True, "ide": ide(4, 1), "below": [
+        {"bdf": SWITCH[0], "type": "upstream", **bridge, "below": [
+            {"bdf": SWITCH[1], "type": "downstream", **bridge, "below": [
+                {"bdf": SWITCH_END, "type": "endpoint", "doe": True, "ide": ide(4, 1), "bar_size": 4096}]}]}]}
+
+
 def cxl_pair(port, end):
     return {"bdf": port, "ide": ide(4, 1), "cxl": {}, "below": [{"bdf": end, "ide": ide(4, 1), "cxl": {}}]}
 
@@ -255,6 +265,7 @@ FIELDS = {
     "rot": lambda options: Field([bare(PORT, END), {"bdf": ROT, "type": "rc-endpoint", "doe": True}],
                                  [*options, "--rot", ROT], rot={"bdf": ROT, "root_ports": [PORT]}),
     "switch": lambda options: Field([switch()], options, SWITCH_END),
+    "hops": lambda options: Field([hops()], options, SWITCH_END),
     "cxl-kcu": lambda options: Field([cxl_pair(PORT, END)], options, kcu=[cxl_unit(PORT)]),
     "cxl-doe": lambda options: Field([cxl_pair(PORT, END)], options),
 }
@@ -264,6 +275,13 @@ def make_field(provider, options=()):
     field = FIELDS[provider](options)
     field.provider = provider
     return field
+
+
+def hop_states(field):
+    """Of each link of a path: "up" if its stream is Secure at both ends, "off" if both are off, else None."""
+    found = {bdf: (enabled, state) for bdf, _, _, enabled, state in field.ours()}
+    ends = {hop: [found.get(bdf) for bdf in bdfs] for hop, bdfs in HOPS.items()}
+    return {hop: "up" if at == [(True, "secure")] * 2 else "off" if at == [None] * 2 else None for hop, at in ends.items()}
 
 
 def eventually(condition, what, seconds=60):
@@ -291,10 +309,11 @@ def is_off(field, daemon):
 
 
 def comes_back(field, daemon):
-    """The stream is wanted: it is Secure again at both ends without a word from anybody."""
-    eventually(lambda: [s["state"] for s in daemon.streams() if s["owner"] == "controller"] == ["secure"],
+    """The stream is wanted, or that on each link: it is Secure again at both ends without a word from anybody."""
+    ends = [end for hop in HOPS.values() for end in hop] if field.provider == "hops" else [PORT, field.end]
+    eventually(lambda: [s["state"] for s in daemon.streams() if s["owner"] == "controller"] == ["secure"] * (len(ends) // 2),
                lambda: daemon.log.read_text())
-    assert {(e[0], e[3], e[4]) for e in field.ours()} == {(PORT, True, "secure"), (field.end, True, "secure")}
+    assert {(e[0], e[3], e[4]) for e in field.ours()} == {(end, True, "secure") for end in ends}
 
 
 def cxl_states(field):

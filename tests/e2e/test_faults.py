@@ -2,28 +2,34 @@
 """A reset, a link that goes down and a device that is pulled out in the middle of establish, rekey and stop.
 
 The controller stops at a point of the operation (IDE_KMD_STOP, docs/testing.md), the platform gets its order, and the
-controller goes on. The points are those of test_kills.py.
+controller goes on. The points are those of test_kills.py. One platform and one controller serve a whole walk: whatever
+became of the last point, the next one begins with the stream Secure at both ends. tools/check takes a few points of each
+fault, one fault after the other; with IDE_KM_KILL_STRIDE each fault has a walk of its own.
 """
 
 import os
+import re
 import signal
 import sqlite3
 import time
 
 import pytest
 
-from kills import END, PORT, ROT, SWITCH, SWITCH_END, cxl_is_off, cxl_states, eventually, is_off, make_field
+from kills import (END, HOPS, PORT, ROT, SWITCH, SWITCH_END, cxl_is_off, cxl_states, eventually, hop_states, is_off,
+                   make_field)
 
 STREAM = 5
 TIMEOUT = ["--timeout", "2"]   # a device that was reset does not answer in a session that it has forgotten
+# Short waits, so that a walk is about what happens at its points: for answers, between looks, before another attempt.
+QUICK = ["--timeout", "500ms", "--watch-interval", "20ms"]
 REVERSED = os.environ.get("IDE_KM_TEST_ORDER") == "reverse"
-# Of how many points one is taken, and how many of them; with IDE_KM_KILL_STRIDE all that there are.
-STRIDE = int(os.environ.get("IDE_KM_KILL_STRIDE", 24))
-AT_MOST = {"doe": 2}   # and of all else 1
-OPERATIONS = pytest.mark.parametrize("operation, least", [("establish", 50), ("rekey", 30), ("stop", 30)])
+ALONE = "IDE_KM_KILL_STRIDE" in os.environ
+STRIDE = int(os.environ.get("IDE_KM_KILL_STRIDE", 24))   # of how many points one is taken
+WISH = 64   # bytes of the file that says where to stop
+OPERATIONS = pytest.mark.parametrize("operation, least", [("establish", 50), ("rekey", 30), ("stop", 20)])
 CONFIG = """[policy]
-retry-first = 100ms
-retry-most = 300ms
+retry-first = 20ms
+retry-most = 100ms
 [stream five]
 {kind}
 [device {end}]
@@ -49,13 +55,18 @@ FAULTS["switch"] = {
     "link_above_down": (f"link-down {PORT}", f"link-up {PORT}", PORT),
     "switch_pulled_out": (f"remove {SWITCH[0]}", f"insert {SWITCH[0]}", PORT),
 }
+FAULTS["upper"] = FAULTS["lower"] = {   # of a stream on each link: the one of which an operation is walked
+    **FAULTS["switch"],
+    "reset_root_port": (f"reset {PORT}", None, SWITCH_END),
+    "reset_switch": (f"reset {SWITCH[0]}", None, PORT),
+    "reset_switch_below": (f"reset {SWITCH[1]}", None, PORT),
+}
 
 
 def cases(providers):
-    """(provider, fault, the first point): no two begin at the same one, nor do tests that run backwards."""
-    every = [(provider, fault) for provider in providers for fault in FAULTS[provider]]
-    return [pytest.param(provider, fault, 1 + (5 * n + 12 * REVERSED) % min(STRIDE, 24), id=f"{provider}-{fault}")
-            for n, (provider, fault) in enumerate(every)]
+    """(provider, its faults)"""
+    return [pytest.param(provider, faults, id="-".join([provider, *faults[:ALONE]])) for provider in providers
+            for faults in ([[fault] for fault in FAULTS[provider]] if ALONE else [list(FAULTS[provider])])]
 
 
 class Walk:
@@ -63,90 +74,147 @@ class Walk:
 
     KIND, PREFIX, MEMBERS = f"stream = {STREAM}", "", {"bdf": PORT, "stream": STREAM}
 
-    def __init__(self, provider, order, back, other):
-        self.field = field = make_field("doe" if provider == "link" else provider, TIMEOUT)
-        self.provider, self.order, self.back = provider, order, back
+    def __init__(self, provider, options=QUICK):
+        self.field = field = make_field({"link": "doe", "upper": "hops", "lower": "hops"}.get(provider, provider), options)
+        self.provider = provider
         config = field.directory / "ide-kmd.conf"
-        config.write_text(CONFIG.format(kind=self.KIND + ("\nlink = yes" if provider == "link" else ""), end=field.end))
+        config.write_text(CONFIG.format(kind=self.kind(provider), end=field.end))
         field.options = [*field.options, "--config", str(config)]
-        field.add_foreign_at(other)
+        self.meet(None, None, None)
+        self.wish = field.directory / "stop-at"
+        self.wish.write_bytes(bytes(WISH))
+        self.seen = 0   # of the log
+
+    def kind(self, provider):
+        return self.KIND + ("\nlink = yes" if provider == "link" else "")
+
+    def meet(self, order, back, other):
+        """The fault from now on."""
+        self.order, self.back = order, back
+        self.field.add_foreign_at(other)
+
+    # ---- what must hold ----------------------------------------------------------------------------------------
 
     def tell(self, order):
         if order:
             self.field.platform.tell(order)
 
+    def log(self):
+        """What the controller has said since this point began."""
+        with open(self.daemon.log, encoding="utf-8") as log:
+            log.seek(self.seen)
+            return log.read()
+
+    def wait(self, condition):
+        eventually(condition, lambda: f"{self.order}\n{self.field.ours()}\n{self.log()}")
+
     def secure(self):
         return {(e[0], e[3], e[4]) for e in self.field.ours()} == {(PORT, True, "secure"), (self.field.end, True, "secure")}
 
-    def wait(self, condition, daemon):
-        eventually(condition, lambda: f"{self.field.ours()}\n{daemon.log.read_text()}")
+    def says_secure(self):
+        return [s["state"] for s in self.daemon.streams() if s["owner"] == "controller"] == ["secure"]
 
-    def says_secure(self, daemon):
-        return [s["state"] for s in daemon.streams() if s["owner"] == "controller"] == ["secure"]
-
-    def is_up(self, daemon):
-        self.wait(lambda: self.says_secure(daemon) and self.secure(), daemon)
+    def is_up(self):
+        self.wait(lambda: self.secure() and self.says_secure())
         self.field.check_others()
 
-    def is_off(self, daemon):
-        is_off(self.field, daemon)
+    def is_off(self):
+        is_off(self.field, self.daemon)
         self.field.check_others()
-
-    def start(self, operation, point):
-        """A controller that will stop there; with the stream up, if it is not to establish it."""
-        log = self.field.directory / "ide-kmd.log"
-        log.write_text("")
-        daemon = self.field.start(IDE_KMD_STOP=f"{self.PREFIX}{operation}:{point}")
-        if operation != "establish":
-            self.wait(self.secure, daemon)
-            self.wait(lambda: "establish of" in done_lines(daemon), daemon)
-        return daemon
-
-    def at(self, operation, point):
-        """Does it once, with the fault at a point; False if the operation has not so many."""
-        daemon = self.start(operation, point)
-        if operation != "establish":   # that is the configuration's
-            daemon.send(self.PREFIX + operation, **self.MEMBERS)
-        has_stopped = stops(daemon, operation)
-        if has_stopped:
-            self.tell(self.order)
-            daemon.process.send_signal(signal.SIGCONT)
-        answer = daemon.receive(operation) if operation != "establish" else None
-        if operation == "stop":
-            self.check_stopped(daemon, answer)
-        else:
-            self.check_wanted(daemon)
-        daemon.close()
-        self.is_off_at_the_end()
-        forget_that_it_was_stopped(self.field)
-        return has_stopped
 
     def is_off_at_the_end(self):
         assert self.field.ours() == []
 
-    def all_points(self, operation, first):
-        """How many points there are, or, if not all are wanted, 0."""
-        point, left = first, None if "IDE_KM_KILL_STRIDE" in os.environ else AT_MOST.get(self.provider, 1)
-        while left != 0 and self.at(operation, point):
-            point += STRIDE
-            left = left and left - 1
-        return 0 if left == 0 else point
+    # ---- a walk ------------------------------------------------------------------------------------------------
 
-    def check_wanted(self, daemon):
+    def start(self):
+        self.daemon = self.field.start(IDE_KMD_STOP=str(self.wish))
+        self.is_up()
+        self.wait(lambda: "establish of" in done_lines(self.daemon))
+
+    def stop_at(self, operation, point):
+        """The next such operation will."""
+        self.seen = self.daemon.log.stat().st_size
+        with open(self.wish, "r+b") as file:
+            file.write(f"{self.PREFIX}{operation}:{point}\n".encode().ljust(WISH, b"\0"))
+
+    def read_again(self):
+        """What somebody has stopped is the configuration's again."""
+        self.daemon.process.send_signal(signal.SIGHUP)
+
+    def begin(self, operation, point):
+        if operation == "establish":   # that is the configuration's
+            assert "result" in self.daemon.ask(self.PREFIX + "stop", **self.MEMBERS), self.log()
+            self.is_off()
+        self.stop_at(operation, point)
+        if operation == "establish":
+            self.read_again()
+        else:
+            self.daemon.send(self.PREFIX + operation, **self.MEMBERS)
+
+    def at(self, operation, point):
+        """Does it once, with the fault at a point. 0 if it has so many, else how many it has."""
+        for _ in range(4):   # on a busy machine it may fail by itself
+            count = self.once_at(operation, point)
+            if count == 0 or "failed at" not in self.log():
+                break
+        return count
+
+    def once_at(self, operation, point):
+        self.begin(operation, point)
+        count = self.stops()
+        if count == 0:
+            self.tell(self.order)
+            self.daemon.process.send_signal(signal.SIGCONT)
+        answer = self.daemon.receive(operation) if operation != "establish" else None
+        if operation == "stop":
+            self.check_stopped(count == 0, answer)
+        else:
+            self.check_wanted(count == 0)
+        return count
+
+    def stops(self):
+        """Waits until it stands at the point, or has got through."""
+        end = time.monotonic() + 60
+        while not is_stopped(self.daemon):
+            passed = re.search(r"IDE_KMD_STOP: the \S+ had (\d+) points", self.log())
+            if passed:
+                return int(passed[1])
+            assert self.daemon.process.poll() is None and time.monotonic() < end, self.log()
+            time.sleep(0.003)
+        return 0
+
+    def check_wanted(self, stopped):
         """Off at both ends as long as it cannot be there, and there again as soon as it can."""
-        if self.back and "stopped by" in daemon.log.read_text():
-            self.is_off(daemon)
+        if self.back and stopped:
+            self.is_off()
             self.tell(self.back)
-        self.is_up(daemon)
+        self.is_up()
 
-    def check_stopped(self, daemon, answer):
-        """Off at both ends, whatever was answered, and that it stays."""
-        self.is_off(daemon)
-        if self.back and "stopped by" in daemon.log.read_text():
+    def check_stopped(self, stopped, answer):
+        """Off at both ends, whatever was answered, and that it stays; until the configuration is read again."""
+        self.is_off()
+        if self.back and stopped:
             self.tell(self.back)
-        self.is_off(daemon)
-        assert "error" in daemon.ask(self.PREFIX + "rekey", **self.MEMBERS), answer
-        self.is_off(daemon)
+        self.is_off()
+        assert "error" in self.daemon.ask(self.PREFIX + "rekey", **self.MEMBERS), answer
+        self.is_off()
+        self.read_again()
+        self.is_up()
+
+    def all_points(self, operation, faults):
+        """Each, or one of so many: others for each fault, for each provider, and backwards. How many points there are."""
+        self.start()
+        count = self.at(operation, 1000000)
+        shift = 7 * list(FAULTS).index(self.provider) + 12 * REVERSED
+        for n, fault in sorted(enumerate(faults), reverse=REVERSED):
+            self.meet(*FAULTS[self.provider][fault])
+            for point in sorted(range(1 + (shift + 5 * n) % STRIDE, count + 1, STRIDE), reverse=REVERSED):
+                passed = self.at(operation, point)
+                assert passed == 0 or point > count - 3, self.log()
+        self.daemon.close()
+        self.is_off_at_the_end()
+        return count
 
 
 def done_lines(daemon):
@@ -157,28 +225,13 @@ def is_stopped(daemon):
     return os.waitid(os.P_PID, daemon.process.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def stops(daemon, operation):
-    """Waits until it stands at the point, or has got through."""
-    end = time.monotonic() + 60
-    while not is_stopped(daemon):
-        if operation == "establish" and "establish of" in done_lines(daemon) or daemon.socket.poll(5):
-            return False
-        assert daemon.process.poll() is None and time.monotonic() < end, daemon.log.read_text()
-    return True
-
-
-def forget_that_it_was_stopped(field):
-    """So that the next start of the controller has it again, as after a new installation."""
-    for name in ("state.db", "state.db-wal", "state.db-shm"):
-        (field.directory / name).unlink(missing_ok=True)
-
-
 @pytest.fixture
 def make_walk():
     walks = []
 
-    def make(provider, fault):
-        walks.append((CxlWalk if provider.startswith("cxl") else Walk)(provider, *FAULTS[provider][fault]))
+    def make(provider):
+        kind = CxlWalk if provider.startswith("cxl") else HopWalk if provider in HOPS else Walk
+        walks.append(kind(provider))
         return walks[0]
 
     yield make
@@ -187,10 +240,61 @@ def make_walk():
 
 
 @OPERATIONS
-@pytest.mark.parametrize("provider, fault, first", cases(["doe", "kcu", "rot", "switch", "link"]))
-def test_a_fault_in_the_middle_of(make_walk, provider, fault, first, operation, least):
-    points = make_walk(provider, fault).all_points(operation, first)
-    assert points == 0 or points > least
+@pytest.mark.parametrize("provider, faults", cases(["doe", "kcu", "rot", "switch", "link"]))
+def test_a_fault_in_the_middle_of(make_walk, provider, faults, operation, least):
+    assert make_walk(provider).all_points(operation, faults) > least
+
+
+# ---- a stream on each link -----------------------------------------------------------------------------------------
+
+class HopWalk(Walk):
+    """A link stream from the root port to the switch, and one from the switch to the device: operations of one of them."""
+
+    KIND = "link = yes"
+
+    def __init__(self, provider):
+        self.down, self.stopped = set(), set()   # links that are, and whose streams are
+        super().__init__(provider)
+
+    def meet(self, order, back, other):
+        super().meet(order, back, other)
+        # the stream of the upper link is wanted for the device below the lower one
+        self.cut = set() if not back else {"lower"} if order == f"link-down {SWITCH_END}" else set(HOPS)
+
+    @property
+    def MEMBERS(self):
+        return {"bdf": HOPS[self.provider][1 if self.provider == "upper" else 0], "stream": self.number}
+
+    def tell(self, order):
+        super().tell(order)
+        self.down = self.cut if order == self.order else set()
+
+    def secure(self):
+        return set(hop_states(self.field).values()) == {"up"}
+
+    def says_secure(self):
+        return [s["state"] for s in self.daemon.streams() if s["owner"] == "controller"] == ["secure"] * 2
+
+    def is_off(self):
+        """What cannot be there, or has been stopped; what can be there is Secure."""
+        off = self.down | self.stopped
+        self.wait(lambda: hop_states(self.field) == {hop: "off" if hop in off else "up" for hop in HOPS})
+        assert self.field.flowing() == []
+        self.field.check_others()
+
+    def begin(self, operation, point):
+        [self.number] = [s["stream"] for s in self.daemon.streams() if s["root_port"] == HOPS[self.provider][0]
+                         and s["owner"] == "controller"]
+        self.stopped = {self.provider} if operation != "rekey" else set()
+        super().begin(operation, point)
+        if operation == "establish":
+            self.stopped = set()
+
+
+@OPERATIONS
+@pytest.mark.parametrize("provider, faults", cases(HOPS))
+def test_a_fault_in_the_middle_of_one_on_each_link(make_walk, provider, faults, operation, least):
+    assert make_walk(provider).all_points(operation, faults) > least
 
 
 # ---- CXL.cachemem ----------------------------------------------------------------------------------------------------
@@ -203,22 +307,21 @@ class CxlWalk(Walk):
     def secure(self):
         return cxl_states(self.field) == {"containment"}
 
-    def says_secure(self, daemon):
-        return [link["state"] for link in daemon.ask("show")["result"]["cxl_links"]] == ["secure"]
+    def says_secure(self):
+        return [link["state"] for link in self.daemon.ask("show")["result"]["cxl_links"]] == ["secure"]
 
-    def is_off(self, daemon):
-        cxl_is_off(self.field, daemon)
+    def is_off(self):
+        cxl_is_off(self.field, self.daemon)
         self.field.check_others()
 
     def is_off_at_the_end(self):
         assert cxl_states(self.field) == {"insecure"}
 
 
-@pytest.mark.parametrize("operation, least", [("establish", 30), ("rekey", 14), ("stop", 9)])
-@pytest.mark.parametrize("provider, fault, first", cases(["cxl-kcu", "cxl-doe"]))
-def test_a_fault_in_the_middle_of_a_cxl_link(make_walk, provider, fault, first, operation, least):
-    points = make_walk(provider, fault).all_points(operation, 1 + first % 8)
-    assert points == 0 or points > least
+@pytest.mark.parametrize("operation, least", [("establish", 30), ("rekey", 13), ("stop", 9)])
+@pytest.mark.parametrize("provider, faults", cases(["cxl-kcu", "cxl-doe"]))
+def test_a_fault_in_the_middle_of_a_cxl_link(make_walk, provider, faults, operation, least):
+    assert make_walk(provider).all_points(operation, faults) > least
 
 
 # ---- a session that is lost ------------------------------------------------------------------------------------------
@@ -238,12 +341,14 @@ def logged(daemon, what, state):
 def test_a_refresh_whose_session_is_lost_ends_in_new_keys_from_a_new_session(at, after):
     """Between KEY_PROG and K_SET_GO a device forgets its sessions: the refresh cannot be finished, so the stream is turned
     off and established again, without a word from anybody."""
-    walk = Walk("doe", f"misbehave {at} forget-sessions 1", None, PORT)
+    walk = Walk("doe", TIMEOUT)
+    walk.meet(f"misbehave {at} forget-sessions 1", None, PORT)
     field = walk.field
     try:
-        daemon = walk.start("rekey", after)
-        daemon.send("rekey", bdf=PORT, stream=STREAM)
-        assert stops(daemon, "rekey")
+        walk.start()
+        daemon = walk.daemon
+        walk.begin("rekey", after)
+        assert walk.stops() == 0
         assert f"stopped by IDE_KMD_STOP: {after}" in daemon.log.read_text()
         walk.tell(walk.order)
         daemon.process.send_signal(signal.SIGCONT)
@@ -252,8 +357,8 @@ def test_a_refresh_whose_session_is_lost_ends_in_new_keys_from_a_new_session(at,
         daemon.ask("log", limit=1)   # what was handed over to the state file is in it
         [first, *_] = sessions(field, at)
         assert first[0] and first[1] in ("lost: session", "lost: timeout"), sessions(field, at)
-        walk.wait(lambda: len(logged(daemon, "operation", "done")) == 3, daemon)
-        walk.is_up(daemon)
+        walk.wait(lambda: len(logged(daemon, "operation", "done")) == 3)
+        walk.is_up()
         assert [e["operation"] for e in logged(daemon, "operation", "done")] == ["establish", "stop", "establish"]
         walk.tell(f"behave {at}")
         assert "result" in daemon.ask("rekey", bdf=PORT, stream=STREAM)

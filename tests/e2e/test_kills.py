@@ -7,17 +7,18 @@ the last kill left, with a stream of somebody else's and one of the kernel's on 
 """
 
 import os
+import sqlite3
 import time
 
 import pytest
 
-from kills import (END, PORT, Killed, comes_back, cxl_comes_back, cxl_is_off, cxl_states, eventually, is_off, is_wanted,
-                   make_field)
+from kills import (END, HOPS, PORT, SWITCH, Killed, comes_back, cxl_comes_back, cxl_is_off, cxl_states, eventually,
+                   hop_states, is_off, is_wanted, make_field)
 
 STREAM = 5
 SLOW = ["--timeout", "20"]   # the machine may be busy; nothing is meant to time out
 # Of how many points one is taken. tools/check runs the tests twice, the second time backwards: then the other half.
-STRIDES = {"doe": 2, "kcu": 11, "rot": 13, "switch": 9, "cxl-kcu": 9, "cxl-doe": 9}
+STRIDES = {"doe": 2, "kcu": 11, "rot": 13, "switch": 9, "hops": 13, "cxl-kcu": 9, "cxl-doe": 9}
 FIRST = 2 if os.environ.get("IDE_KM_TEST_ORDER") == "reverse" else 1
 
 
@@ -135,6 +136,66 @@ def test_what_the_configuration_wants_comes_back_unless_somebody_stopped_it():
         daemon.close()
     finally:
         field.close()
+
+
+# ---- a stream on each link -----------------------------------------------------------------------------------------
+
+@pytest.fixture
+def path():
+    """A link stream from the root port to the switch, and one from the switch to the device."""
+    field = make_field("hops", SLOW)
+    field.add_foreign(PORT, field.end, PORT)
+    yield field
+    field.close()
+
+
+NAMED = {"upper": (SWITCH[0], 5), "lower": (SWITCH[1], 6)}   # who is asked to have which stream
+
+
+def hop(daemon, which, verb):
+    bdf, stream = NAMED[which]
+    answer = daemon.ask(verb, bdf=bdf, stream=stream, **({"link": True} if verb == "establish" else {}))
+    assert "result" in answer, answer
+
+
+def hops_are_as_wanted(field, daemon):
+    """Those that are, without a word from anybody."""
+    with sqlite3.connect(f"file:{field.directory}/state.db?mode=ro", uri=True) as db:
+        ports = {row[0] for row in db.execute("SELECT root_port FROM held_stream WHERE wanted")}
+    wanted = {which for which, ends in HOPS.items() if ends[0] in ports}
+    eventually(lambda: hop_states(field) == {which: "up" if which in wanted else "off" for which in HOPS},
+               lambda: f"{wanted} {hop_states(field)}\n{daemon.log.read_text()}")
+    eventually(lambda: [s["state"] for s in daemon.streams() if s["owner"] == "controller"] == ["secure"] * len(wanted),
+               daemon.log.read_text)
+    assert field.flowing() == []
+    field.check_others()
+    return wanted
+
+
+@pytest.mark.parametrize("walked", HOPS)
+@pytest.mark.parametrize("operation, least", [("establish", 50), ("rekey", 30), ("stop", 20)])
+def test_points_of_one_on_each_link(path, operation, least, walked):
+    """An operation of one of the two, while the other is up. The endpoint is reached by both."""
+    [other] = HOPS.keys() - {walked}
+    daemon = path.start()
+    hop(daemon, other, "establish")
+    daemon.die()
+    point = FIRST
+    while True:
+        daemon = path.start(f"{operation}:{point}")
+        wanted = hops_are_as_wanted(path, daemon)
+        assert other in wanted
+        if (walked in wanted) != (operation != "establish"):
+            hop(daemon, walked, "stop" if operation == "establish" else "establish")
+        try:
+            hop(daemon, walked, operation)
+            break
+        except Killed:
+            daemon.buried()
+        point += stride_of(path)
+    assert point > least
+    daemon.close()
+    assert path.ours() == []
 
 
 # ---- CXL.cachemem ---------------------------------------------------------------------------------------------------

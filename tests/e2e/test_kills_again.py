@@ -28,9 +28,12 @@ def points(first, step):
 
 
 def establish(field, daemon):
-    """The one stream or CXL link, and that it is wanted."""
-    link = field.provider.startswith("cxl")
-    answer = daemon.ask("cxl_establish", bdf=END) if link else daemon.ask("establish", bdf=field.end, stream=STREAM)
+    """The one stream or CXL link, or the one on each link, and that it is wanted."""
+    if field.provider.startswith("cxl"):
+        answer = daemon.ask("cxl_establish", bdf=END)
+    else:
+        more = {"link": True} if field.provider == "hops" else {"stream": STREAM}
+        answer = daemon.ask("establish", bdf=field.end, **more)
     assert "result" in answer, answer
 
 
@@ -39,10 +42,10 @@ def is_back(field, daemon):
     field.check_others()
 
 
-@pytest.fixture(params=["doe", "kcu", "rot", "switch", "cxl-kcu", "cxl-doe"])
+@pytest.fixture(params=["doe", "kcu", "rot", "switch", "hops", "cxl-kcu", "cxl-doe"])
 def field(request):
     field = make_field(request.param, SLOW)
-    field.add_foreign(PORT, field.end, PORT if request.param == "switch" else None)
+    field.add_foreign(PORT, field.end, PORT if request.param in ("switch", "hops") else None)
     yield field
     field.close()
 
@@ -59,7 +62,7 @@ def leave_a_stream(field):
 def test_each_point_of_recovery(field):
     """The next start puts in order what is left, whatever the one before it has done of that."""
     leave_a_stream(field)
-    for point in points(1, 13 if field.provider == "kcu" else 1):   # each register of a unit is one
+    for point in points(1, {"kcu": 13, "hops": 2}.get(field.provider, 1)):   # each register of a unit is one
         daemon = field.start(f"recovery:{point}", waits=False)
         died = not daemon.gets_ready()
         if died:
@@ -97,6 +100,9 @@ def dies(field, daemon):
 RECOVERY_FAULTS = [("doe", *case) for case in faults_of(END).items()] + [
     ("switch", "link_above_down", (f"link-down {PORT}", f"link-up {PORT}", PORT)),
     ("switch", "switch_pulled_out", (f"remove {SWITCH[0]}", f"insert {SWITCH[0]}", PORT)),
+    ("hops", "reset_switch", (f"reset {SWITCH[0]}", None, PORT)),
+    ("hops", "pulled_out", (f"remove {SWITCH_END}", f"insert {SWITCH_END}", PORT)),
+    ("hops", "link_above_down", (f"link-down {PORT}", f"link-up {PORT}", PORT)),
     ("kcu", "reset_root_port", (f"reset {PORT}", None, None)),
     ("kcu", "unit_dies", (f"misbehave {PORT} kcu-dead", f"behave {PORT}", PORT)),
 ]
@@ -110,7 +116,7 @@ def test_a_fault_in_the_middle_of_recovery(provider, fault, orders):
     try:
         field.add_foreign_at(other)
         # with a unit each register of it is one, and one that is dead is tried again only after a while
-        for point in points(1 if provider != "kcu" else 4, 2 if provider != "kcu" else 50):
+        for point in points(*{"kcu": (4, 50), "hops": (1, 4)}.get(provider, (1, 2))):
             leave_a_stream(field)
             (field.directory / "ide-kmd.log").write_text("")
             daemon = field.start(waits=False, IDE_KMD_STOP=f"recovery:{point}")
