@@ -335,7 +335,7 @@ static void answer_at_once(struct controller *c, struct doctor *d, struct ticket
 void doctor_verb_run(struct controller *c, const struct request *request, struct ticket *ticket)
 {
     struct failure failure;
-    if (survey_refresh(&c->survey, &failure) != IDE_OK) {
+    if (survey_refresh_branch(&c->survey, &request->bdf, &failure) != IDE_OK) {
         ticket_refuse(ticket, &c->front, &failure);
         return;
     }

@@ -2,18 +2,16 @@
 /* The watch's thread and what others ask of it. What it looks at is in watch_look.c. */
 #include "tools/ide-kmd/watch.h"
 
+#include <czmq.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "tools/ide-kmd/watch_look.h"
 
 static uint64_t now_ms(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return (uint64_t)zclock_mono();
 }
 
 /* ---- news ---------------------------------------------------------------- */

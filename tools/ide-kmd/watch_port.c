@@ -1,21 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tools/ide-kmd/watch_port.h"
 
+#include <czmq.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "tools/ide-kmd/watch_look.h"
 
 #define RETRY_MS 1000u
-
-static uint64_t monotonic_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 /* A function that was pulled out and put back is another file. */
 static bool need_view(struct watch_port *port, const struct watch *watch, uint64_t now_ms)
@@ -23,7 +16,7 @@ static bool need_view(struct watch_port *port, const struct watch *watch, uint64
     struct ide_fault fault;
     if (port->view.is_open)
         return true;
-    if (now_ms < port->retry_ms || monotonic_ms() > watch->open_until_ms)
+    if (now_ms < port->retry_ms || (uint64_t)zclock_mono() > watch->open_until_ms)
         return false;
     port->failed = port_view_open(&port->view, watch->settings.sysfs, &port->bdf, &fault) != IDE_OK;
     if (port->failed)
