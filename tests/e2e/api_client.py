@@ -67,11 +67,11 @@ class Subscriber:
             keys.give(self.socket)
         self.socket.connect(endpoint or controller.endpoint + ".events")
         assert self.socket.poll(10000)
-        hello = self._receive()
+        hello = self.receive()
         assert hello["event"] == "hello"
         self.instance = hello["instance"]
 
-    def _receive(self):
+    def receive(self):
         event = check("event", json.loads(self.socket.recv()))
         self.seq = event.get("seq", self.seq)
         return event
@@ -83,7 +83,7 @@ class Subscriber:
         client.close()
         while self.seq < until:
             assert self.socket.poll(30000), f"no event {self.seq + 1} of {until}"
-            events.append(self._receive())
+            events.append(self.receive())
         return [event for event in events if event["event"] not in ("tick", "hello")]
 
     def next(self, kind, seconds=30, **members):
@@ -92,7 +92,7 @@ class Subscriber:
         end, passed = time.monotonic() + seconds, []
         while self.socket.poll(max(0, (end - time.monotonic()) * 1000)):
             came = time.monotonic()
-            event = self._receive()
+            event = self.receive()
             if event["event"] == kind and all(event.get(name) == value for name, value in members.items()):
                 return event, came
             passed.append(event)
