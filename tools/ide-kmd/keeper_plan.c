@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * When the configuration is held against the platform: whenever that is not the platform of the last plan any
- * more.
- *
- *   others in the tree     the watch looks each second whether it has other functions than the survey knows,
- * or others with the same addresses: its generation changes others in the survey   which was made anew for a
- * request, or an operation silent ones            in the tree, and do not answer, as their link is down:
- * asked each second what cannot be had     by a device that is named: every 30 seconds
+ * more. The watch looks each second whether the tree has other functions than the survey knows, or others
+ * with the same addresses: then its generation changes. The survey itself may have been made anew, for a
+ * request or an operation. Functions that are in the tree and do not answer, as their link is down, are asked
+ * each second. And where a device that is named has what its rule gives it not yet, it is tried every 30
+ * seconds.
  */
 #include "tools/ide-kmd/controller.h"
 #include "tools/ide-kmd/log.h"
