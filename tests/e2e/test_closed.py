@@ -308,6 +308,40 @@ def test_the_way_to_open_it_is_the_configuration(make):
     assert links.forwarding() is None
 
 
+STATUS = "ECAP0001+4.L"   # of AER: uncorrectable errors
+MISROUTED = 1 << 29
+
+
+def test_ide_errors_while_it_is_closed_are_told_once_and_cleared(make):
+    """Somebody sends an IDE TLP while there is no stream. It has nothing to do with how the next stream falls."""
+    links = make(rule("closed", "on-interference = quarantine\n"))
+    links.platform.misbehave(END, "spdm-error", 1000)
+    daemon = links.start()
+    eventually(lambda: links.forwarding() == "closed", daemon.log.read_text)
+
+    def attack():
+        links.platform.tell(f"adversary {END} up inject 92800000" + "400000010100000f00001000" + "00" * 16)
+        return int(links.platform.setpci(PORT, STATUS), 16) & MISROUTED
+
+    def told():
+        return re.findall(rf"port {PORT}: error: it has logged IDE errors while its root port was closed .*$",
+                          daemon.log.read_text(), re.MULTILINE)
+    assert attack()
+    eventually(told, daemon.log.read_text)
+    assert told()[0].endswith("closed (while-off) (AER: misrouted_ide_tlp)")
+    assert not int(links.platform.setpci(PORT, STATUS), 16) & MISROUTED
+    assert attack()   # the next one shows, and is looked for at the latest when a stream is up
+    links.platform.tell(f"behave {END}")
+    links.is_up()
+    eventually(lambda: len(told()) == 2, daemon.log.read_text)
+    assert not int(links.platform.setpci(PORT, STATUS), 16) & MISROUTED
+    before = links.established()
+    links.platform.tell(f"reset {END}")
+    eventually(lambda: links.established() > before, daemon.log.read_text)   # nobody has interfered
+    links.is_up()
+    assert len(told()) == 2
+
+
 def test_quarantine_and_left_off_are_closed(make):
     for action in ("quarantine", "leave-off"):
         links = make(rule("closed").replace("retry-first = 300ms\nretry-most = 300ms\n", f"on-failure = {action}\n"))

@@ -10,6 +10,7 @@
 
 #include "check.h"
 #include "kmd_rig.h"
+#include "root_port/aer.h"
 #include "root_port/forwarding.h"
 #include "suite.h"
 #include "tools/ide-kmd/port_gate_host.h"
@@ -151,6 +152,110 @@ static void an_establish_that_fails_leaves_it_closed(void)
     finish();
 }
 
+/* ---- IDE errors while it is closed ------------------------------------------- */
+
+static struct {
+    unsigned count[END_COUNT];
+    uint32_t errors[END_COUNT];
+    bool is_watched; /* the root port */
+} told;
+
+static bool is_watched(void *context, const struct pcie_bdf *function)
+{
+    (void)context;
+    return told.is_watched && pcie_bdf_compare(function, &s->root->desc.bdf) == 0;
+}
+
+static void tell(void *context, const struct pcie_bdf *function, uint32_t errors)
+{
+    enum stream_end end = pcie_bdf_compare(function, &s->root->desc.bdf) == 0 ? END_ROOT_PORT : END_ENDPOINT;
+    (void)context;
+    told.count[end]++;
+    told.errors[end] = errors;
+}
+
+static void look(struct pcie_access *access, unsigned first, unsigned last)
+{
+    const struct gate_buses buses = {first, last};
+    const struct gate_errors_ops ops = {is_watched, tell, NULL};
+    memset(told.count, 0, sizeof told.count);
+    port_gates_errors(&rig.gates, access, &s->root->desc.bdf, &buses, &ops);
+}
+
+static uint32_t log_error(struct emu_function *f, uint32_t error)
+{
+    emu_lock(&rig.emu);
+    const struct aer_entry entry = {(enum aer_error)error, AER_NO_STREAM, "test"};
+    if (error)
+        aer_report(&f->aer, &f->config, &entry, NULL);
+    uint32_t shown = config_get32(&f->config, f->aer.cap + PCIE_AER_UNCOR_STATUS);
+    emu_unlock(&rig.emu);
+    return shown;
+}
+
+static void expect_told(unsigned root_port, unsigned endpoint)
+{
+    CU_ASSERT_EQUAL(told.count[END_ROOT_PORT], root_port);
+    CU_ASSERT_EQUAL(told.count[END_ENDPOINT], endpoint);
+}
+
+static void ide_errors_of_a_closed_root_port_are_told_once_and_cleared(void)
+{
+    struct pcie_access access = {0};
+    begin();
+    log_error(s->root, AER_MISROUTED_IDE);
+    look(&access, 0, UINT8_MAX);
+    expect_told(0, 0); /* it is open: the watch looks */
+    CU_ASSERT_TRUE(rig_run(s, OPERATION_STOP));
+    log_error(s->device, AER_IDE_CHECK_FAILED);
+    log_error(s->device, AER_UNSUPPORTED);
+    told.is_watched = true; /* of another stream of its */
+    look(&access, 1, 0);
+    expect_told(0, 0);
+    told.is_watched = false;
+    look(&access, 1, 0); /* what is below may not be talked to */
+    expect_told(1, 0);
+    CU_ASSERT_EQUAL(told.errors[END_ROOT_PORT], PCIE_AER_MISROUTED_IDE);
+    CU_ASSERT_EQUAL(log_error(s->root, 0), 0);
+    look(&access, 0, UINT8_MAX);
+    expect_told(0, 1);
+    CU_ASSERT_EQUAL(told.errors[END_ENDPOINT], PCIE_AER_IDE_CHECK_FAILED);
+    CU_ASSERT_EQUAL(log_error(s->device, 0), AER_UNSUPPORTED); /* is not ours to clear */
+    look(&access, 0, UINT8_MAX);
+    expect_told(0, 0);
+    log_error(s->root, AER_MISROUTED_IDE); /* another one shows */
+    look(&access, 0, UINT8_MAX);
+    expect_told(1, 0);
+    finish();
+}
+
+/* Linux's driver clears them; those from before are the watch's. */
+static void where_the_kernel_serves_aer_they_are_told_once_and_left(void)
+{
+    char folder[] = "/tmp/test_stream_closed.XXXXXX", command[160], bdf[PCIE_BDF_TEXT];
+    struct pcie_access access = {0};
+    begin();
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
+    pcie_bdf_format(&s->root->desc.bdf, bdf);
+    snprintf(command, sizeof command, "mkdir -p %s/%s/%s:pcie002/driver", folder, bdf, bdf);
+    CU_ASSERT_EQUAL(system(command), 0);
+    snprintf(access.devices, sizeof access.devices, "%s", folder);
+    log_error(s->root, AER_IDE_CHECK_FAILED);
+    CU_ASSERT_TRUE(rig_run(s, OPERATION_STOP));
+    look(&access, 0, UINT8_MAX);
+    expect_told(0, 0);
+    log_error(s->root, AER_MISROUTED_IDE);
+    look(&access, 0, UINT8_MAX);
+    expect_told(1, 0);
+    look(&access, 0, UINT8_MAX);
+    expect_told(0, 0);
+    CU_ASSERT_EQUAL(told.errors[END_ROOT_PORT], PCIE_AER_MISROUTED_IDE);
+    CU_ASSERT_EQUAL(log_error(s->root, 0), AER_MISROUTED_IDE | AER_IDE_CHECK_FAILED);
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    CU_ASSERT_EQUAL(system(command), 0);
+    finish();
+}
+
 static void who_may_be_talked_to(void)
 {
     static struct stream stream;
@@ -177,6 +282,8 @@ int main(void)
         TEST(without_being_told_nothing_is_closed),
         TEST(a_root_port_that_does_not_obey_is_noted),
         TEST(an_establish_that_fails_leaves_it_closed),
+        TEST(ide_errors_of_a_closed_root_port_are_told_once_and_cleared),
+        TEST(where_the_kernel_serves_aer_they_are_told_once_and_left),
         TEST(who_may_be_talked_to),
         CU_TEST_INFO_NULL,
     };

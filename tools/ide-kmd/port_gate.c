@@ -141,6 +141,11 @@ static struct port_gate **find(struct port_gates *gates, const struct pcie_bdf *
     return at;
 }
 
+struct port_gate *port_gates_find(struct port_gates *gates, const struct pcie_bdf *root_port)
+{
+    return *find(gates, root_port);
+}
+
 static struct port_gate *need(struct port_gates *gates, const struct pcie_bdf *root_port)
 {
     struct port_gate **at = find(gates, root_port);
@@ -210,6 +215,14 @@ struct gate_view port_gates_look(struct port_gates *gates, const struct pcie_bdf
     return view;
 }
 
+/* What was there before is not known any more. */
+static void forget_errors(struct port_gate *gate)
+{
+    gate->port.has_errors = false;
+    for (struct gate_function *f = gate->below; f; f = f->next)
+        f->has_errors = false;
+}
+
 struct gate_result port_gates_set(struct port_gates *gates, struct pcie_access *access,
                                   const struct pcie_bdf *root_port, enum gate_level level)
 {
@@ -222,6 +235,8 @@ struct gate_result port_gates_set(struct port_gates *gates, struct pcie_access *
         turn_function(gates, gate, &gate->port, access, level, &result);
         result.changed = result.err == IDE_OK && gate->level != level;
         gate->pending = gate->pending || result.changed;
+        if (result.changed)
+            forget_errors(gate);
         if (result.err == IDE_OK)
             gate->level = level;
     }

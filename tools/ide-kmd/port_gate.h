@@ -53,6 +53,10 @@ struct gate_function {
     struct pcie_bdf bdf;
     struct gate_bits bits;
     bool written; /* it has a row in the state file */
+    /* port_gate_errors.c */
+    uint16_t aer;    /* offset of the capability; 0: not known, or none */
+    bool has_errors; /* looked since it was closed: */
+    uint32_t errors; /* what was there then, and was told */
 };
 
 struct port_gate {
@@ -109,6 +113,27 @@ void port_gates_members(struct port_gates *gates, struct pcie_access *access, co
  */
 struct gate_result port_gates_below(struct port_gates *gates, struct pcie_access *access,
                                     const struct pcie_bdf *root_port, unsigned first_bus, unsigned last_bus);
+
+/* Of functions below a root port those on these buses; first above last: none. */
+struct gate_buses {
+    unsigned first, last;
+};
+
+struct gate_errors_ops {
+    /* Somebody else looks at it. */
+    bool (*is_watched)(void *context, const struct pcie_bdf *function);
+    /* The function has logged these bits of AER, which are cleared by now if they are ours to clear. */
+    void (*tell)(void *context, const struct pcie_bdf *function, uint32_t errors);
+    void *context;
+};
+
+/* Of a root port that is not open, and of what is below it: IDE errors in AER that nobody was told of, each
+ * once. */
+void port_gates_errors(struct port_gates *gates, struct pcie_access *access, const struct pcie_bdf *root_port,
+                       const struct gate_buses *buses, const struct gate_errors_ops *ops);
+
+/* With the lock; NULL if it has none. */
+struct port_gate *port_gates_find(struct port_gates *gates, const struct pcie_bdf *root_port);
 
 /* It is none any more, nor in the state file: once it is open. */
 void port_gates_forget(struct port_gates *gates, const struct pcie_bdf *root_port);

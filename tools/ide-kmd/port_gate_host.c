@@ -13,6 +13,7 @@
 
 #define LOOK_MS     50u /* at the Command register of a root port that is closed */
 #define BELOW_TICKS 20u /* of them between looks at what is below it */
+#define ERROR_TICKS 100u /* between looks at IDE errors, as often as the watch does */
 #define RETRY_MS    1000u
 #define ALL_BUSES   0, UINT8_MAX
 
@@ -154,6 +155,43 @@ static bool may_talk_below(const struct controller *c, const struct pcie_bdf *ro
     return true;
 }
 
+/* ---- IDE errors, while nobody else looks ----------------------------------------- */
+
+static void tell_errors(void *context, const struct pcie_bdf *function, uint32_t errors)
+{
+    struct controller *c = context;
+    const struct watch_news news = {
+        .kind = WATCH_NEWS_PORT,
+        .device = *function,
+        .state = "error",
+        .errors = errors,
+        .text = "it has logged IDE errors while its root port was closed (while-off)"};
+    watch_tell(c->watch, &news);
+}
+
+static bool is_watched(void *context, const struct pcie_bdf *function)
+{
+    const struct controller *c = context;
+    for (const struct stream *s = c->streams.first; s; s = s->next)
+        if (s->seen.serial != 0 && stream_has_end(s, function))
+            return true;
+    return false;
+}
+
+static void look_at_errors(struct controller *c, const struct pcie_bdf *root_port, struct gate_buses buses)
+{
+    const struct gate_errors_ops ops = {is_watched, tell_errors, c};
+    port_gates_errors(&c->gates, &c->survey.access, root_port, &buses, &ops);
+}
+
+void port_gate_take_ended(struct controller *c, const struct stream *stream)
+{
+    const struct gate_buses endpoint = {stream->ends.bdf[END_ENDPOINT].bus,
+                                        stream->ends.bdf[END_ENDPOINT].bus};
+    if (stream->state == STREAM_UP && !controller_is_delicate(c))
+        look_at_errors(c, &stream->ends.top, endpoint);
+}
+
 static enum gate_level wanted_level(const struct gate_seat *seat)
 {
     return seat->wanted < 0 ? GATE_OPEN : (enum gate_level)seat->wanted;
@@ -268,7 +306,7 @@ void port_gate_plan(struct controller *c)
 static int on_timer(zloop_t *loop, int timer, void *argument)
 {
     struct controller *c = argument;
-    bool below = ++c->gate.ticks % BELOW_TICKS == 0;
+    bool below = ++c->gate.ticks % BELOW_TICKS == 0, errors = c->gate.ticks % ERROR_TICKS == 0;
     (void)loop;
     (void)timer;
     for (struct gate_seat *seat = c->gate.first; seat; seat = seat->next) {
@@ -278,6 +316,10 @@ static int on_timer(zloop_t *loop, int timer, void *argument)
         set_level(c, seat, (enum gate_level)view.level);
         if (below && may_talk_below(c, &seat->root_port))
             set_below(c, seat);
+        if (errors)
+            look_at_errors(c, &seat->root_port,
+                           may_talk_below(c, &seat->root_port) ? (struct gate_buses){ALL_BUSES}
+                                                               : (struct gate_buses){1, 0});
     }
     return controller_settle(c);
 }

@@ -43,6 +43,10 @@ void port_gate_close(struct controller *c);
  * the way is said, and tried again later. */
 void port_gate_recover(struct port_gates *gates, struct pcie_access *access, const struct held *held);
 
+/* An operation of the stream's is over, and the watch does not look yet: what shows in AER now was not its.
+ */
+void port_gate_take_ended(struct controller *c, const struct stream *stream);
+
 /* The configuration has been held against the platform. */
 void port_gate_plan(struct controller *c);
 

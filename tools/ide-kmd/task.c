@@ -227,6 +227,8 @@ static void on_finished(void *context, struct operation *op)
         if (task->worker[end])
             task->worker[end]->busy = NULL;
     c->running--;
+    if (op->stream && op->kind == OPERATION_ESTABLISH)
+        port_gate_take_ended(c, op->stream);
     watching_ended(c, task);
     if (op->stream)
         tell_stream(c, task);
