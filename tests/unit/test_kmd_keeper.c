@@ -231,9 +231,22 @@ static void what_somebody_stops_stays_off_until_he_or_the_configuration_says_oth
     CHECK_STATE(1, KEEPER_STOPPED);
     client(1, KEEPER_ESTABLISH, false, false);
     CHECK_STATE(1, KEEPER_STOPPED);
+    plan(NULL, 0, false); /* the device that it is wanted for, below another link, was pulled out */
+    pass(0);
+    CHECK_STATE(1, KEEPER_STOPPED);
     plan(&want, 1, true);
     pass(0);
     CHECK_STATE(1, KEEPER_STARTING);
+}
+
+static void what_somebody_stopped_is_forgotten_with_the_configuration_that_wanted_it(void)
+{
+    start_up(NULL);
+    client(1, KEEPER_STOP, true, false);
+    pass(0);
+    plan(NULL, 0, true);
+    pass(0);
+    CHECK_STATE(1, GONE);
 }
 
 static void what_somebody_establishes_is_kept_until_he_stops_it(void)
@@ -341,6 +354,7 @@ int main(void)
         TEST(quarantine_outlasts_the_device_being_put_in_again),
         TEST(a_port_that_goes_during_an_establish_is_no_failure),
         TEST(what_somebody_stops_stays_off_until_he_or_the_configuration_says_otherwise),
+        TEST(what_somebody_stopped_is_forgotten_with_the_configuration_that_wanted_it),
         TEST(what_somebody_establishes_is_kept_until_he_stops_it),
         TEST(an_establish_of_somebody_that_fails_leaves_nothing),
         TEST(a_stop_that_comes_just_after_a_fall_is_meant),

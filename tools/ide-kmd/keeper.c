@@ -205,6 +205,13 @@ static void renew_item(struct keeper *k, struct keeper_item *item)
     }
 }
 
+/* The platform has changed, not the configuration: what is not there at the moment may be wanted when it is. So is the
+ * stream of a link above a device that was pulled out; if somebody has stopped that, it is to be so then, too. */
+static bool outlasts_plan(const struct keeper *k, const struct keeper_item *item)
+{
+    return keeper_is_absent(k, item) || (item->state == KEEPER_STOPPED && !item->restored);
+}
+
 void keeper_plan_end(struct keeper *k, bool renew, uint64_t now_ms)
 {
     k->planning = false;
@@ -214,7 +221,7 @@ void keeper_plan_end(struct keeper *k, bool renew, uint64_t now_ms)
             continue;
         if (item->seen && renew)
             renew_item(k, item);
-        if (item->seen || (!renew && keeper_is_absent(k, item)))
+        if (item->seen || (!renew && outlasts_plan(k, item)))
             continue;
         item->dropped = true;
         turn_off(k, item, KEEPER_WAITING);
