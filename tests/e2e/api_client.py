@@ -86,7 +86,7 @@ class Subscriber:
             events.append(self.receive())
         return [event for event in events if event["event"] not in ("tick", "hello")]
 
-    def next(self, kind, seconds=30, **members):
+    def next(self, kind, seconds=60, **members):
         """The next event of the kind with these members, and when it came by the monotonic clock; those before it are
         passed over."""
         end, passed = time.monotonic() + seconds, []
