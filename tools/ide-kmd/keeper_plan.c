@@ -4,8 +4,7 @@
  * more. The watch looks each second whether the tree has other functions than the survey knows, or others
  * with the same addresses: then its generation changes. The survey itself may have been made anew, for a
  * request or an operation. Functions that are in the tree and do not answer, as their link is down, are asked
- * each second. And where a device that is named has what its rule gives it not yet, it is tried every 30
- * seconds.
+ * each second. And while a named device cannot have what its rule gives it, that is tried every 30 seconds.
  */
 #include "tools/ide-kmd/controller.h"
 #include "tools/ide-kmd/log.h"
