@@ -239,6 +239,29 @@ static void what_somebody_stops_stays_off_until_he_or_the_configuration_says_oth
     CHECK_STATE(1, KEEPER_STARTING);
 }
 
+/* His stop runs, or could not turn it off, when the device goes that the stream is wanted for. */
+static void a_stop_counts_though_the_device_goes_meanwhile(void)
+{
+    struct keeper_want want = want_of(1);
+    for (int fails = 0; fails <= 1; fails++) {
+        start_up(NULL);
+        if (fails)
+            client(1, KEEPER_STOP, false, true);
+        else
+            keeper_started(&keeper, &want.key, KEEPER_STOP, false, now);
+        plan(NULL, 0, false);
+        if (fails) {
+            pass(60000);
+            stop_ok(1);
+        } else {
+            client(1, KEEPER_STOP, true, false);
+        }
+        plan(&want, 1, false);
+        pass(3600000);
+        CHECK_STATE(1, KEEPER_STOPPED);
+    }
+}
+
 static void what_somebody_stopped_is_forgotten_with_the_configuration_that_wanted_it(void)
 {
     start_up(NULL);
@@ -354,6 +377,7 @@ int main(void)
         TEST(quarantine_outlasts_the_device_being_put_in_again),
         TEST(a_port_that_goes_during_an_establish_is_no_failure),
         TEST(what_somebody_stops_stays_off_until_he_or_the_configuration_says_otherwise),
+        TEST(a_stop_counts_though_the_device_goes_meanwhile),
         TEST(what_somebody_stopped_is_forgotten_with_the_configuration_that_wanted_it),
         TEST(what_somebody_establishes_is_kept_until_he_stops_it),
         TEST(an_establish_of_somebody_that_fails_leaves_nothing),

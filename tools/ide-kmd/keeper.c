@@ -205,11 +205,18 @@ static void renew_item(struct keeper *k, struct keeper_item *item)
     }
 }
 
+/* Or is about to. */
+static bool somebody_stops(const struct keeper_item *item)
+{
+    return item->state == KEEPER_STOPPED || item->then == KEEPER_STOPPED ||
+           (item->state == KEEPER_STOPPING && !item->own);
+}
+
 /* The platform has changed, not the configuration: what is not there at the moment may be wanted when it is. So is the
  * stream of a link above a device that was pulled out; if somebody has stopped that, it is to be so then, too. */
 static bool outlasts_plan(const struct keeper *k, const struct keeper_item *item)
 {
-    return keeper_is_absent(k, item) || (item->state == KEEPER_STOPPED && !item->restored);
+    return keeper_is_absent(k, item) || (somebody_stops(item) && !item->restored);
 }
 
 void keeper_plan_end(struct keeper *k, bool renew, uint64_t now_ms)
