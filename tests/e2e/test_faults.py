@@ -21,7 +21,7 @@ from kills import (END, HOPS, PORT, ROT, SWITCH, SWITCH_END, cxl_is_off, cxl_sta
 STREAM = 5
 TIMEOUT = ["--timeout", "2"]   # a device that was reset does not answer in a session that it has forgotten
 # Short waits, so that a walk is about what happens at its points: for answers, between looks, before another attempt.
-QUICK = ["--timeout", "500ms", "--watch-interval", "20ms"]
+QUICK = ["--timeout", "1500ms", "--watch-interval", "20ms"]
 REVERSED = os.environ.get("IDE_KM_TEST_ORDER") == "reverse"
 ALONE = "IDE_KM_KILL_STRIDE" in os.environ
 STRIDE = int(os.environ.get("IDE_KM_KILL_STRIDE", 24))   # of how many points one is taken
