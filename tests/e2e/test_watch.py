@@ -42,7 +42,7 @@ def bench(tmp_path_factory):
     config = tmp_path_factory.mktemp("config") / "ide-kmd.conf"
     config.write_text("[policy]\non-failure = leave-off\n")   # what fell is turned off, and not made again
     bench = Bench([pair(ROOT_PORT, ENDPOINT), pair(OTHER_PORT, OTHER)],
-                  ["--watch-interval", "60ms", "--timeout", "10", "--config", str(config)])
+                  ["--watch-interval", "70ms", "--timeout", "10", "--config", str(config)])
     yield bench
     bench.close()
 

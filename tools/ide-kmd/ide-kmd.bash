@@ -36,7 +36,7 @@ _ide_kmd() {
         return
         ;;
     --watch-interval)
-        mapfile -t COMPREPLY < <(compgen -W "0 60ms 250ms 1" -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W "0 70ms 250ms 1" -- "$cur")
         return
         ;;
     --admin-group | --view-group)

@@ -119,6 +119,7 @@ uint64_t watch_add(struct watch *watch, const struct stream *stream, const struc
     w->slow_ms = now_ms() + w->serial * 37 % WATCH_SLOW_MS;
     w->next = watch->streams;
     watch->streams = w;
+    atomic_fetch_add(&watch->changes, 1);
     uint64_t serial = w->serial;
     pthread_cond_signal(&watch->changed);
     pthread_mutex_unlock(&watch->lock);
@@ -149,6 +150,7 @@ void watch_forget(struct watch *watch, uint64_t serial)
     for (struct watched_cxl *w = watch->links; w; w = w->next)
         if (w->serial == serial)
             atomic_store(&w->forgotten, true);
+    atomic_fetch_add(&watch->changes, 1);
     pthread_mutex_unlock(&watch->lock);
 }
 
@@ -222,6 +224,9 @@ static void drop_forgotten_links(struct watch *watch)
 static void drop_forgotten(struct watch *watch)
 {
     struct watched **at = &watch->streams;
+    if (watch->dropped == atomic_load(&watch->changes))
+        return;
+    watch->dropped = atomic_load(&watch->changes);
     while (*at) {
         struct watched *w = *at;
         if (!atomic_load(&w->forgotten)) {
@@ -339,6 +344,7 @@ void watch_close(struct watch *watch)
         atomic_store(&w->forgotten, true);
     for (struct watched_cxl *w = watch->links; w; w = w->next)
         atomic_store(&w->forgotten, true);
+    atomic_fetch_add(&watch->changes, 1);
     drop_forgotten(watch);
     watch_look_end(watch);
     watch_batch_close(&watch->batch);

@@ -23,7 +23,7 @@
 #include "tools/ide-kmd/stream.h"
 #include "tools/ide-kmd/watch_rules.h"
 
-#define WATCH_INTERVAL_MS 60u /* the fall of a stream is to be told within 100 */
+#define WATCH_INTERVAL_MS 70u /* the fall of a stream is to be told within 100 */
 #define WATCH_WARN_DAYS   30u
 
 struct watch_settings {

@@ -131,10 +131,13 @@ static void look_closely(struct watch *watch, struct watched *w, uint64_t now_ms
     char tsm[KERNEL_TSM_MAX] = "";
     struct watch_sample sample = {0};
     const struct pcie_bdf *link = NULL;
+    uint64_t others_until_ms = watch->open_until_ms;
+    watch->open_until_ms = UINT64_MAX; /* for this one there is time: who is told wants to know why it fell */
     for (int end = END_COUNT - 1; end >= 0; end--) { /* the root port, then what is across its link */
         look_at_end(watch, w, (enum stream_end)end, now_ms, &sample);
         sample.session_lost[end] = (enum ide_err)atomic_load(&w->session_lost[end]);
     }
+    watch->open_until_ms = others_until_ms;
     struct watch_verdict verdict = watch_judge(&sample, w->id);
     if (verdict.cause != WATCH_CAUSE_NONE) {
         link = find_link_down(watch, w);
@@ -352,8 +355,14 @@ static void take_identity(struct watched *w)
     w->is_known = true;
 }
 
-static void gather(struct watched *streams, struct watch_port *ports)
+/* What is forgotten after this is in the lists until the next look: nothing is freed before. */
+static void gather(struct watch *watch, struct watched *streams, struct watch_port *ports)
 {
+    unsigned long changes = atomic_load(&watch->changes);
+    if (changes == watch->gathered && streams == watch->gathered_from)
+        return;
+    watch->gathered = changes;
+    watch->gathered_from = streams;
     for (struct watch_port *port = ports; port; port = port->next)
         port->streams = NULL;
     for (struct watched *w = streams; w; w = w->next) {
@@ -394,7 +403,7 @@ void watch_look(struct watch *watch, struct watched *streams, struct watch_port 
 {
     bool health = is_due(&watch->health_ms, now_ms, WATCH_HEALTH_MS);
     watch->open_until_ms = now_ms + WATCH_OPENING_MS;
-    gather(streams, ports);
+    gather(watch, streams, ports);
     if (watch->settings.interval_ms != 0)
         look_at_registers(watch, streams, ports, now_ms);
     if (is_due(&watch->scan_ms, now_ms, WATCH_SLOW_MS))

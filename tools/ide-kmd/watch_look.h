@@ -55,12 +55,15 @@ struct watch {
     struct watched *streams;
     struct watched_cxl *links;
     struct watch_port *ports;
+    atomic_ulong changes; /* how often something came to a list or was forgotten in it */
     uint64_t serial;
     struct watch_news *news, **last_news;
     int fd;
     atomic_ullong known, generation;
 
     /* the thread's */
+    unsigned long dropped, gathered; /* changes when that was done last */
+    const struct watched *gathered_from;
     struct watch_batch batch;
     struct pcie_access tree; /* for names only */
     bool has_tree;

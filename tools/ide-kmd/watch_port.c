@@ -106,14 +106,15 @@ bool watch_port_is_blank(const struct watch_port *port, struct ide_block block)
 uint32_t watch_port_errors(struct watch_port *port, bool fallen, uint64_t now_ms)
 {
     uint32_t now = aer_read(&port->view.function.config, port->view.aer);
-    uint32_t fresh = port->has_errors ? now & ~port->known : fallen ? now & PCIE_AER_IDE : 0;
+    bool first = !port->has_errors;
+    uint32_t fresh = first ? now & PCIE_AER_IDE : now & ~port->known;
     port->known = now;
     port->has_errors = true;
     if (fresh) {
         port->recent = watch_port_recent(port, now_ms) | fresh;
         port->recent_ms = now_ms;
     }
-    return fresh;
+    return first && !fallen ? 0 : fresh;
 }
 
 uint32_t watch_port_recent(const struct watch_port *port, uint64_t now_ms)

@@ -63,8 +63,9 @@ struct watch_end watch_port_end(const struct watch_port *port, struct ide_block 
 bool watch_port_is_blank(const struct watch_port *port, struct ide_block block);
 
 /*
- * Reads AER: the errors that are new; they are known then. At the first look what is there may be old: fallen
- * says that a stream has just fallen, and then IDE errors count as new all the same.
+ * Reads AER: the errors that are new; they are known then. At the first look what is there may be old, or
+ * have come since the stream came up: IDE errors are recent ones then, and new only if a stream has just
+ * fallen.
  */
 uint32_t watch_port_errors(struct watch_port *port, bool fallen, uint64_t now_ms);
 /* Those of the last WATCH_RECENT_MS. */
