@@ -76,12 +76,10 @@ bool port_view_range(const struct port_view *view, const struct ide_block *block
 }
 
 void port_view_take(const struct port_view *view, const struct ide_block *blocks, size_t count,
-                    const uint8_t *bytes, struct port_block *out)
+                    unsigned offset, const uint8_t *bytes, struct port_block *out)
 {
-    unsigned first, size;
-    (void)port_view_range(view, blocks, count, &first, &size);
     for (size_t i = 0; i < count; i++)
-        out[i] = block_at(bytes + ide_control_offset(&view->ide.cap, blocks[i]) - first);
+        out[i] = block_at(bytes + ide_control_offset(&view->ide.cap, blocks[i]) - offset);
 }
 
 static bool read_one(const struct port_view *view, struct ide_block block, struct port_block *out)
@@ -107,7 +105,7 @@ bool port_view_blocks(const struct port_view *view, const struct ide_block *bloc
     }
     if (!pcie_function_read(&view->function, offset, bytes, size))
         return false;
-    port_view_take(view, blocks, count, bytes, out);
+    port_view_take(view, blocks, count, offset, bytes, out);
     return true;
 }
 

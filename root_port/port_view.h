@@ -37,9 +37,9 @@ struct port_block {
  */
 bool port_view_range(const struct port_view *view, const struct ide_block *blocks, size_t count,
                      unsigned *offset, unsigned *size);
-/* What was read of that range. */
+/* What the bytes of such a range, which begins at offset, say of the blocks. */
 void port_view_take(const struct port_view *view, const struct ide_block *blocks, size_t count,
-                    const uint8_t *bytes, struct port_block *out);
+                    unsigned offset, const uint8_t *bytes, struct port_block *out);
 
 /*
  * Reads the blocks' registers, in one access if they are near each other. False if the function does not

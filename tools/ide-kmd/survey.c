@@ -159,7 +159,7 @@ enum ide_err survey_open_ide(struct survey *survey, const struct pcie_bdf *bdf,
     return err;
 }
 
-enum ide_err survey_read_ide(struct survey *survey, const struct pcie_bdf *bdf, struct survey_port *port,
+enum ide_err survey_read_ide(struct survey *survey, const struct pcie_bdf *bdf, struct survey_reading *port,
                              struct ide_fault *fault)
 {
     enum ide_err err = survey_open_ide(survey, bdf, &port->function, &port->ide, fault);
@@ -206,7 +206,7 @@ static void add_blocks(struct survey *survey, const struct ide_port *port, enum 
 static void add_port(struct survey *survey, const struct pcie_bdf *bdf, struct foreign_numbers *foreign)
 {
     struct ide_fault fault;
-    struct survey_port port;
+    struct survey_reading port;
     if (survey_read_ide(survey, bdf, &port, &fault) == IDE_OK) {
         add_blocks(survey, &port.ide, IDE_SELECTIVE, foreign);
         add_blocks(survey, &port.ide, IDE_LINK, foreign);

@@ -84,7 +84,7 @@ enum ide_err survey_open_ide(struct survey *survey, const struct pcie_bdf *bdf,
                              struct ide_fault *fault) MUST_USE;
 
 /* A port whose blocks are gone through. */
-struct survey_port {
+struct survey_reading {
     struct pcie_function function;
     struct pcie_ahead ahead;
     struct ide_port ide;
@@ -92,7 +92,7 @@ struct survey_port {
 
 /* The same for who goes through the blocks; close port->function after it. port must stay where it is until
  * then. */
-enum ide_err survey_read_ide(struct survey *survey, const struct pcie_bdf *bdf, struct survey_port *port,
+enum ide_err survey_read_ide(struct survey *survey, const struct pcie_bdf *bdf, struct survey_reading *port,
                              struct ide_fault *fault) MUST_USE;
 
 /* One stream that a request means. */

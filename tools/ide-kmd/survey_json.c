@@ -89,7 +89,7 @@ static const char *kind_text(enum ide_kind kind)
     return kind == IDE_LINK ? "link" : "selective";
 }
 
-static bool read_port(struct survey *survey, const struct pcie_bdf *bdf, struct survey_port *port)
+static bool read_port(struct survey *survey, const struct pcie_bdf *bdf, struct survey_reading *port)
 {
     struct ide_fault fault;
     return survey_read_ide(survey, bdf, port, &fault) == IDE_OK;
@@ -99,7 +99,7 @@ static void view_end(struct survey *survey, const struct stream *stream, enum st
                      struct end_view *view)
 {
     struct ide_fault fault;
-    struct survey_port port = {.function.dev = NULL};
+    struct survey_reading port = {.function.dev = NULL};
     *view = (struct end_view){.end = end, .bdf = stream->ends.bdf[end], .block = stream->block[end]};
     if (stream->state == STREAM_OFF) { /* its last step has seen to that, and the block is nobody's now */
         view->state = (struct ide_block_state){.use = IDE_USE_IDLE, .stream_id = IDE_STREAM_ID_IDLE};
@@ -244,7 +244,7 @@ static const char *provider_text(const struct survey *survey, const struct topol
 
 static json_t *node_json(struct survey *survey, const struct topology_node *node)
 {
-    struct survey_port port = {.function.dev = NULL};
+    struct survey_reading port = {.function.dev = NULL};
     bool has_ide = node->ide != 0 && read_port(survey, &node->bdf, &port);
     const struct topology_node *parent =
         node->parent == TOPOLOGY_NONE ? NULL : &survey->topology.nodes[node->parent];
@@ -283,7 +283,7 @@ json_t *survey_streams_json(struct survey *survey)
         json_array_append_new(list, survey_stream_json(survey, s));
     for (size_t i = 0; i < survey->topology.count; i++) {
         const struct topology_node *node = &survey->topology.nodes[i];
-        struct survey_port port = {.function.dev = NULL};
+        struct survey_reading port = {.function.dev = NULL};
         if (node->ide != 0 && read_port(survey, &node->bdf, &port))
             add_foreign(survey, node, &port.ide, list);
         pcie_function_close(&port.function);

@@ -11,13 +11,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "root_port/port_view.h"
+
 #define WATCH_BATCH_READS 256u
-#define WATCH_BATCH_BYTES 512u
 
 struct batch_read {
     int fd; /* of a function's config */
     unsigned offset, size;
-    uint8_t bytes[WATCH_BATCH_BYTES];
+    uint8_t bytes[PORT_VIEW_NEAR];
     bool answered; /* all bytes are there */
 };
 

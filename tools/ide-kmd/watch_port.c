@@ -81,7 +81,7 @@ void watch_port_blocks(struct watch_port *port, const struct ide_block *blocks, 
 {
     bool answers = port->is_read ? port->read.answered : port_view_blocks(&port->view, blocks, count, out);
     if (port->is_read && answers)
-        port_view_take(&port->view, blocks, count, port->read.bytes, out);
+        port_view_take(&port->view, blocks, count, port->read.offset, port->read.bytes, out);
     for (size_t i = 0; !answers && i < count; i++)
         out[i] = (struct port_block){PCIE_ALL_ONES, PCIE_ALL_ONES};
     port->is_read = false;
