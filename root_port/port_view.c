@@ -3,14 +3,6 @@
 
 #include <string.h>
 
-static void find_link(struct port_view *view)
-{
-    const struct pcie_config *config = &view->function.config;
-    view->exp = pcie_find_cap(config, PCIE_CAP_ID_EXP);
-    uint32_t can = view->exp ? pcie_read32(config, view->exp + PCIE_EXP_LNKCAP) : 0;
-    view->reports_link = can != PCIE_ALL_ONES && (can & PCIE_EXP_LNKCAP_DLLLARC);
-}
-
 /* In one walk through the list. */
 static void find_registers(struct port_view *view)
 {
@@ -22,7 +14,7 @@ static void find_registers(struct port_view *view)
         if (list[i].id == PCIE_EXT_CAP_ID_DOE)
             view->doe = list[i].offset;
     }
-    find_link(view);
+    view->exp = pcie_find_cap(&view->function.config, PCIE_CAP_ID_EXP);
 }
 
 enum ide_err port_view_open(struct port_view *view, const char *sysfs, const struct pcie_bdf *bdf,
@@ -109,12 +101,18 @@ bool port_view_blocks(const struct port_view *view, const struct ide_block *bloc
     return true;
 }
 
-bool port_view_link_down(const struct port_view *view)
+enum port_link port_link_of(uint16_t status)
 {
-    if (!view->reports_link)
-        return false;
-    uint16_t status = pcie_read16(&view->function.config, view->exp + PCIE_EXP_LNKSTA);
-    return status != (uint16_t)PCIE_ALL_ONES && !(status & PCIE_EXP_LNKSTA_DLLLA);
+    if (status == (uint16_t)PCIE_ALL_ONES)
+        return PORT_LINK_UNKNOWN;
+    return status & PCIE_EXP_LNKSTA_DLLLA ? PORT_LINK_ACTIVE : PORT_LINK_INACTIVE;
+}
+
+enum port_link port_view_link(const struct port_view *view)
+{
+    if (view->exp == 0)
+        return PORT_LINK_UNKNOWN;
+    return port_link_of(pcie_read16(&view->function.config, view->exp + PCIE_EXP_LNKSTA));
 }
 
 uint32_t port_view_doe_status(const struct port_view *view)
@@ -123,15 +121,15 @@ uint32_t port_view_doe_status(const struct port_view *view)
     return status == PCIE_ALL_ONES ? 0 : status;
 }
 
-bool port_link_is_down(struct pcie_access *access, const struct pcie_bdf *bdf)
+enum port_link port_link(struct pcie_access *access, const struct pcie_bdf *bdf)
 {
     struct ide_fault fault;
     struct port_view view = {0};
-    bool down = false;
+    enum port_link link = PORT_LINK_UNKNOWN;
     if (pcie_function_open(&view.function, access, bdf, &fault) == IDE_OK) {
-        find_link(&view);
-        down = port_view_link_down(&view);
+        view.exp = pcie_find_cap(&view.function.config, PCIE_CAP_ID_EXP);
+        link = port_view_link(&view);
     }
     pcie_function_close(&view.function);
-    return down;
+    return link;
 }

@@ -18,7 +18,6 @@ struct port_view {
     struct pcie_function function;
     struct ide_port ide;
     uint16_t exp, aer, doe; /* offsets of capabilities; 0: it has none. doe: the first mailbox */
-    bool reports_link;      /* Link Status says whether the link below is up (PCIe 6.x §7.5.3.6) */
     bool is_open;
 };
 
@@ -48,11 +47,17 @@ void port_view_take(const struct port_view *view, const struct ide_block *blocks
 bool port_view_blocks(const struct port_view *view, const struct ide_block *blocks, size_t count,
                       struct port_block *out);
 
-/* The link below the port is down, and the port is one that can tell. */
-bool port_view_link_down(const struct port_view *view);
-
+/*
+ * Data Link Layer Link Active of the port above a link (PCIe 6.x §7.5.3.8). Inactive is no proof that the
+ * link is down: a port that cannot tell says so always, and there are some that can by their Link
+ * Capabilities and never say anything else. Unknown: it does not answer, or is not PCI Express.
+ */
+enum port_link { PORT_LINK_UNKNOWN, PORT_LINK_ACTIVE, PORT_LINK_INACTIVE };
+/* As Link Status has it. */
+enum port_link port_link_of(uint16_t status);
+enum port_link port_view_link(const struct port_view *view);
 /* The same of a port that is looked at this once. */
-bool port_link_is_down(struct pcie_access *access, const struct pcie_bdf *bdf);
+enum port_link port_link(struct pcie_access *access, const struct pcie_bdf *bdf);
 
 /* DOE Status of the first mailbox; 0 without one. */
 uint32_t port_view_doe_status(const struct port_view *view);

@@ -229,6 +229,35 @@ static void errors_have_names_from_the_lowest_bit_on(void)
     }
 }
 
+/* ---- the link below a port ------------------------------------------------ */
+
+static void link_status_says_active_or_nothing_of_use(void)
+{
+    CU_ASSERT_EQUAL(port_link_of(0x2011), PORT_LINK_ACTIVE);
+    CU_ASSERT_EQUAL(port_link_of(0x0011), PORT_LINK_INACTIVE);
+    CU_ASSERT_EQUAL(port_link_of(0), PORT_LINK_INACTIVE);
+    CU_ASSERT_EQUAL(port_link_of(0xffff), PORT_LINK_UNKNOWN); /* no answer */
+}
+
+static void a_link_is_down_if_it_was_active_before(void)
+{
+    struct watch_link link = {0};
+    CU_ASSERT_FALSE(watch_link_look(&link, PORT_LINK_INACTIVE));
+    CU_ASSERT_FALSE(link.down);
+    CU_ASSERT_FALSE(watch_link_look(&link, PORT_LINK_ACTIVE));
+    CU_ASSERT_TRUE(watch_link_look(&link, PORT_LINK_INACTIVE));
+    CU_ASSERT_TRUE(link.down);
+    CU_ASSERT_FALSE(watch_link_look(&link, PORT_LINK_INACTIVE)); /* said once */
+    CU_ASSERT_FALSE(watch_link_look(&link, PORT_LINK_UNKNOWN));
+    CU_ASSERT_TRUE(link.down);
+    CU_ASSERT_TRUE(watch_link_look(&link, PORT_LINK_ACTIVE));
+    CU_ASSERT_FALSE(link.down);
+    CU_ASSERT_TRUE(watch_link_look(&link, PORT_LINK_INACTIVE));
+    link = (struct watch_link){.was_active = true}; /* as whoever set the stream up has seen it */
+    CU_ASSERT_FALSE(watch_link_look(&link, PORT_LINK_UNKNOWN));
+    CU_ASSERT_TRUE(watch_link_look(&link, PORT_LINK_INACTIVE));
+}
+
 /* ---- CXL links ---------------------------------------------------------------- */
 
 static struct watch_cxl_sample cxl_sample(void)
@@ -297,6 +326,8 @@ int main(void)
                            TEST(certificates_end_when_they_say),
                            TEST(a_mailbox_is_lost_at_the_second_look),
                            TEST(errors_have_names_from_the_lowest_bit_on),
+                           TEST(link_status_says_active_or_nothing_of_use),
+                           TEST(a_link_is_down_if_it_was_active_before),
                            TEST(a_cxl_link_is_fine_if_both_ends_protect_both_directions),
                            TEST(why_a_cxl_link_fell),
                            CU_TEST_INFO_NULL};

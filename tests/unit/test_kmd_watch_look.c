@@ -10,6 +10,7 @@
 #include "check.h"
 #include "kmd_rig.h"
 #include "suite.h"
+#include "tools/ide-emu/hotplug.h"
 #include "tools/ide-kmd/watch_look.h"
 
 #define LATER_MS 3600000u /* ahead of the clock: how long a look takes is not what these tests are about */
@@ -23,7 +24,7 @@ static atomic_ulong reached[END_COUNT]; /* accesses to each end's configuration 
 /* News of the stream, and how things stood when it was told. */
 static struct {
     unsigned count;
-    struct watch_news last;
+    struct watch_news last, port; /* port: of the link below one */
     uint32_t shown; /* IDE errors in the endpoint's registers */
     bool takes;     /* who is told works with the endpoint at once, */
     bool took;      /* and could */
@@ -42,6 +43,8 @@ void __wrap_watch_tell(struct watch *to, const struct watch_news *news);
 void __wrap_watch_tell(struct watch *to, const struct watch_news *news)
 {
     CU_ASSERT_PTR_EQUAL(to, watch);
+    if (news->kind == WATCH_NEWS_PORT && strncmp(news->state, "link_", 5) == 0)
+        told.port = *news;
     if (news->kind != WATCH_NEWS_STREAM)
         return;
     told.count++;
@@ -79,7 +82,25 @@ static void stop(void)
     CU_ASSERT_TRUE(rig_run(s, OPERATION_STOP));
 }
 
-static void set_up(void)
+/* What Link Status of the root port says from now on. */
+static void say_link(bool active)
+{
+    unsigned at = s->root->exp_cap + PCIE_EXP_LNKSTA;
+    emu_lock(&rig.emu);
+    uint16_t status = config_get16(&s->root->config, at);
+    status = active ? status | PCIE_EXP_LNKSTA_DLLLA : status & (uint16_t)~PCIE_EXP_LNKSTA_DLLLA;
+    config_put16(&s->root->config, at, status);
+    emu_unlock(&rig.emu);
+}
+
+static void cut(bool up)
+{
+    emu_lock(&rig.emu);
+    CU_ASSERT_TRUE(hotplug_link(s->root, up));
+    emu_unlock(&rig.emu);
+}
+
+static void set_up_link(bool tells)
 {
     const struct watch_settings settings = {.interval_ms = WATCH_INTERVAL_MS, .warn_days = WATCH_WARN_DAYS};
     const enum provider_choice choice = PROVIDER_DOE;
@@ -95,7 +116,13 @@ static void set_up(void)
     clock_gettime(CLOCK_MONOTONIC, &clock);
     now_ms = (uint64_t)clock.tv_sec * 1000 + LATER_MS;
     memset(&told, 0, sizeof told);
+    say_link(tells);
     establish();
+}
+
+static void set_up(void)
+{
+    set_up_link(true);
     rig.watch = count_access;
     look();
     CU_ASSERT_EQUAL(told.count, 0);
@@ -237,6 +264,64 @@ static void what_is_forgotten_is_not_told(void)
     tear_down();
 }
 
+static void expect_link(const char *state)
+{
+    CU_ASSERT_PTR_NOT_NULL_FATAL(told.port.state);
+    CU_ASSERT_STRING_EQUAL(told.port.state, state);
+    CU_ASSERT_EQUAL(pcie_bdf_compare(&told.port.device, &s->stream.ends.top), 0);
+    told.port.state = NULL;
+}
+
+/* Nobody has looked at it since the stream was set up: it was active then. */
+static void a_link_that_goes_down_before_the_first_look_is_why_a_stream_falls(void)
+{
+    set_up_link(true);
+    CU_ASSERT_EQUAL(s->stream.active_links, 1);
+    cut(false);
+    look();
+    expect_link("link_down");
+    CU_ASSERT_EQUAL(told.count, 1);
+    CU_ASSERT_EQUAL(told.last.verdict.cause, WATCH_CAUSE_LINK_DOWN);
+    CU_ASSERT_EQUAL(pcie_bdf_compare(&told.last.device, &s->stream.ends.top), 0);
+    look();
+    CU_ASSERT_PTR_NULL(told.port.state); /* once */
+    cut(true);
+    look();
+    expect_link("link_up");
+    tear_down();
+}
+
+/* QEMU's root ports: they can report it by their Link Capabilities, and never do. */
+static void a_link_that_was_never_active_is_not_down(void)
+{
+    set_up_link(false);
+    CU_ASSERT_EQUAL(s->stream.active_links, 0);
+    look();
+    look();
+    CU_ASSERT_EQUAL(told.count, 0);
+    fall();
+    look();
+    expect_told(1);
+    CU_ASSERT_PTR_NULL(told.port.state);
+    tear_down();
+}
+
+/* As long as it never was active; from then on it can go down. */
+static void a_link_may_be_seen_active_at_a_later_look(void)
+{
+    set_up_link(false);
+    look();
+    say_link(true);
+    look();
+    CU_ASSERT_PTR_NULL(told.port.state);
+    cut(false);
+    look();
+    expect_link("link_down");
+    CU_ASSERT_EQUAL(told.count, 1);
+    CU_ASSERT_EQUAL(told.last.verdict.cause, WATCH_CAUSE_LINK_DOWN);
+    tear_down();
+}
+
 int main(void)
 {
     CU_TestInfo tests[] = {
@@ -246,6 +331,9 @@ int main(void)
         TEST(nothing_is_read_below_a_link_that_is_worked_on),
         TEST(secure_again_is_told_by_who_has_seen_both_ends),
         TEST(what_is_forgotten_is_not_told),
+        TEST(a_link_that_goes_down_before_the_first_look_is_why_a_stream_falls),
+        TEST(a_link_that_was_never_active_is_not_down),
+        TEST(a_link_may_be_seen_active_at_a_later_look),
         CU_TEST_INFO_NULL,
     };
     return suite_run("what the watch looks at", tests);

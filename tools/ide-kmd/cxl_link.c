@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "root_port/port_view.h"
 #include "tools/ide-kmd/agent.h"
 #include "tools/ide-kmd/cxl_end.h"
 #include "tools/ide-kmd/store_hold.h"
@@ -24,6 +25,7 @@ struct cxl_registers {
     struct cxl_ide_port port[END_COUNT];
     bool flit; /* how the link runs */
     uint64_t bytes_per_second;
+    bool was_active; /* the link, by what the root port says */
 };
 
 /* ---- registers ----------------------------------------------------------- */
@@ -54,7 +56,9 @@ static enum ide_err open_end(struct agent *agent, struct job *job, enum stream_e
         err = cxl_ide_open(&registers->port[end], &function.config, path, &job->fault);
     if (err == IDE_OK && end == END_ROOT_PORT) {
         registers->flit = pcie_flit_mode(&function.config);
-        registers->bytes_per_second = refresh_link_rate(pcie_read_link(&function.config).status);
+        uint16_t link = pcie_read_link(&function.config).status;
+        registers->bytes_per_second = refresh_link_rate(link);
+        registers->was_active = port_link_of(link) == PORT_LINK_ACTIVE;
     }
     pcie_function_close(&function);
     return err == IDE_OK ? cxl_ide_check_mode(&registers->port[end], job->cxl->link.mode, &job->fault) : err;
@@ -133,6 +137,7 @@ static enum ide_err set_up(struct agent *agent, struct job *job)
     const struct cxl_ide_port *port = job->cxl->registers->port;
     bool flit = job->cxl->registers->flit;
     job->bytes_per_second = job->cxl->registers->bytes_per_second;
+    job->active_links = job->cxl->registers->was_active;
     about(job, END_ROOT_PORT);
     TRY(cxl_ide_prepare(&port[END_ROOT_PORT], &port[END_ENDPOINT], flit, &job->fault));
     about(job, END_ENDPOINT);

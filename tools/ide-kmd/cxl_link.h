@@ -37,6 +37,7 @@ struct cxl_link {
     bool is_up;
     bool half_off; /* it could not be turned off: stop may be tried again */
     unsigned rekeys;
+    bool was_active;        /* the link itself, by what its port said when it was set up */
     struct refresh_use use; /* of its present keys */
     struct stream_seen seen;
     /* as of establish */

@@ -65,6 +65,7 @@ struct job {
     const char *provider_name;
     struct ide_block block[END_COUNT]; /* of setup */
     uint64_t bytes_per_second;         /* of setup: of the endpoint's link in one direction; 0: not known */
+    uint64_t active_links;             /* of setup, as of struct stream */
     struct identity peer;              /* of attest */
     struct cma_ids ids;
     json_t *evidence; /* owned by whoever owns the job */

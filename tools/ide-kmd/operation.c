@@ -185,6 +185,14 @@ static void begin(struct operation *op, const struct plan_step *step)
     op->hooks->progress(op->hooks->context, op, job, PROGRESS_FAILED);
 }
 
+static void take_setup(struct stream *stream, const struct job *job)
+{
+    stream->use.bytes_per_second = job->bytes_per_second;
+    stream->active_links = job->active_links;
+    for (enum stream_end end = 0; end < END_COUNT; end++)
+        stream->block[end] = job->block[end];
+}
+
 /* What a step has found out and the stream has to remember. */
 static void remember(struct operation *op, const struct job *job)
 {
@@ -194,8 +202,10 @@ static void remember(struct operation *op, const struct job *job)
     op->records[job->end] = job->records;
     if (job->action == STEP_PROGRAM_KEYS && op->keyed_ms == 0)
         op->keyed_ms = job->done_ms;
-    if (job->action == STEP_SETUP && op->cxl)
+    if (job->action == STEP_SETUP && op->cxl) {
         op->cxl->link.use.bytes_per_second = job->bytes_per_second;
+        op->cxl->link.was_active = job->active_links;
+    }
     if (!stream)
         return;
     if (job->action == STEP_SESSION) {
@@ -205,10 +215,7 @@ static void remember(struct operation *op, const struct job *job)
     if (job->action == STEP_QUERY)
         stream->port_index[job->end] = job->port_index;
     if (job->action == STEP_SETUP)
-        stream->use.bytes_per_second = job->bytes_per_second;
-    if (job->action == STEP_SETUP)
-        for (enum stream_end end = 0; end < END_COUNT; end++)
-            stream->block[end] = job->block[end];
+        take_setup(stream, job);
 }
 
 /* Undoing an establish is stopping what it had started. */

@@ -5,6 +5,7 @@
 
 #include "root_port/ide_stream.h"
 #include "root_port/kernel_owner.h"
+#include "root_port/port_view.h"
 #include "tools/ide-kmd/held_stream.h"
 #include "tools/ide-kmd/kill_switch.h"
 #include "tools/ide-kmd/refresh_due.h"
@@ -183,6 +184,18 @@ static enum ide_err set_up_pair(const struct registers_context *context, struct 
 #define DRAIN_MAX_MS   4000u
 #define DRAIN_SLICE_MS 100u
 
+/* A link that never says that it is active is not down later (watch_rules.h). upper: Link Status of
+ * END_ROOT_PORT. */
+static void read_active_links(struct registers *r, struct job *job, uint16_t upper)
+{
+    for (unsigned i = 0; i < stream_links(&job->ends); i++) {
+        const struct pcie_bdf *port = stream_link_port(&job->ends, i);
+        bool is_read = pcie_bdf_compare(port, &job->ends.bdf[END_ROOT_PORT]) == 0;
+        if ((is_read ? port_link_of(upper) : port_link(&r->access, port)) == PORT_LINK_ACTIVE)
+            job->active_links |= UINT64_C(1) << i;
+    }
+}
+
 static void read_links(struct registers *r, struct job *job)
 {
     for (enum stream_end end = 0; end < END_COUNT; end++) {
@@ -191,6 +204,8 @@ static void read_links(struct registers *r, struct job *job)
         r->drain_ms = ms > r->drain_ms ? ms : r->drain_ms;
         if (end == END_ENDPOINT)
             job->bytes_per_second = refresh_link_rate(link.status);
+        else
+            read_active_links(r, job, link.status);
     }
 }
 

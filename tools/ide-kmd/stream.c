@@ -82,6 +82,16 @@ const struct pcie_bdf *stream_port_above(const struct stream_ends *ends)
     return ends->switch_ports > 0 ? &ends->switch_port[ends->switch_ports - 1] : &ends->bdf[END_ROOT_PORT];
 }
 
+unsigned stream_links(const struct stream_ends *ends)
+{
+    return 1 + ends->switch_ports;
+}
+
+const struct pcie_bdf *stream_link_port(const struct stream_ends *ends, unsigned number)
+{
+    return number == 0 ? &ends->top : &ends->switch_port[number - 1];
+}
+
 const char *stream_end_name(enum stream_end end)
 {
     return end == END_ROOT_PORT ? "root_port" : "endpoint";

@@ -103,7 +103,7 @@ uint64_t watch_add(struct watch *watch, const struct stream *stream, const struc
     struct watched *w = calloc(1, sizeof *w);
     if (!w)
         return 0;
-    *w = (struct watched){.id = stream->id, .ends = stream->ends};
+    *w = (struct watched){.id = stream->id, .ends = stream->ends, .active_links = stream->active_links};
     pthread_mutex_lock(&watch->lock);
     bool complete = true;
     for (enum stream_end end = 0; end < END_COUNT; end++) {
@@ -132,6 +132,7 @@ uint64_t watch_add_cxl(struct watch *watch, const struct cxl_link *link, pthread
     if (!w)
         return 0;
     *w = (struct watched_cxl){.ends = link->ends, .mode = link->mode, .gate = gate};
+    w->link.was_active = link->was_active;
     pthread_mutex_lock(&watch->lock);
     uint64_t serial = w->serial = ++watch->serial;
     w->next_ms = now_ms() + serial * 37 % WATCH_SLOW_MS;

@@ -48,7 +48,8 @@ static void look_at_link(struct watch *watch, struct watched_cxl *w)
     }
     struct watch_verdict verdict = watch_judge_cxl(&sample);
     if (verdict.cause != WATCH_CAUSE_NONE) {
-        sample.link_down = port_link_is_down(&watch->tree, &w->ends.bdf[END_ROOT_PORT]);
+        (void)watch_link_look(&w->link, port_link(&watch->tree, &w->ends.bdf[END_ROOT_PORT]));
+        sample.link_down = w->link.down;
         verdict = watch_judge_cxl(&sample);
     }
     if (verdict.cause == WATCH_CAUSE_NONE && !sample.looked[END_ENDPOINT])

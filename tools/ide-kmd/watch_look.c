@@ -18,12 +18,13 @@ static void tell_port(struct watch *watch, const struct pcie_bdf *bdf, const cha
     watch_tell(watch, &news);
 }
 
-static void tell_link(struct watch *watch, struct watch_port *port, bool down)
+/* Whether it is down. */
+static bool take_link(struct watch *watch, struct watch_port *port, enum port_link seen)
 {
-    if (down != port->link_down)
-        tell_port(watch, &port->bdf, down ? "link_down" : "link_up", 0,
-                  down ? "the link below it is down" : "the link below it is up again");
-    port->link_down = down;
+    if (watch_link_look(&port->link, seen))
+        tell_port(watch, &port->bdf, port->link.down ? "link_down" : "link_up", 0,
+                  port->link.down ? "the link below it is down" : "the link below it is up again");
+    return port->link.down;
 }
 
 /* ---- why a stream fell --------------------------------------------------- */
@@ -36,19 +37,31 @@ bool watch_need_tree(struct watch *watch)
     return watch->has_tree;
 }
 
+/* Of those that were active when the stream was set up. */
+static bool is_down_now(struct watch *watch, const struct watched *w, unsigned number)
+{
+    struct watch_link link = {.was_active = w->active_links >> number & 1};
+    return watch_link_look(&link, port_link(&watch->tree, stream_link_port(&w->ends, number)));
+}
+
 /* The first port from the root port down whose link is down; NULL if there is none. A switch's ports are
  * looked at only as long as the links above them are up. */
 static const struct pcie_bdf *find_link_down(struct watch *watch, const struct watched *w)
 {
-    const struct watch_port *upper = w->port[END_ROOT_PORT];
+    struct watch_port *upper = w->port[END_ROOT_PORT];
     if (!watch_need_tree(watch))
         return NULL;
-    bool open = upper->gate == NULL && upper->view.is_open; /* then it is the root port */
-    if (open ? port_view_link_down(&upper->view) : port_link_is_down(&watch->tree, &w->ends.top))
-        return &w->ends.top;
-    for (unsigned i = 0; i < w->ends.switch_ports; i++)
-        if (port_link_is_down(&watch->tree, &w->ends.switch_port[i]))
-            return &w->ends.switch_port[i];
+    unsigned i = 0;
+    if (upper->gate == NULL) { /* then it is the root port */
+        if (take_link(watch, upper,
+                      upper->view.is_open ? port_view_link(&upper->view)
+                                          : port_link(&watch->tree, &upper->bdf)))
+            return &w->ends.top;
+        i++;
+    }
+    for (; i < stream_links(&w->ends); i++)
+        if (is_down_now(watch, w, i))
+            return stream_link_port(&w->ends, i);
     return NULL;
 }
 
@@ -142,8 +155,6 @@ static void look_closely(struct watch *watch, struct watched *w, uint64_t now_ms
     if (verdict.cause != WATCH_CAUSE_NONE) {
         link = find_link_down(watch, w);
         sample.link_down = link != NULL;
-        if (link == &w->ends.top && w->port[END_ROOT_PORT]->gate == NULL)
-            tell_link(watch, w->port[END_ROOT_PORT], true);
         sample.kernel = is_kernels(watch, w, tsm);
         verdict = watch_judge(&sample, w->id);
     }
@@ -272,7 +283,7 @@ static void look_at_health(struct watch *watch, struct watch_port *port, uint64_
     port->health_ms = now_ms + WATCH_HEALTH_MS;
     uint32_t errors = watch_port_errors(port, false, now_ms);
     if (port->streams)
-        tell_link(watch, port, port_view_link_down(&port->view));
+        (void)take_link(watch, port, port_view_link(&port->view));
     look_at_mailbox(watch, port);
     watch_port_leave(port);
     if (errors)
@@ -352,6 +363,9 @@ static void take_identity(struct watched *w)
         port->not_after = w->not_after[end];
         port->by_mailbox = w->by_mailbox[end];
     }
+    struct watch_port *upper = w->port[END_ROOT_PORT];
+    if (!w->is_known && upper->gate == NULL && w->active_links & 1)
+        upper->link.was_active = true;
     w->is_known = true;
 }
 

@@ -26,7 +26,8 @@ struct watched {
     struct watch_memory memory;
     int64_t not_after[END_COUNT]; /* of the ends' certificates */
     bool by_mailbox[END_COUNT];   /* the end's keys come through its own mailbox */
-    bool is_known;                /* its ports know the two */
+    uint64_t active_links;        /* of struct stream */
+    bool is_known;                /* its ports know these three */
     uint64_t slow_ms;             /* when the endpoint is to be looked at again */
     bool kernel;                  /* it was told that the kernel has its device */
 };
@@ -42,6 +43,7 @@ struct watched_cxl {
     atomic_bool forgotten;
     atomic_int session_lost[END_COUNT];
     struct watch_memory memory;
+    struct watch_link link;
     uint64_t next_ms;
 };
 

@@ -31,7 +31,7 @@ struct watch_port {
     bool has_errors;         /* known is meant */
     uint32_t known, recent;
     uint64_t recent_ms;
-    bool link_down;
+    struct watch_link link; /* below it */
     struct watch_doe doe;
     bool by_mailbox; /* its keys come through its own mailbox */
     int64_t not_after;

@@ -200,3 +200,13 @@ bool watch_doe_look(struct watch_doe *doe, bool error)
     doe->had_error = error;
     return doe->lost != was_lost;
 }
+
+bool watch_link_look(struct watch_link *link, enum port_link seen)
+{
+    bool was_down = link->down;
+    if (seen == PORT_LINK_UNKNOWN)
+        return false;
+    link->down = link->was_active && seen == PORT_LINK_INACTIVE;
+    link->was_active = link->was_active || seen == PORT_LINK_ACTIVE;
+    return link->down != was_down;
+}

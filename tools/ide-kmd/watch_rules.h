@@ -99,4 +99,11 @@ struct watch_doe {
 /* Whether lost has changed. */
 bool watch_doe_look(struct watch_doe *doe, bool error);
 
+/* The link below a port. It is down if it was active before: a port that never says so says nothing. */
+struct watch_link {
+    bool was_active, down;
+};
+/* Whether down has changed. A look that shows nothing leaves it as it was. */
+bool watch_link_look(struct watch_link *link, enum port_link seen);
+
 #endif
