@@ -19,6 +19,7 @@ from test_kills import eventually
 
 PROFILE = "[stream all]\ndefault = yes\n"   # what the device itself sends is on the stream, too
 MEMORY, MASTER = 2, 4
+WANTED_ANEW = "refresh-attempts = 5\n"   # another policy than before: what somebody has stopped is wanted again
 
 
 def rule(while_off, more=""):
@@ -187,9 +188,9 @@ def life(links, traffic, while_off):
     answer = daemon.ask("stop", bdf=END, stream=stream["stream"])["result"]
     assert (answer["state"], answer["forwarding"]) == ("off", "closed" if closed else None)
     part("somebody stopped it")
-    links.reload(rule(while_off))
+    links.reload(rule(while_off, WANTED_ANEW))
     links.is_up()
-    part("it was read again")
+    part("the configuration wanted it anew")
     daemon.close()
     part("the controller was told to end")
     links.start()
@@ -206,7 +207,7 @@ def test_nothing_crosses_a_link_in_the_clear_while_its_stream_is_off(make):
     assert {name: clear(frames) for name, frames in found.items() if clear(frames)} == {}
     up = {name for name, frames in found.items() if frames[False, True] > 2 and frames[False, False] > 2}
     assert up >= {"when it has come up", "an attack made it fall", "a refresh could only turn it off and establish it anew",
-                  "the controller was killed", "it came back", "it was read again", "it was started again"}
+                  "the controller was killed", "it came back", "the configuration wanted it anew", "it was started again"}
 
 
 def test_with_while_off_open_the_log_shows_it(make):
@@ -234,7 +235,9 @@ def test_the_bits_are_those_that_were_there(make):
     daemon.ask("stop", bdf=END, stream=0)
     assert (links.command(PORT), links.command(END), links.forwarding()) == (0, MEMORY, "closed")
     assert links.rows() == {PORT: MEMORY | MASTER, END: MASTER}
-    links.reload(rule("closed"))
+    links.reload(rule("closed"))   # as it was
+    assert (links.command(PORT), links.command(END), links.forwarding()) == (0, MEMORY, "closed")
+    links.reload(rule("closed", WANTED_ANEW))
     links.is_up()
     assert (links.command(PORT), links.command(END), links.forwarding()) == (MEMORY | MASTER, MEMORY | MASTER, "open")
     daemon.close()
@@ -255,7 +258,7 @@ def test_people_are_told(make):
     assert ctl("stop", END, "--stream", "0") == f"Stream 0 is off: root port {PORT}, endpoint {END}.\n{closed}"
     assert closed in ctl("show", PORT)
     links.platform.tell(f"remove {END}")
-    links.reload(rule("closed"))   # it is wanted again, and is not there
+    links.reload(rule("closed"))   # a stop is forgotten with a device that is not there
     eventually(lambda: "until the device is there (while-off = closed)" in ctl("show", PORT), links.daemon.log.read_text)
     links.config.write_text(rule("closed").replace("default = yes", "default = no"))
     said = subprocess.run([program("ide-kmd"), "--check", "--trust", str(links.platform.trust), "--config", str(links.config)],

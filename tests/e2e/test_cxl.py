@@ -516,7 +516,7 @@ def test_an_integrity_failure_is_interference(start_cxl, directory):
     assert "on-interference = leave-off" in controller.ctl("show").stdout
 
 
-def test_a_stop_counts_until_the_configuration_is_read_again(start_cxl, directory):
+def test_a_stop_counts_until_the_configuration_wants_it_otherwise(start_cxl, directory):
     text = MEM + f"[device {ENDPOINT}]\nstreams = mem\n"
     platform, controller = start_cxl(*configured(directory, text))
     wait_for(lambda: is_secure(controller))
@@ -524,6 +524,12 @@ def test_a_stop_counts_until_the_configuration_is_read_again(start_cxl, director
     time.sleep(1)
     assert (links(controller), controller.json("show")["kept"][0]["state"]) == ([], "stopped")
     assert states(platform) == both("insecure")
+    controller.process.send_signal(signal.SIGHUP)   # it is the same
+    wait_for(lambda: "the configuration was read again" in controller.log.read_text())
+    time.sleep(1)
+    assert (links(controller), controller.json("show")["kept"][0]["state"]) == ([], "stopped")
+    text += "heartbeat = 1h\n"
+    configured(directory, text)
     controller.process.send_signal(signal.SIGHUP)
     wait_for(lambda: is_secure(controller))
     # another mode is another link

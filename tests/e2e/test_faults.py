@@ -34,6 +34,7 @@ retry-most = 100ms
 {kind}
 [device {end}]
 streams = five
+refresh-attempts = {attempts}
 """
 
 
@@ -77,9 +78,10 @@ class Walk:
     def __init__(self, provider, options=QUICK):
         self.field = field = make_field({"link": "doe", "upper": "hops", "lower": "hops"}.get(provider, provider), options)
         self.provider = provider
-        config = field.directory / "ide-kmd.conf"
-        config.write_text(CONFIG.format(kind=self.kind(provider), end=field.end))
-        field.options = [*field.options, "--config", str(config)]
+        self.config = field.directory / "ide-kmd.conf"
+        self.attempts = 3
+        self.write_config()
+        field.options = [*field.options, "--config", str(self.config)]
         self.meet(None, None, None)
         self.wish = field.directory / "stop-at"
         self.wish.write_bytes(bytes(WISH))
@@ -87,6 +89,9 @@ class Walk:
 
     def kind(self, provider):
         return self.KIND + ("\nlink = yes" if provider == "link" else "")
+
+    def write_config(self):
+        self.config.write_text(CONFIG.format(kind=self.kind(self.provider), end=self.field.end, attempts=self.attempts))
 
     def meet(self, order, back, other):
         """The fault from now on."""
@@ -138,8 +143,10 @@ class Walk:
         with open(self.wish, "r+b") as file:
             file.write(f"{self.PREFIX}{operation}:{point}\n".encode().ljust(WISH, b"\0"))
 
-    def read_again(self):
-        """What somebody has stopped is the configuration's again."""
+    def want_anew(self):
+        """What somebody has stopped is the configuration's again, as that wants it otherwise: by a number that plays no role."""
+        self.attempts = 7 - self.attempts
+        self.write_config()
         self.daemon.process.send_signal(signal.SIGHUP)
 
     def begin(self, operation, point):
@@ -148,7 +155,7 @@ class Walk:
             self.is_off()
         self.stop_at(operation, point)
         if operation == "establish":
-            self.read_again()
+            self.want_anew()
         else:
             self.daemon.send(self.PREFIX + operation, **self.MEMBERS)
 
@@ -192,14 +199,14 @@ class Walk:
         self.is_up()
 
     def check_stopped(self, stopped, answer):
-        """Off at both ends, whatever was answered, and that it stays; until the configuration is read again."""
+        """Off at both ends, whatever was answered, and that it stays; until the configuration wants it otherwise."""
         self.is_off()
         if self.back and stopped:
             self.tell(self.back)
         self.is_off()
         assert "error" in self.daemon.ask(self.PREFIX + "rekey", **self.MEMBERS), answer
         self.is_off()
-        self.read_again()
+        self.want_anew()
         self.is_up()
 
     def all_points(self, operation, faults):

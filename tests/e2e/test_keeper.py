@@ -194,15 +194,48 @@ streams = default
     wait_for(lambda: ENDPOINT in streams(controller))
 
 
-def test_a_stop_counts_more_than_the_configuration_until_it_is_read_again(kept):
+def test_a_stop_counts_more_than_the_configuration_until_that_says_something_else_of_the_stream(kept):
     text = f"[device {ENDPOINT}]\nstreams = default\n"
+    other = SWITCH_ENDPOINTS[0]
     controller = kept.start(text)
     wait_for(lambda: streams(controller))
     controller.json("stop", ENDPOINT, "--stream", "0")
     [item] = kept_of(controller)
     assert (item["state"], item["retry_in_s"], streams(controller)) == ("stopped", None, {})
     kept.reload(text)
-    assert wait_for(lambda: streams(controller)).keys() == {ENDPOINT}
+    kept.reload(f"# of another device\n{text}[device {other}]\nstreams = default\nheartbeat = 1h\n")
+    assert wait_for(lambda: streams(controller)).keys() == {other}
+    [item] = kept_of(controller, ENDPOINT)
+    assert (item["state"], item["attempts"]) == ("stopped", 0)
+    kept.reload(f"{text}on-failure = leave-off\n")
+    up = wait_for(lambda: (s := streams(controller)).keys() == {ENDPOINT} and s)
+    # and whoever establishes it gives it back to the configuration
+    controller.json("stop", ENDPOINT, "--stream", str(up[ENDPOINT]["stream"]))
+    controller.json("establish", ENDPOINT)
+    assert kept_of(controller) == []
+    kept.reload("")
+    wait_for(lambda: streams(controller) == {})
+    assert kept_of(controller) == []
+
+
+def test_a_stop_outlasts_a_restart_and_a_reload_and_not_another_stream(kept, directory):
+    text = f"[device {ENDPOINT}]\nstreams = default\n"
+    state = ["--state", str(directory / "state.db")]
+    kept.write(text)
+    controller = kept.start_controller(kept.platform, *state, "--config", str(kept.path))
+    wait_for(lambda: streams(controller))
+    controller.json("stop", ENDPOINT, "--stream", "0")
+    controller.kill()
+    kept.controller = controller = kept.start_controller(kept.platform, *state, "--config", str(kept.path))
+    wait_for(lambda: [k["state"] for k in kept_of(controller)] == ["stopped"])
+    kept.reload(f"# again\n{text}")
+    kept.reload(f"# and again\n{text}[device {SWITCH_ENDPOINTS[0]}]\nstreams = default\n")
+    assert wait_for(lambda: streams(controller)).keys() == {SWITCH_ENDPOINTS[0]}
+    assert [k["state"] for k in kept_of(controller)] == ["stopped"]
+    controller.kill()
+    kept.write(f"[stream seven]\nstream = 7\n[device {ENDPOINT}]\nstreams = seven\n")
+    kept.controller = controller = kept.start_controller(kept.platform, *state, "--config", str(kept.path))
+    assert wait_for(lambda: streams(controller).get(ENDPOINT))["stream"] == 7
 
 
 def with_host(bench, section, root_chain_key):

@@ -234,7 +234,101 @@ static void what_somebody_stops_stays_off_until_he_or_the_configuration_says_oth
     plan(NULL, 0, false); /* the device that it is wanted for, below another link, was pulled out */
     pass(0);
     CHECK_STATE(1, KEEPER_STOPPED);
+    plan(&want, 1, false);
+    plan(&want, 1, true); /* nor has anybody said anything about it in a configuration that is the same */
+    pass(3600000);
+    CHECK_STATE(1, KEEPER_STOPPED);
+    client(1, KEEPER_ESTABLISH, true, true);
     plan(&want, 1, true);
+    pass(0);
+    CHECK_STATE(1, KEEPER_UP);
+    CU_ASSERT_EQUAL(keeper_find(&keeper, &want.key)->source, KEEPER_BY_CONFIG);
+}
+
+static void what_somebody_stopped_is_wanted_anew_once_the_configuration_wants_it_otherwise(void)
+{
+    struct keeper_want want = want_of(1), other[4] = {want, want, want, want};
+    other[0].policy.refresh_every_ms = 3600000;
+    other[1].policy.on_failure = POLICY_LEAVE_OFF;
+    other[2].features.pcrc = true;
+    other[3].has_stream = true;
+    other[3].stream = 9;
+    for (size_t i = 0; i < 4; i++) {
+        start_up(NULL);
+        client(1, KEEPER_STOP, true, false);
+        pass(0);
+        asked[0] = '\0';
+        plan(&other[i], 1, true);
+        pass(0);
+        CHECK_ASKED("waiting 1; establish 1; starting 1; ");
+        establish_ok(1);
+        client(1, KEEPER_STOP, true, false); /* which counts again */
+        plan(&other[i], 1, true);
+        pass(3600000);
+        CHECK_STATE(1, KEEPER_STOPPED);
+    }
+}
+
+/* That a key is given says nothing, if it gives what counted already. */
+static void a_policy_that_comes_to_the_same_is_no_change(void)
+{
+    struct keeper_want want = want_of(1);
+    char error[POLICY_ERROR];
+    start_up(NULL);
+    client(1, KEEPER_STOP, true, false);
+    want.policy = policy_default;
+    plan(&want, 1, false);
+    CU_ASSERT_TRUE(policy_set(&want.policy, policy_key("on-interference"), "retry", error));
+    CU_ASSERT_TRUE(policy_set(&want.policy, policy_key("retry-first"), "1s", error));
+    plan(&want, 1, true);
+    pass(3600000);
+    CHECK_STATE(1, KEEPER_STOPPED);
+    CU_ASSERT_TRUE(policy_set(&want.policy, policy_key("on-interference"), "quarantine", error));
+    plan(&want, 1, true);
+    pass(0);
+    CHECK_STATE(1, KEEPER_STARTING);
+}
+
+/* His stop is on its way when the configuration is read again, or could not turn it off. */
+static void a_stop_on_its_way_counts_unless_the_configuration_wants_it_otherwise(void)
+{
+    for (int fails = 0; fails <= 1; fails++)
+        for (int otherwise = 0; otherwise <= 1; otherwise++) {
+            struct keeper_want want = want_of(1);
+            start_up(NULL);
+            if (fails)
+                client(1, KEEPER_STOP, false, true);
+            else
+                keeper_started(&keeper, &want.key, KEEPER_STOP, false, now);
+            if (otherwise)
+                want.policy.refresh_every_ms = 3600000;
+            plan(&want, 1, true);
+            plan(&want, 1, true); /* the same as the last time, and not as when he asked */
+            if (fails) {
+                pass(60000);
+                stop_ok(1);
+            } else {
+                struct keeper_result off = {.operation = KEEPER_STOP, .ok = true};
+                keeper_ended(&keeper, &want.key, &off, now);
+            }
+            pass(0);
+            CHECK_STATE(1, otherwise ? KEEPER_STARTING : KEEPER_STOPPED);
+            establish_ok(1);
+            client(1, KEEPER_STOP, true, false); /* the next one counts */
+            pass(0);
+            CHECK_STATE(1, KEEPER_STOPPED);
+        }
+}
+
+static void one_that_is_gone_from_the_configuration_and_there_again_is_another_wish(void)
+{
+    struct keeper_want want = want_of(1);
+    const struct keeper_result off = {.operation = KEEPER_STOP, .ok = true};
+    start_up(NULL);
+    keeper_started(&keeper, &want.key, KEEPER_STOP, false, now);
+    plan(NULL, 0, true);
+    plan(&want, 1, true);
+    keeper_ended(&keeper, &want.key, &off, now);
     pass(0);
     CHECK_STATE(1, KEEPER_STARTING);
 }
@@ -358,6 +452,23 @@ static void what_was_held_comes_back_as_it_was(void)
     CU_ASSERT_TRUE(keeper_find(&keeper, &held.key)->restored);
     establish_ok(1);
     CU_ASSERT_FALSE(keeper_find(&keeper, &held.key)->restored);
+    plan(config, 3, true); /* what failed is tried again */
+    pass(0);
+    CHECK_STATE(2, KEEPER_STOPPED);
+    CHECK_STATE(3, KEEPER_QUARANTINED);
+    CHECK_STATE(4, KEEPER_STARTING);
+}
+
+/* The file was changed while nobody was there to read it. */
+static void what_was_stopped_and_is_wanted_otherwise_after_a_restart_is_wanted_anew(void)
+{
+    struct keeper_want want = want_of(1);
+    start();
+    keeper_restore(&keeper, &want, KEEPER_BY_CONFIG, KEEPER_STOPPED, NULL, now);
+    want.features.pcrc = true;
+    plan(&want, 1, false);
+    pass(0);
+    CHECK_STATE(1, KEEPER_STARTING);
 }
 
 int main(void)
@@ -377,6 +488,10 @@ int main(void)
         TEST(quarantine_outlasts_the_device_being_put_in_again),
         TEST(a_port_that_goes_during_an_establish_is_no_failure),
         TEST(what_somebody_stops_stays_off_until_he_or_the_configuration_says_otherwise),
+        TEST(what_somebody_stopped_is_wanted_anew_once_the_configuration_wants_it_otherwise),
+        TEST(a_policy_that_comes_to_the_same_is_no_change),
+        TEST(a_stop_on_its_way_counts_unless_the_configuration_wants_it_otherwise),
+        TEST(one_that_is_gone_from_the_configuration_and_there_again_is_another_wish),
         TEST(a_stop_counts_though_the_device_goes_meanwhile),
         TEST(what_somebody_stopped_is_forgotten_with_the_configuration_that_wanted_it),
         TEST(what_somebody_establishes_is_kept_until_he_stops_it),
@@ -385,6 +500,7 @@ int main(void)
         TEST(a_stop_names_the_number_that_it_had),
         TEST(somebodys_stop_overtakes_a_refresh_that_waits),
         TEST(what_was_held_comes_back_as_it_was),
+        TEST(what_was_stopped_and_is_wanted_otherwise_after_a_restart_is_wanted_anew),
         CU_TEST_INFO_NULL,
     };
     int status = suite_run("the keeper", tests);

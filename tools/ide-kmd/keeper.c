@@ -155,7 +155,7 @@ void keeper_plan_begin(struct keeper *k)
 {
     k->planning = true;
     for (struct keeper_item *item = k->first; item; item = item->next)
-        item->seen = false;
+        item->seen = item->otherwise = false;
 }
 
 /* What is wanted is another one than the one there is. */
@@ -182,8 +182,13 @@ bool keeper_plan_want(struct keeper *k, const struct keeper_want *want)
         if (!item)
             return false;
         settle_off(k, item, k->now_ms);
-    } else if (!keeper_same_wish(item->source == KEEPER_BY_CONFIG ? &item->config : &item->want, want)) {
-        replace(k, item, want);
+    } else {
+        bool is_config = item->source == KEEPER_BY_CONFIG;
+        bool same = keeper_same_wish(is_config ? &item->config : &item->want, want);
+        item->otherwise =
+            !same || !is_config || item->dropped || !policy_same(&item->config.policy, &want->policy);
+        if (!same)
+            replace(k, item, want);
     }
     item->source = KEEPER_BY_CONFIG;
     item->seen = true;
@@ -193,23 +198,27 @@ bool keeper_plan_want(struct keeper *k, const struct keeper_want *want)
     return true;
 }
 
-/* The configuration was read again: another attempt for what is off. */
+/* Or is about to. */
+static bool somebody_stops(const struct keeper_item *item)
+{
+    return item->state == KEEPER_STOPPED || item->then == KEEPER_STOPPED ||
+           (item->state == KEEPER_STOPPING && !item->own);
+}
+
+/* The configuration was read again: another attempt for what is off, as what kept it from coming up may have
+ * been mended; but what somebody has stopped stays so, unless it is another wish by now. */
 static void renew_item(struct keeper *k, struct keeper_item *item)
 {
+    if (somebody_stops(item) && !item->otherwise)
+        return;
     if (item->state == KEEPER_STOPPED || item->state == KEEPER_LEFT_OFF || item->state == KEEPER_WAITING) {
         item->attempts = 0;
         item->then = KEEPER_WAITING;
         settle_off(k, item, k->now_ms);
     } else if (item->state == KEEPER_STOPPING || item->state == KEEPER_FALLEN) {
         item->then = KEEPER_WAITING;
+        item->anew = item->state == KEEPER_STOPPING && !item->own;
     }
-}
-
-/* Or is about to. */
-static bool somebody_stops(const struct keeper_item *item)
-{
-    return item->state == KEEPER_STOPPED || item->then == KEEPER_STOPPED ||
-           (item->state == KEEPER_STOPPING && !item->own);
 }
 
 /* The platform has changed, not the configuration: what is not there at the moment may be wanted when it is. So is the
@@ -264,7 +273,7 @@ void keeper_started(struct keeper *k, const struct keeper_key *key, enum keeper_
     if (!item || own)
         return;
     item->before = keeper_is_busy(item) ? KEEPER_WAITING : item->state;
-    item->own = false;
+    item->own = item->anew = false;
     /* with whatever device is there now, which may be another one than was seen last */
     item->presence[0] = item->presence[1] = 0;
     go(item, running[operation], KEEPER_NEVER);
@@ -373,7 +382,7 @@ static void stop_ended(struct keeper *k, struct keeper_item *item, const struct 
     if (!item || ((result->own || result->is_up) && item->state != KEEPER_STOPPING))
         return;
     if (!result->own) {
-        item->then = KEEPER_STOPPED;
+        item->then = item->anew ? KEEPER_WAITING : KEEPER_STOPPED;
         item->dropped = item->dropped || item->source == KEEPER_BY_CLIENT;
     }
     if (result->is_up) {

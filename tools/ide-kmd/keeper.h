@@ -86,7 +86,9 @@ struct keeper_item {
     bool dropped;              /* wanted no longer: forgotten once it is off */
     bool gone;                 /* forgotten: to be freed */
     bool seen;                 /* in the plan that is being made */
+    bool otherwise;            /* and wanted otherwise than in the one before, or by another policy */
     bool own;                  /* the operation that runs is the keeper's */
+    bool anew;                 /* somebody's stop runs, and the configuration wants it otherwise since */
     bool restored;             /* from an earlier life, and not established since */
     bool had_stream;           /* it has been up, and is no CXL link: */
     uint8_t stream;            /* its number, now or the last time */
@@ -138,8 +140,8 @@ void keeper_plan_begin(struct keeper *keeper);
 bool keeper_plan_want(struct keeper *keeper, const struct keeper_want *want);
 /*
  * What the configuration wants no longer is turned off. renew: the configuration was read again, so what
- * somebody stopped, or was left off, is wanted again, and ports that are not there are nobody's any more;
- * else they are waited for.
+ * failed or was left off is tried again, what somebody has stopped is wanted again if it is wanted otherwise
+ * than before, and ports that are not there are nobody's any more; else they are waited for.
  */
 void keeper_plan_end(struct keeper *keeper, bool renew, uint64_t now_ms);
 

@@ -309,6 +309,19 @@ static struct policy_rule rule_for(const struct policy *policy, enum policy_caus
     return (struct policy_rule){rows[key].name, action};
 }
 
+bool policy_same(const struct policy *a, const struct policy *b)
+{
+    for (int cause = POLICY_CAUSE_FAILURE; cause <= POLICY_CAUSE_INTERFERENCE; cause++)
+        if (rule_for(a, (enum policy_cause)cause).action != rule_for(b, (enum policy_cause)cause).action)
+            return false;
+    for (int key = 0; key < KEY_COUNT; key++)
+        if (key != KEY_ON_WRONG_IDENTITY && key != KEY_ON_INTERFERENCE &&
+            memcmp((const char *)a + rows[key].offset, (const char *)b + rows[key].offset,
+                   rows[key].size) != 0)
+            return false;
+    return true;
+}
+
 struct policy_rule policy_decide(const struct policy *policy, enum policy_cause cause, unsigned failures)
 {
     struct policy_rule rule = rule_for(policy, cause);

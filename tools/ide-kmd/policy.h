@@ -76,6 +76,9 @@ int policy_contradiction(const struct policy *section, const struct policy *whol
 /* What over has set, over under: the more specific over the less. */
 void policy_merge(struct policy *under, const struct policy *over);
 
+/* Whether they come to the same, whichever keys were given for it. */
+bool policy_same(const struct policy *a, const struct policy *b);
+
 /* The most records of a session under one key: what the policy says, or what refresh_due.h has. */
 uint64_t policy_records(const struct policy *policy);
 
