@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Fixtures for whole programs: an emulated platform, a controller on it, and the command line.
 
-IDE_KM_BUILD names the build directory whose programs are tested; IDE_KM_TEST_ORDER=reverse runs the tests backwards,
+IDE_KM_BUILD names the build directory whose programs are tested. With IDE_KM_PREFIX it is the programs that are installed below
+that folder, such as /usr, or usr in a DESTDIR; the build then gives only what a test needs beside them. IDE_KM_TEST_ORDER=reverse runs the tests backwards,
 so that a test that leans on its neighbour shows.
 """
 
@@ -29,10 +30,19 @@ SWITCH_ROOT_PORT = "0000:00:04.0"
 SWITCH_ENDPOINTS = ("0000:04:00.0", "0000:05:00.0")
 
 
+PREFIX = Path(os.environ["IDE_KM_PREFIX"]).resolve() if os.environ.get("IDE_KM_PREFIX") else None
+
+
+def installed(path, otherwise):
+    """The file of that path below the prefix; without a prefix the other one, from which it is installed."""
+    path = PREFIX / path if PREFIX else otherwise
+    assert path.exists(), f"{path} is not there (IDE_KM_PREFIX or IDE_KM_BUILD says where it should be)"
+    return path
+
+
 def program(name):
-    path = BUILD / "tools" / name / name
-    assert path.exists(), f"{path} is not built (set IDE_KM_BUILD)"
-    return str(path)
+    folder = "sbin" if name == "ide-kmd" else "bin"
+    return str(installed(f"{folder}/{name}", BUILD / "tools" / name / name))
 
 
 def pytest_collection_modifyitems(items):

@@ -4,9 +4,10 @@
 import os
 import subprocess
 
-from conftest import ENDPOINT, ROOT, ROOT_PORT, SWITCH_ENDPOINTS, program
+from conftest import ENDPOINT, ROOT, ROOT_PORT, SWITCH_ENDPOINTS, installed, program
 from terminal import Terminal
 
+COMPLETION = installed("share/bash-completion/completions/ide-ctl", ROOT / "tools/ide-ctl/ide-ctl.bash")
 SCRIPT = r"""
 source "$1"
 COMP_LINE=$2 COMP_POINT=${#2}
@@ -19,8 +20,7 @@ PATIENT = {"IDE_CTL_COMPLETION_WAIT": "30"}   # the machine may be busy
 
 
 def complete(line, **environment):
-    done = subprocess.run(["bash", "--norc", "--noprofile", "-c", SCRIPT, "bash", str(ROOT / "tools/ide-ctl/ide-ctl.bash"),
-                           line, program("ide-ctl")], capture_output=True, text=True, timeout=60,
+    done = subprocess.run(["bash", "--norc", "--noprofile", "-c", SCRIPT, "bash", str(COMPLETION), line, program("ide-ctl")], capture_output=True, text=True, timeout=60,
                           env={**os.environ, **PATIENT, **environment})
     assert done.stderr == "", done.stderr
     return done.stdout.split()
@@ -85,7 +85,7 @@ def test_the_tab_key(controller):
     try:
         screen.type("exec bash --norc --noprofile")
         screen.press("Enter")
-        screen.type(f"PS1='> '; PATH={os.path.dirname(program('ide-ctl'))}:$PATH; source {ROOT}/tools/ide-ctl/ide-ctl.bash; clear")
+        screen.type(f"PS1='> '; PATH={os.path.dirname(program('ide-ctl'))}:$PATH; source {COMPLETION}; clear")
         screen.press("Enter")
         screen.until(r"^>$")
         screen.type("ide-ctl est")

@@ -8,12 +8,21 @@ import select
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
-from conftest import ENDPOINT, ROOT_PORT, SWITCH_ENDPOINTS, ctl, program
+from conftest import BUILD, ENDPOINT, PREFIX, ROOT_PORT, SWITCH_ENDPOINTS, ctl, program
 
 COMMANDS = ["list", "show", "attest", "doctor", "establish", "rekey", "stop", "wait", "monitor"]
+
+
+def test_the_programs_are_those_that_are_meant(controller, platform):
+    """The build's, or with IDE_KM_PREFIX those that are installed below it."""
+    folder = PREFIX or BUILD / "tools"
+    for service in (controller, platform):
+        assert Path(f"/proc/{service.process.pid}/exe").resolve().is_relative_to(folder)
+    assert Path(program("ide-ctl")).is_relative_to(folder)
 
 
 def test_help_names_every_command_and_version_is_one_line():

@@ -234,7 +234,7 @@ def test_each_message_has_its_entry_in_the_catalogue():
 
 def test_the_probe_says_what_a_function_has(platform):
     def probe(bdf):
-        program = Path(conftest.program("ide-kmd")).parents[1] / "host" / "ide-km-probe"
+        program = conftest.installed("lib/ide-km/ide-km-probe", conftest.BUILD / "tools/host/ide-km-probe")
         ran = subprocess.run([program, "--sysfs", str(platform.mount), f"/sys/devices/pci0000:00/{bdf}"],
                              capture_output=True, text=True, check=False)
         return ran.returncode, ran.stdout
