@@ -356,12 +356,23 @@ bool kcu_is_ready(struct kcu_port *port, uint8_t stream_id, uint8_t key_set, enu
 
 /* ---- use ----------------------------------------------------------------- */
 
+/* Nothing is sent before the stream is enabled, so nothing changes over. */
+static enum ide_err is_in_use(const struct kcu_port *port, const struct kcu_stream *s, uint8_t select,
+                              bool *yes, struct ide_fault *fault)
+{
+    uint32_t status;
+    *yes = s->selected == select;
+    if (!*yes || !s->enabled)
+        return IDE_OK;
+    TRY(read_block(port->unit, s, KCU_TX_STS, STEP_SELECT, &status, fault));
+    *yes = (status & KCU_TX_STS_SET) == select;
+    return IDE_OK;
+}
+
 static enum ide_err write_select(const struct kcu_port *port, struct kcu_stream *s, uint8_t select,
                                  struct ide_fault *fault)
 {
     uint8_t was = s->selected;
-    if (was == select)
-        return IDE_OK;
     s->selected = select;
     s->selected_us = port->wait->now_us(port->wait->context);
     enum ide_err err = set_block(port->unit, s, KCU_TX_CTL, direction_value(s, IDE_TX),
@@ -371,17 +382,25 @@ static enum ide_err write_select(const struct kcu_port *port, struct kcu_stream 
     return err;
 }
 
+/* A unit that did not change over when it was told is told again: it may go by writes alone. */
 enum ide_err kcu_select(struct kcu_port *port, uint8_t stream_id, uint8_t key_set, struct ide_fault *fault)
 {
+    bool in_use;
     struct kcu_stream *s;
     TRY(need_stream(port, stream_id, STEP_SELECT, &s, fault));
     if (key_set >= KCU_KEY_SETS || !s->primed[key_set][IDE_TX])
         return ide_fail(fault, IDE_E_STATE, STEP_SELECT, control_name[IDE_TX]);
-    TRY(write_select(port, s, (uint8_t)KCU_SELECT(key_set), fault));
-    if (!s->enabled) /* nothing is sent yet, so nothing changes over */
+    uint8_t select = (uint8_t)KCU_SELECT(key_set);
+    TRY(is_in_use(port, s, select, &in_use, fault));
+    if (in_use)
         return IDE_OK;
-    return await_status(port, s, KCU_TX_STS, (const uint32_t[2]){KCU_TX_STS_SET, s->selected},
-                        WHERE(STEP_SELECT, "Key Set Status"), fault);
+    TRY(write_select(port, s, select, fault));
+    if (!s->enabled)
+        return IDE_OK;
+    TRY(await_status(port, s, KCU_TX_STS, (const uint32_t[2]){KCU_TX_STS_SET, select},
+                     WHERE(STEP_SELECT, "Key Set Status"), fault));
+    s->selected_us = port->wait->now_us(port->wait->context); /* the old keys were sent under until now */
+    return IDE_OK;
 }
 
 enum ide_err kcu_enable(struct kcu_port *port, uint8_t stream_id, bool on, struct ide_fault *fault)

@@ -110,8 +110,8 @@ enum ide_err kcu_reserve(struct kcu_port *port, uint8_t stream_id, uint8_t key_s
 enum ide_err kcu_prime(struct kcu_port *port, uint8_t stream_id, uint8_t key_set,
                        struct ide_fault *fault) MUST_USE;
 
-/* The transmitter uses the key set; in a stream that is enabled, waits until it does. Errors as kcu_prime().
- */
+/* The transmitter uses the key set; in a stream that is enabled, waits until it does. One that does not yet, though it was
+ * told, is told again. Errors as kcu_prime(). */
 enum ide_err kcu_select(struct kcu_port *port, uint8_t stream_id, uint8_t key_set,
                         struct ide_fault *fault) MUST_USE;
 

@@ -171,14 +171,32 @@ def test_a_unit_that_dies_while_a_stream_is_up(unit_platform, unit_controller):
     assert is_empty(unit_platform)
 
 
-def test_a_transmitter_that_does_not_change_keeps_both_key_sets(unit_platform, unit_controller):
+NOT_CHANGED = "both ports keep the old keys and the new ones, and the next rekey completes this one"
+
+
+@pytest.mark.parametrize("failures", [1, 2])
+def test_a_transmitter_that_does_not_change_keeps_both_key_sets(failures, unit_platform, unit_controller):
     unit_controller.json("establish", ENDPOINT, "--stream", "4")
     unit_platform.misbehave(ROOT_PORT, "kcu-no-change")
-    error = unit_controller.error("rekey", ENDPOINT)
-    assert (error["code"], error["step"], error["exchange"], error["field"]) == (
-        "timeout", "go_transmit", "KCU key set select", "Key Set Status")
-    assert (error["got"], error["want"]) == (3, 2)
-    assert secure(unit_platform) == {(ROOT_PORT, 4), (ENDPOINT, 4)}
+    for _ in range(failures):
+        error = unit_controller.error("rekey", ENDPOINT)
+        assert (error["code"], error["step"], error["exchange"], error["field"], error["outcome"]) == (
+            "timeout", "go_transmit", "KCU key set select", "Key Set Status", NOT_CHANGED)
+        assert (error["got"], error["want"]) == (3, 2)
+        assert secure(unit_platform) == {(ROOT_PORT, 4), (ENDPOINT, 4)}
+        assert (unit(unit_platform)["tx_slots_in_use"], unit(unit_platform)["rx_slots_in_use"]) == (6, 6)
+    unit_platform.behave(ROOT_PORT)
+    traffic = Traffic(unit_platform, ENDPOINT, 0x10000)
+    try:
+        for rekeys in (1, 2):  # the first completes the one that failed, the next is one as any other
+            done = unit_controller.json("rekey", ENDPOINT)["streams"][0]
+            assert (done["key_set"], done["rekeys"], done["state"], done["notes"]) == (rekeys % 2, rekeys, "secure", [])
+            assert (unit(unit_platform)["tx_slots_in_use"], unit(unit_platform)["rx_slots_in_use"]) == (3, 3)
+    finally:
+        traffic.stop()
+    assert [errors(unit_platform, bdf) for bdf in (ROOT_PORT, ENDPOINT)] == [[], []]
+    assert unit_controller.json("stop", ENDPOINT, "--stream", "4")["notes"] == []
+    assert is_empty(unit_platform)
 
 
 def test_slots_and_blocks_run_out(start_platform, start_controller, directory):

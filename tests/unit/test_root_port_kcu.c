@@ -224,6 +224,32 @@ static void waits_are_bounded(void)
     CHECK_ERR(kcu_select(&bench.a, 5, 0, &fault), IDE_E_CANCELLED);
 }
 
+/* A change that was not made is asked for again, each time; one that was made is not. */
+static void a_key_set_that_was_not_taken_is_selected_again(void)
+{
+    struct ide_fault fault;
+    kcu_set_up();
+    bring_up(&bench.a, 5);
+    give_all(&bench.a, 5, 1);
+    CHECK_OK(kcu_prime(&bench.a, 5, 1, &fault));
+    bench.never_changes = true;
+    bench.writes = 0;
+    for (size_t times = 1; times <= 3; times++) {
+        CHECK_ERR(kcu_select(&bench.a, 5, 1, &fault), IDE_E_TIMEOUT);
+        CU_ASSERT_EQUAL(bench.writes, times);
+        expect_write(times - 1, BLOCK(0) + KCU_TX_CTL, 0x10102);
+    }
+    bench.gone = true;
+    CHECK_ERR(kcu_select(&bench.a, 5, 1, &fault), IDE_E_IO);
+    CHECK_FAULT(&fault, IDE_E_IO, "KCU key set select", NULL);
+    bench.gone = bench.never_changes = false;
+    CHECK_OK(kcu_select(&bench.a, 5, 1, &fault));
+    CHECK_OK(kcu_select(&bench.a, 5, 1, &fault)); /* the other sub-streams */
+    CU_ASSERT_EQUAL(bench.writes, 3);
+    take_all(&bench.a, 5, 0);
+    CU_ASSERT_EQUAL(bench.regs[(BLOCK(0) + KCU_TX_CTL) / 4], 0x10002);
+}
+
 static const struct {
     uint32_t at;
     const char *step, *field;
@@ -293,6 +319,7 @@ int main(void)
         TEST(a_set_is_primed_only_when_it_is_whole),
         TEST(a_set_that_was_left_may_be_written_over),
         TEST(waits_are_bounded),
+        TEST(a_key_set_that_was_not_taken_is_selected_again),
         TEST(a_register_that_does_not_take_its_value_is_named),
         TEST(a_unit_that_is_gone_keeps_what_it_has_until_it_is_back),
         TEST(a_unit_that_is_not_there_is_not_opened),
