@@ -68,7 +68,7 @@ class Bench:
             return subprocess.run([str(QEMU_IDE), "-M", "q35,accel=tcg", "-cpu", "max", "-m", "768M", "-display", "none",
                                    "-nodefaults", "-no-user-config", "-nic", "none", "-serial", "mon:stdio", "-kernel",
                                    str(KERNEL), "-initrd", str(image), "-append",
-                                   "console=ttyS0 quiet interactive nvme_core.multipath=N", *FIRMWARE,
+                                   "console=ttyS0 quiet nvme_core.multipath=N", *FIRMWARE,
                                    *bench.devices()]).returncode
         finally:
             bench.emulator.stop()
