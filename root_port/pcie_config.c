@@ -206,17 +206,20 @@ bool pcie_flit_mode(const struct pcie_config *config)
     return status != (uint16_t)PCIE_ALL_ONES && (status & PCIE_EXP_LNKSTA2_FLIT);
 }
 
-struct pcie_link pcie_read_link(const struct pcie_config *config)
+uint16_t pcie_link_status(const struct pcie_config *config)
+{
+    uint16_t cap = pcie_find_cap(config, PCIE_CAP_ID_EXP);
+    return cap == 0 ? 0 : pcie_read16(config, cap + PCIE_EXP_LNKSTA);
+}
+
+uint32_t pcie_completion_timeout_ms(uint16_t device_control_2)
 {
     static const uint32_t upper[] = {[0x0] = 50,  [0x1] = 1,    [0x2] = 10,    [0x5] = 55,   [0x6] = 210,
                                      [0x9] = 900, [0xa] = 3500, [0xd] = 13000, [0xe] = 64000};
-    uint16_t cap = pcie_find_cap(config, PCIE_CAP_ID_EXP);
-    if (cap == 0)
-        return (struct pcie_link){.completion_timeout_ms = upper[0]};
-    uint32_t value = field_get(PCIE_EXP_DEVCTL2_CTO, pcie_read16(config, cap + PCIE_EXP_DEVCTL2));
-    bool known = value < sizeof upper / sizeof *upper && upper[value];
-    return (struct pcie_link){.status = pcie_read16(config, cap + PCIE_EXP_LNKSTA),
-                              .completion_timeout_ms = known ? upper[value] : upper[0]};
+    uint32_t value = field_get(PCIE_EXP_DEVCTL2_CTO, device_control_2);
+    if (device_control_2 & PCIE_EXP_DEVCTL2_CTO_DISABLE)
+        return UINT32_MAX;
+    return value < sizeof upper / sizeof *upper && upper[value] ? upper[value] : upper[0];
 }
 
 void pcie_rid_range(const struct pcie_config *config, const struct pcie_bdf *bdf, uint16_t *first,

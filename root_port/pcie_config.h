@@ -92,13 +92,14 @@ const char *pcie_port_type_name(enum pcie_port_type type);
 /* Whether the function's link is in Flit Mode (PCIe 6.x §7.5.3.20): only then do TLPs carry a segment. */
 bool pcie_flit_mode(const struct pcie_config *config);
 
-/* What a link means for time: of its function's PCI Express capability. */
-struct pcie_link {
-    uint16_t status;                /* Link Status (PCIe 6.x §7.5.3.8): speed and width; 0 if there is none */
-    uint32_t completion_timeout_ms; /* how long the function waits for a completion at most, by Device Control 2
-                                       (§7.5.3.16): 50 after a reset, and for values without a meaning */
-};
-struct pcie_link pcie_read_link(const struct pcie_config *config);
+/* Link Status (PCIe 6.x §7.5.3.8): speed and width; 0 if there is none. */
+uint16_t pcie_link_status(const struct pcie_config *config);
+
+/*
+ * How long a function waits for a completion at most, in milliseconds, by its Device Control 2 (PCIe 6.x
+ * §7.5.3.16): 50 after a reset, and for values without a meaning; UINT32_MAX with Completion Timeout Disable.
+ */
+uint32_t pcie_completion_timeout_ms(uint16_t device_control_2);
 
 /*
  * The requester IDs of a function: its own, through its last virtual function if

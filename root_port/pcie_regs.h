@@ -50,6 +50,7 @@
 #define PCIE_EXP_LNKSTA_DLLLA   0x2000u /* Data Link Layer Link Active */
 #define PCIE_EXP_DEVCTL2      0x28u
 #define PCIE_EXP_DEVCTL2_CTO  0x000fu /* Completion Timeout Value */
+#define PCIE_EXP_DEVCTL2_CTO_DISABLE 0x0010u /* Completion Timeout Disable */
 #define PCIE_EXP_LNKSTA2      0x32u
 #define PCIE_EXP_LNKSTA2_FLIT 0x0400u
 

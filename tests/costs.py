@@ -15,13 +15,14 @@ LEAST_OBJECTS = {
     "stop": {"K_SET_STOP": 6, "END_SESSION": 1},
 }
 # Register accesses of a port besides its mailbox: each register that must be looked at, once.
-#   establish  of an endpoint 28: Vendor ID, command and status, class, header type, subsystem, 2 capabilities with PCI
-#              Express's flags, Link Status, Device Control 2, 3 extended capabilities, DOE's status, IDE's capability and
-#              control, the block's capability, control, status, 2 RIDs and 3 addresses after they were written, SR-IOV.
+#   establish  of an endpoint 27: Vendor ID, command and status, class, header type, subsystem, 2 capabilities with PCI
+#              Express's flags, Link Status, 3 extended capabilities, DOE's status, IDE's capability and control, the
+#              block's capability, control, status, 2 RIDs and 3 addresses after they were written, SR-IOV.
 #              Of a root port besides these: bus numbers, 3 windows, another 3 blocks' controls, 2 address blocks. Written:
 #              status, 3 for each address block, RID 1 and 2, control twice.
-LEAST_REGISTERS = {"establish": {"root port": (44, 4 + 9 + 1), "endpoint": (28, 4 + 3 + 1)},
-                   "rekey": {"root port": (1, 0), "endpoint": (1, 0)},
+#   rekey      the block's status, and Device Control 2: how long what is under the old keys may be on its way.
+LEAST_REGISTERS = {"establish": {"root port": (43, 4 + 9 + 1), "endpoint": (27, 4 + 3 + 1)},
+                   "rekey": {"root port": (2, 0), "endpoint": (2, 0)},
                    "stop": {"root port": (0, 13), "endpoint": (0, 7)}}
 # Of every other function of the platform, to know that it is not meant: as above, to the end of the lists. Of a root port
 # with IDE besides these which Stream IDs it has, for no two under a host bridge may be the same: its capability, and of

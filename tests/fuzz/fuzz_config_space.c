@@ -81,7 +81,7 @@ static void look_around(const struct function *f)
         require(doe == 0 || doe + PCIE_DOE_SIZE <= PCIE_CONFIG_SIZE);
     }
     (void)aer_read(&f->config, aer_find(&f->config));
-    (void)pcie_read_link(&f->config);
+    (void)pcie_link_status(&f->config);
     (void)pcie_flit_mode(&f->config);
     pcie_rid_range(&f->config, &f->bdf, &first, &last);
     require(first <= last && first == pcie_bdf_rid(&f->bdf));

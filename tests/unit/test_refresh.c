@@ -156,36 +156,74 @@ static uint64_t now_us(void)
     return wait->now_us(wait->context);
 }
 
-/* When the last K_SET_GO and when the first K_SET_STOP was to be sent. */
+/* When the last K_SET_GO and when the first K_SET_STOP was to be sent; what had been skipped by then. */
 static uint64_t at_last_go, at_first_stop;
+static unsigned long skipped_at_go, skipped_at_stop;
 
 static void note_time(struct rig_stream *stream)
 {
     const struct job *stop = &stream->op.job[END_ROOT_PORT];
     if (stream->calls[END_ROOT_PORT] < 6 + 1 + 6)
-        at_last_go = now_us();
+        at_last_go = now_us(), skipped_at_go = atomic_load(&stream->clock[END_ROOT_PORT].skipped_us);
     else if (at_first_stop == 0 && stop->action == STEP_STOP_KEYS)
-        at_first_stop = now_us();
+        at_first_stop = now_us(), skipped_at_stop = atomic_load(&stream->clock[END_ROOT_PORT].skipped_us);
+}
+
+static void set_completion_timeout(struct emu_function *f, uint8_t value)
+{
+    link_config_write(f, f->exp_cap + EXP_DEVCTL2, &value, 1);
 }
 
 static void old_keys_are_stopped_when_nothing_can_be_on_its_way(void)
 {
+    /* The endpoint's Device Control 2 before the stream is set up, then both ends'; 16: no timeout. */
     static const struct {
-        uint8_t value;
+        uint8_t before, endpoint, root_port;
         uint64_t us;
-    } timeouts[] = {{0, 50000}, {6, 210000}, {14, 4000000}};
+    } timeouts[] = {{0, 0, 0, 50000},    {6, 6, 0, 210000}, {14, 14, 0, 4000000}, {0, 6, 0, 210000},
+                    {0, 0, 6, 210000},   {6, 0, 0, 50000},  {14, 2, 1, 10000},    {16, 16, 0, 4000000},
+                    {0, 0, 18, 4000000}, {16, 0, 0, 50000}};
     for (size_t i = 0; i < sizeof timeouts / sizeof *timeouts; i++) {
         open_rig(PROVIDER_DOE);
         CU_ASSERT_TRUE(rig_run(s, OPERATION_STOP));
-        link_config_write(s->device, s->device->exp_cap + EXP_DEVCTL2, &timeouts[i].value, 1);
+        set_completion_timeout(s->device, timeouts[i].before);
         CU_ASSERT_TRUE(rig_run(s, OPERATION_ESTABLISH));
+        set_completion_timeout(s->device, timeouts[i].endpoint);
+        set_completion_timeout(s->root, timeouts[i].root_port);
         at_last_go = at_first_stop = 0;
         s->between = note_time;
         CU_ASSERT_TRUE(rig_run(s, OPERATION_REKEY));
         s->between = NULL;
         CU_ASSERT_TRUE(at_first_stop >= at_last_go + timeouts[i].us);
+        /* and no longer; short pauses are true ones, and not among those skipped */
+        CU_ASSERT_TRUE(skipped_at_stop - skipped_at_go <= timeouts[i].us);
+        CU_ASSERT_TRUE(skipped_at_stop - skipped_at_go + 20000 > timeouts[i].us);
         rig_close();
     }
+}
+
+/* A port that has gone does not say how long; the keys stay. */
+static bool hide_control_2(const struct emu_function *f, unsigned offset, bool write, uint32_t value)
+{
+    (void)value;
+    return write || f != s->device || offset != f->exp_cap + EXP_DEVCTL2;
+}
+
+static void a_completion_timeout_that_cannot_be_read_stops_nothing(void)
+{
+    open_rig(PROVIDER_DOE);
+    rig.watch = hide_control_2;
+    CU_ASSERT_FALSE(rig_run(s, OPERATION_REKEY));
+    CU_ASSERT_STRING_EQUAL(s->op.failure.step, "drain");
+    CHECK_ERR(s->op.failure.err, IDE_E_IO);
+    CU_ASSERT_STRING_EQUAL(s->op.failure.fault.field, "Device Control 2");
+    CU_ASSERT_EQUAL(pcie_bdf_compare(&s->op.failure.device, &s->op.ends.bdf[END_ENDPOINT]), 0);
+    CU_ASSERT_TRUE(s->stream.both_sets);
+    CU_ASSERT_TRUE(rig_is_secure(s));
+    rig.watch = NULL;
+    CU_ASSERT_TRUE(rig_run(s, OPERATION_REKEY));
+    CU_ASSERT_EQUAL(s->stream.rekeys, 1);
+    rig_close();
 }
 
 /* --- Each step fails once
@@ -328,6 +366,7 @@ int main(void)
     CU_TestInfo tests[] = {
         TEST(a_thousand_refreshes_under_traffic),
         TEST(old_keys_are_stopped_when_nothing_can_be_on_its_way),
+        TEST(a_completion_timeout_that_cannot_be_read_stops_nothing),
         TEST(a_failure_at_any_step_with_mailboxes),
         TEST(a_failure_at_any_step_with_a_key_unit),
         TEST(a_failure_at_any_step_with_a_root_of_trust),

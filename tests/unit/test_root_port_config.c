@@ -229,20 +229,23 @@ static void flit_mode_from_link_status_2(void)
     CU_ASSERT_TRUE(pcie_flit_mode(&f.config));
 }
 
-static void link_from_status_and_control(void)
+static void link_from_status(void)
+{
+    struct fake_function f;
+    fake_init(&f);
+    CU_ASSERT_EQUAL(pcie_link_status(&f.config), 0);
+    fake_put_express(&f, PCIE_TYPE_ENDPOINT);
+    fake_put32(&f, 0x40 + 0x10, 0x2045u << 16);
+    CU_ASSERT_EQUAL(pcie_link_status(&f.config), 0x2045);
+}
+
+static void completion_timeout_from_device_control_2(void)
 {
     static const uint32_t timeouts[16] = {50, 1,   10,   50, 50, 55,    210,   50,
                                           50, 900, 3500, 50, 50, 13000, 64000, 50};
-    struct fake_function f;
-    fake_init(&f);
-    CU_ASSERT_EQUAL(pcie_read_link(&f.config).status, 0);
-    CU_ASSERT_EQUAL(pcie_read_link(&f.config).completion_timeout_ms, 50);
-    fake_put_express(&f, PCIE_TYPE_ENDPOINT);
-    fake_put32(&f, 0x40 + 0x10, 0x2045u << 16);
-    CU_ASSERT_EQUAL(pcie_read_link(&f.config).status, 0x2045);
-    for (uint32_t value = 0; value < 16; value++) {
-        fake_put32(&f, 0x40 + 0x28, value | 0xfff0);
-        CU_ASSERT_EQUAL(pcie_read_link(&f.config).completion_timeout_ms, timeouts[value]);
+    for (unsigned value = 0; value < 16; value++) {
+        CU_ASSERT_EQUAL(pcie_completion_timeout_ms((uint16_t)(value | 0xffe0)), timeouts[value]);
+        CU_ASSERT_EQUAL(pcie_completion_timeout_ms((uint16_t)(value | 0x10)), UINT32_MAX);
     }
 }
 
@@ -404,7 +407,8 @@ int main(void)
         {"ids of an endpoint and of a bridge", ids_of_an_endpoint_and_of_a_bridge},
         {"port type only of defined values", port_type_only_of_defined_values},
         {"flit mode from link status 2", flit_mode_from_link_status_2},
-        {"link from status and control", link_from_status_and_control},
+        {"link from status", link_from_status},
+        {"completion timeout from Device Control 2", completion_timeout_from_device_control_2},
         {"all extended capabilities in one walk", all_extended_capabilities_in_one_walk},
         {"rid range covers the last vf", rid_range_covers_the_last_vf},
         {"windows of a bridge", windows_of_a_bridge},

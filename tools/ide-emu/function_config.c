@@ -49,7 +49,7 @@
 #define EXP_RTCTL 0x1cu
 #define EXP_RTCTL_WRITABLE 0x001fu
 #define EXP_DEVCAP2 0x24u
-#define EXP_DEVCAP2_VALUE 0x0000000fu  /* completion timeout ranges A to D */
+#define EXP_DEVCAP2_VALUE 0x0000001fu  /* completion timeout ranges A to D, and none; Control 2 takes all */
 #define EXP_DEVCTL2 0x28u
 #define EXP_LNKCAP2 0x2cu
 #define EXP_LNKCAP2_TO_GEN5 0x0000003eu

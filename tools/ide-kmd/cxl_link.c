@@ -56,7 +56,7 @@ static enum ide_err open_end(struct agent *agent, struct job *job, enum stream_e
         err = cxl_ide_open(&registers->port[end], &function.config, path, &job->fault);
     if (err == IDE_OK && end == END_ROOT_PORT) {
         registers->flit = pcie_flit_mode(&function.config);
-        uint16_t link = pcie_read_link(&function.config).status;
+        uint16_t link = pcie_link_status(&function.config);
         registers->bytes_per_second = refresh_link_rate(link);
         registers->was_active = port_link_of(link) == PORT_LINK_ACTIVE;
     }

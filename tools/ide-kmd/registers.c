@@ -17,8 +17,8 @@ struct registers {
     struct pcie_config written[END_COUNT]; /* function[].config with a point for tests after each write */
     struct ide_port port[END_COUNT];
     struct ide_pair pair;
-    uint32_t drain_ms; /* how long a TLP of the stream may be on its way */
-    unsigned flowing;  /* how many switch ports pass it on, from the root port down */
+    uint16_t express[END_COUNT]; /* their PCI Express capabilities; 0: none */
+    unsigned flowing;            /* how many switch ports pass it on, from the root port down */
 };
 
 void registers_discard(struct registers **registers)
@@ -179,11 +179,6 @@ static enum ide_err set_up_pair(const struct registers_context *context, struct 
     return err;
 }
 
-/* A longer completion timeout than this is not waited for: an endpoint that is given seconds for an answer is
- * given them for what it does, not for the way. */
-#define DRAIN_MAX_MS   4000u
-#define DRAIN_SLICE_MS 100u
-
 /* A link that never says that it is active is not down later (watch_rules.h). upper: Link Status of
  * END_ROOT_PORT. */
 static void read_active_links(struct registers *r, struct job *job, uint16_t upper)
@@ -199,20 +194,47 @@ static void read_active_links(struct registers *r, struct job *job, uint16_t upp
 static void read_links(struct registers *r, struct job *job)
 {
     for (enum stream_end end = 0; end < END_COUNT; end++) {
-        struct pcie_link link = pcie_read_link(&r->function[end].config);
-        uint32_t ms = link.completion_timeout_ms < DRAIN_MAX_MS ? link.completion_timeout_ms : DRAIN_MAX_MS;
-        r->drain_ms = ms > r->drain_ms ? ms : r->drain_ms;
+        const struct pcie_config *config = &r->function[end].config;
+        r->express[end] = pcie_find_cap(config, PCIE_CAP_ID_EXP);
+        uint16_t status = r->express[end] ? pcie_read16(config, r->express[end] + PCIE_EXP_LNKSTA) : 0;
         if (end == END_ENDPOINT)
-            job->bytes_per_second = refresh_link_rate(link.status);
+            job->bytes_per_second = refresh_link_rate(status);
         else
-            read_active_links(r, job, link.status);
+            read_active_links(r, job, status);
     }
+}
+
+/* A longer completion timeout than this, or none, is not waited for: who is given more than the 3.5 s of range C
+ * is given it for what it does, not for the way, and what it answers later is under the new keys. */
+#define DRAIN_MAX_MS   4000u
+#define DRAIN_SLICE_MS 100u
+
+/* How long a TLP of the stream may be on its way. It may have been changed since the stream was set up. */
+static enum ide_err read_drain_ms(const struct registers *r, struct job *job, uint32_t *ms)
+{
+    *ms = 0;
+    for (enum stream_end end = 0; end < END_COUNT; end++) {
+        uint16_t control = 0;
+        if (r->express[end])
+            control = pcie_read16(&r->function[end].config, r->express[end] + PCIE_EXP_DEVCTL2);
+        job->device = job->ends.bdf[end];
+        if (control == (uint16_t)PCIE_ALL_ONES)
+            return ide_fail(&job->fault, IDE_E_IO, "drain", "Device Control 2");
+        uint32_t timeout = pcie_completion_timeout_ms(control);
+        *ms = timeout > *ms ? timeout : *ms;
+    }
+    *ms = *ms < DRAIN_MAX_MS ? *ms : DRAIN_MAX_MS;
+    return IDE_OK;
 }
 
 /* In slices, because whoever cancels does not wait for it. */
 static enum ide_err run_drain(const struct registers *r, const struct wait_ops *wait, struct job *job)
 {
-    for (uint32_t left = r->drain_ms; left > 0;) {
+    uint32_t left;
+    enum ide_err err = read_drain_ms(r, job, &left);
+    if (err != IDE_OK)
+        return err;
+    while (left > 0) {
         uint32_t slice = left < DRAIN_SLICE_MS ? left : DRAIN_SLICE_MS;
         if (wait->cancel && atomic_load(wait->cancel))
             return ide_fail(&job->fault, IDE_E_CANCELLED, "drain", NULL);
