@@ -4,13 +4,14 @@
 import json
 import os
 import re
+import signal
 import struct
 import subprocess
 import threading
 
 import pytest
 
-from conftest import ENDPOINT, ROOT_PORT, SWITCH_ENDPOINTS, SWITCH_ROOT_PORT
+from conftest import ENDPOINT, ROOT_PORT, SWITCH_ENDPOINTS, SWITCH_ROOT_PORT, program
 
 
 @pytest.fixture
@@ -43,10 +44,15 @@ def errors(platform, bdf=ENDPOINT):
     return [(e["error"], e["why"]) for e in json.loads(platform.tell(f"errors {bdf}"))]
 
 
+def enabled(platform, bdf):
+    """The enabled streams of an end."""
+    function = next(f for f in platform.state()["functions"] if f["bdf"] == bdf)
+    return [s for s in function["streams"] if s["enabled"]]
+
+
 def state(platform, bdf):
     """The stream's state and whether an IDE Fail message came, of an end."""
-    function = next(f for f in platform.state()["functions"] if f["bdf"] == bdf)
-    stream = next(s for s in function["streams"] if s["enabled"])
+    stream = enabled(platform, bdf)[0]
     return stream["state"], stream["fail_message"] == 1
 
 
@@ -330,9 +336,39 @@ class Traffic:
         assert not self.wrong, self.wrong
 
 
+def transmits(platform, bdf):
+    """Under which key set an end's transmitter of each sub-stream sends."""
+    return enabled(platform, bdf)[0]["transmit_key_set"]
+
+
+def test_what_is_on_its_way_arrives_before_the_old_keys_are_stopped(platform, start_controller, monkeypatch):
+    """Both ways, sent under the old keys, and still on the link when both transmitters have changed over."""
+    monkeypatch.setenv("IDE_KMD_STOP", "rekey:drain")
+    controller = start_controller(platform, "--watch-interval", "0")
+    controller.json("establish", ENDPOINT, "--stream", "0", "--default")
+    for way in ("down", "up"):
+        platform.tell(f"adversary {ENDPOINT} {way} hold pr 1")
+    write(platform, b"down")
+    platform.tell(f"dma {ENDPOINT} write 0x1000 {b'up..'.hex()}")
+    with subprocess.Popen([program("ide-ctl"), "--connect", controller.endpoint, "--json", "rekey", ENDPOINT],
+                          stdout=subprocess.PIPE) as rekey:
+        os.waitid(os.P_PID, controller.process.pid, os.WSTOPPED | os.WNOWAIT)
+        assert transmits(platform, ENDPOINT) == transmits(platform, ROOT_PORT) == [1, 1, 1]
+        assert platform.tell("host read 0x1000 4") == "00000000"   # they are still held
+        for way in ("down", "up"):
+            platform.tell(f"adversary {ENDPOINT} {way} release")
+        controller.process.send_signal(signal.SIGCONT)
+        stream = json.loads(rekey.communicate(timeout=60)[0])["streams"][0]
+    assert (stream["state"], stream["rekeys"], stream.get("notes", [])) == ("secure", 1, [])
+    assert read(platform, 4) == b"down"
+    assert platform.tell("host read 0x1000 4") == b"up..".hex()
+    assert errors(platform, ENDPOINT) == errors(platform, ROOT_PORT) == []
+    assert state(platform, ENDPOINT) == state(platform, ROOT_PORT) == ("secure", False)
+
+
 def test_refreshes_under_traffic_lose_nothing(platform, controller):
     """Whole programs; test_refresh.c does 1,000 in one process, with all that is between the sockets and the link."""
-    controller.json("establish", ENDPOINT, "--stream", "0")
+    controller.json("establish", ENDPOINT, "--stream", "0", "--default")
     traffic = Traffic(platform, ENDPOINT)
     try:
         for number in range(1, REFRESHES + 1):

@@ -19,8 +19,9 @@ uint32_t rig_timeout_ms = 20000; /* the machine may be busy; mostly nothing is m
 /* --- Time
  * ----------------------------------------------------------------------------------------------------------- */
 
-/* What is waited for only so that time passes (that nothing is in flight any more) passes at once: here links
- * are empty when a call returns. Short pauses are true ones, because devices answer in threads of their own. */
+/* What is waited for only so that time passes (that nothing is in flight any more) passes at once: links are
+ * empty when a call returns, but for what a test has an adversary hold and lets go of in rig.drained. Short
+ * pauses are true ones, because devices answer in threads of their own. */
 static uint64_t now_us(void *context)
 {
     struct timespec t;
@@ -32,10 +33,13 @@ static uint64_t now_us(void *context)
 static void sleep_us(void *context, uint32_t us)
 {
     struct rig_clock *clock = context;
-    if (us >= LONG_SLEEP_US)
-        atomic_fetch_add(&clock->skipped_us, us);
-    else
+    if (us < LONG_SLEEP_US) {
         nanosleep(&(struct timespec){.tv_nsec = (long)us * 1000}, NULL);
+        return;
+    }
+    atomic_fetch_add(&clock->skipped_us, us);
+    if (rig.drained && coordinator_is_running(&clock->owner->op.run, STEP_DRAIN))
+        rig.drained();
 }
 
 /* --- Failing providers
@@ -80,6 +84,12 @@ static enum ide_err rig_program(void *context, const struct ide_km_target *targe
 {
     struct rig_provider *p = enter(context);
     GUARD(p->inner.ops->program_key(p->inner.context, target, key, fault));
+}
+
+static enum ide_err rig_renew(void *context, struct ide_fault *fault)
+{
+    struct rig_provider *p = enter(context);
+    GUARD(p->inner.ops->renew(p->inner.context, fault));
 }
 
 static enum ide_err rig_prime(void *context, uint8_t stream_id, uint8_t key_set, struct ide_fault *fault)
@@ -154,6 +164,7 @@ static const struct key_provider_ops rig_ops = {
     .authenticate = rig_authenticate,
     .open = rig_session,
     .query = rig_query,
+    .renew = rig_renew,
     .program_key = rig_program,
     .prime = rig_prime,
     .go = rig_go,
@@ -257,6 +268,7 @@ bool rig_run(struct rig_stream *s, enum operation_kind kind)
                                .ends = s->stream.ends,
                                .closes = s->closes,
                                .spares_below = s->spares_below,
+                               .renew = s->renews,
                                .owner = s};
     operation_start(&s->op);
     while (s->jobs > 0)
@@ -440,8 +452,10 @@ static void open_streams(unsigned streams)
         s->failure.action = STEP_COUNT;
         s->stream.ends = (struct stream_ends){.top = s->root->desc.bdf, .bdf = {[END_ROOT_PORT] = s->root->desc.bdf,
                                                       [END_ENDPOINT] = s->device->desc.bdf}};
-        for (enum stream_end end = 0; end < END_COUNT; end++)
+        for (enum stream_end end = 0; end < END_COUNT; end++) {
+            s->clock[end].owner = s;
             s->agent[end] = new_agent(&s->stream.ends.bdf[end], &s->clock[end]);
+        }
     }
 }
 

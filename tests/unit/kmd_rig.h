@@ -22,7 +22,7 @@
 /* One thing that goes wrong in an operation: the nth (from 1) call of an end's provider, or job of a kind. */
 struct rig_failure {
     enum stream_end end;
-    unsigned call;           /* of program_key, prime, go, stop; 0: none */
+    unsigned call;           /* of renew, program_key, prime, go, stop; 0: none */
     enum step_action action; /* the job, if call is 0; STEP_COUNT: none */
     bool after;              /* it took effect, and is reported as failed all the same */
 };
@@ -34,8 +34,8 @@ struct rig_stream {
     struct emu_function *root, *device;
 
     struct rig_failure failure;
-    bool closes, spares_below; /* as of the operation */
-    unsigned calls[END_COUNT]; /* of this operation, so far */
+    bool closes, spares_below, renews;     /* as of the operation */
+    unsigned calls[END_COUNT];             /* of this operation, so far */
     void (*between)(struct rig_stream *s); /* called at every step and every call; NULL: not */
     void *context;                         /* the caller's */
 
@@ -47,6 +47,7 @@ struct rig_stream {
     } provider[END_COUNT];
     struct rig_clock {
         atomic_ulong skipped_us;
+        struct rig_stream *owner;
     } clock[END_COUNT];
     struct job *job[END_COUNT * 2];
     size_t jobs;
@@ -74,6 +75,8 @@ struct rig {
     struct port_gates gates;
     /* sees each access of the controller to config space; false: it fails. NULL: all succeed. A read has no value. */
     bool (*watch)(const struct emu_function *f, unsigned offset, bool write, uint32_t value);
+    /* called while a refresh lets time pass so that what is under the old keys arrives; NULL: not */
+    void (*drained)(void);
 };
 extern struct rig rig;
 

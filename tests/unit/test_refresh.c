@@ -11,10 +11,12 @@
 #include "check.h"
 #include "kmd_rig.h"
 #include "suite.h"
+#include "tools/ide-emu/fabric.h"
 
 #define REFRESHES 1000u
 #define PAUSE_NS  500000
 #define CALLS     (6u + 1u + 6u + 6u) /* of a refresh at an end: program, prime, go, stop */
+#define HOLD_EACH 4u                  /* in which refreshes TLPs are on their way for long */
 
 static struct rig_stream *s;
 
@@ -123,6 +125,74 @@ static void check_traffic(void)
     CU_ASSERT_EQUAL(traffic.in_the_clear, 0);
 }
 
+/* --- TLPs that are on their way while the keys change
+ * --------------------------------------------------------------- */
+
+static unsigned long held, drained; /* over all refreshes; how often they were let go of in time */
+
+static struct adversary *seat(enum link_way way)
+{
+    return &s->root->link->adversary[way];
+}
+
+static size_t on_their_way(void)
+{
+    emu_lock(&rig.emu);
+    size_t count = seat(LINK_DOWN)->held_count + seat(LINK_UP)->held_count;
+    emu_unlock(&rig.emu);
+    return count;
+}
+
+/* From here on a link brings nothing more of the stream, in one direction or both, and what is sent stays in
+ * its order. Both threads soon wait for something: what is held then was sent under the old keys. */
+static void hold_what_is_sent(unsigned ways)
+{
+    emu_lock(&rig.emu);
+    for (enum link_way way = LINK_DOWN; way <= LINK_UP; way++)
+        if (ways & 1u << way) {
+            seat(way)->attack = ATTACK_HOLD;
+            seat(way)->victim = VICTIM_IDE;
+            seat(way)->left = ADVERSARY_FOREVER;
+        }
+    emu_unlock(&rig.emu);
+    while (on_their_way() < 2)
+        nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
+    held += on_their_way();
+}
+
+static void let_arrive(enum link_way way)
+{
+    struct adversary_output out;
+    seat(way)->attack = ATTACK_NONE;
+    adversary_release(seat(way), &out);
+    for (size_t i = 0; i < out.count; i++)
+        fabric_enqueue(&rig.emu, s->root->link, way, &out.frames[i]);
+}
+
+static void let_all_arrive(void)
+{
+    emu_lock(&rig.emu);
+    let_arrive(LINK_DOWN);
+    let_arrive(LINK_UP);
+    fabric_run(&rig.emu);
+    emu_unlock(&rig.emu);
+}
+
+/* The refresh waits for what is on its way: all of it arrives at the last moment. */
+static void arrive_while_it_waits(void)
+{
+    drained += on_their_way() > 0;
+    let_all_arrive();
+}
+
+static void refresh_under_traffic(unsigned i)
+{
+    if (i % HOLD_EACH == 0)
+        hold_what_is_sent(1 + i / HOLD_EACH % 3); /* down, up, both */
+    CU_ASSERT_TRUE_FATAL(rig_run(s, OPERATION_REKEY));
+    let_all_arrive(); /* now it would be too late */
+}
+
 static void a_thousand_refreshes_under_traffic(void)
 {
     pthread_t host, endpoint;
@@ -130,8 +200,10 @@ static void a_thousand_refreshes_under_traffic(void)
     begin_traffic();
     CU_ASSERT_EQUAL_FATAL(pthread_create(&host, NULL, run_traffic, &traffic), 0);
     CU_ASSERT_EQUAL_FATAL(pthread_create(&endpoint, NULL, run_traffic, NULL), 0);
+    held = drained = 0;
+    rig.drained = arrive_while_it_waits;
     for (unsigned i = 1; i <= REFRESHES; i++) {
-        CU_ASSERT_TRUE_FATAL(rig_run(s, OPERATION_REKEY));
+        refresh_under_traffic(i);
         CU_ASSERT_EQUAL(s->op.note_count, 0);
         CU_ASSERT_EQUAL(s->stream.rekeys, i);
         CU_ASSERT_EQUAL(s->stream.key_set, i % 2);
@@ -141,6 +213,8 @@ static void a_thousand_refreshes_under_traffic(void)
     pthread_join(endpoint, NULL);
     check_traffic();
     CU_ASSERT_TRUE(atomic_load(&traffic.writes) > REFRESHES);
+    CU_ASSERT_EQUAL(drained, REFRESHES / HOLD_EACH);
+    CU_ASSERT_TRUE(held >= 2 * drained);
     expect_untouched();
     rig_close();
 }
@@ -293,6 +367,18 @@ static void fail_each_job(void)
     }
 }
 
+/* KEY_UPDATE, which comes before the keys of a refresh whose session has carried enough. */
+static void fail_each_renewal(void)
+{
+    s->renews = true;
+    for (enum stream_end end = 0; end < END_COUNT; end++) {
+        CU_ASSERT_TRUE(fail_call(end, 1, false));
+        CU_ASSERT_TRUE(fail_call(end, 1, true));
+        CU_ASSERT_EQUAL(s->calls[end], CALLS + 1);
+    }
+    s->renews = false;
+}
+
 static void each_failure_leaves_traffic_and_the_next_refresh(enum provider_choice choice)
 {
     open_rig(choice);
@@ -300,6 +386,7 @@ static void each_failure_leaves_traffic_and_the_next_refresh(enum provider_choic
     s->between = exchange_both_ways;
     CU_ASSERT_EQUAL(fail_each_call(END_ENDPOINT), CALLS);
     CU_ASSERT_EQUAL(fail_each_call(END_ROOT_PORT), CALLS);
+    fail_each_renewal();
     fail_each_job();
     check_traffic();
     s->between = NULL;
