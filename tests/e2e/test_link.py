@@ -185,6 +185,27 @@ def test_an_attack_is_detected_and_ends_the_stream(platform, controller, attack,
     assert read(platform, 5) == b"again"
 
 
+def test_a_write_that_is_passed_off_as_another_streams_ends_both(platform, controller):
+    controller.json("establish", ENDPOINT, "--stream", "0")
+    controller.json("establish", ENDPOINT, "--stream", "1", "--tc", "1")
+    write(platform, b"first")
+    platform.tell(f"adversary {ENDPOINT} down stream=1 pr 1")
+    write(platform, b"swap!")   # stream 1 has another key
+    write(platform, b"later")   # and stream 0 has missed one
+    assert [(e["error"], e["stream"]) for e in json.loads(platform.tell(f"errors {ENDPOINT}"))] == [
+        ("ide-check-failed", 1), ("ide-check-failed", 0)]
+    assert errors(platform, ROOT_PORT) == []
+    for bdf, told in ((ENDPOINT, 0), (ROOT_PORT, 1)):
+        assert [(s["stream_id"], s["state"], s["fail_message"]) for s in enabled(platform, bdf)] == [
+            (0, "insecure", told), (1, "insecure", told)]
+    for stream in ("0", "1"):
+        assert controller.ctl("stop", ENDPOINT, "--stream", stream).returncode == 0
+    assert read(platform, 5) == b"first"
+    assert controller.json("establish", ENDPOINT, "--stream", "0")["state"] == "secure"
+    write(platform, b"again")
+    assert read(platform, 5) == b"again"
+
+
 def test_an_altered_completion_is_not_read(platform, controller):
     controller.json("establish", ENDPOINT, "--stream", "0")
     write(platform, b"right")

@@ -130,13 +130,20 @@ void test_stream_up(struct test_stream *t, const char *root, const char *device,
     require(ide_pair_enable(&t->pair, &fault) == IDE_OK);
 }
 
-void test_stream_join(struct test_stream *second, struct test_stream *first, uint8_t id)
+void test_stream_join(struct test_stream *second, struct test_stream *first, enum ide_kind kind, uint8_t id)
 {
     struct ide_fault fault;
     *second = (struct test_stream){.root = first->root, .device = first->device, .id = id};
-    struct ide_stream_settings s = {.block = {IDE_LINK, 0}, .stream_id = id};
-    require(ide_stream_setup(&second->pair.root_port, &first->root_port, &s, &fault) == IDE_OK);
-    require(ide_stream_setup(&second->pair.endpoint, &first->device_port, &s, &fault) == IDE_OK);
+    struct ide_stream_settings a = {.stream_id = id, .features.traffic_class = 1}, b;
+    a.block = (struct ide_block){kind, (uint8_t)(ide_block_count(&first->root_port.cap, kind) - 1)};
+    b = a;
+    b.block.index = (uint8_t)(ide_block_count(&first->device_port.cap, kind) - 1);
+    if (kind == IDE_SELECTIVE) {
+        struct pcie_config above = host_config(first->device->parent);
+        ide_stream_associate(&first->root_port, &first->device_port, &above, &a, &b);
+    }
+    require(ide_stream_setup(&second->pair.root_port, &first->root_port, &a, &fault) == IDE_OK);
+    require(ide_stream_setup(&second->pair.endpoint, &first->device_port, &b, &fault) == IDE_OK);
     test_stream_key(second, 0, id);
     require(ide_pair_enable(&second->pair, &fault) == IDE_OK);
 }

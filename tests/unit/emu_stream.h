@@ -30,9 +30,9 @@ void test_stream_up(struct test_stream *t, const char *root, const char *device,
                     const struct test_stream_options *options);
 void test_stream_free(struct test_stream *t);
 
-/* A second stream between the same ports, on block 0 of the link kind, which covers what the first does not. It
+/* A second stream between the same ports, on the last block of its kind, with the next traffic class. It
  * lives as long as the first. */
-void test_stream_join(struct test_stream *second, struct test_stream *first, uint8_t id);
+void test_stream_join(struct test_stream *second, struct test_stream *first, enum ide_kind kind, uint8_t id);
 
 /* New keys into a set, receivers started first, then the transmitters go over to it. round makes them differ.
  */

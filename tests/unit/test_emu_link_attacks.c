@@ -102,8 +102,7 @@ static const struct {
     {ATTACK_FLIP, 8 * 1 + 1, NOTHING_MORE},   /* K, in the prefix */
     {ATTACK_FLIP, 8 * 3 + 7, NOTHING_MORE},   /* PR_Sent_Counter */
     {ATTACK_FLIP, 8 * 17 + 5, NOTHING_MORE},  /* what is behind the header: payload or MAC */
-    {ATTACK_STREAM, 9, NOTHING_MORE},         /* another stream, which is Secure too */
-    {ATTACK_STREAM, 77, NOTHING_MORE},        /* none */
+    {ATTACK_STREAM, 77, NOTHING_MORE},        /* a stream that there is not */
     {ATTACK_RECORD, 0, SEND_RECORDED},
     {ATTACK_RECORD, 0, INJECT},
 };
@@ -148,24 +147,40 @@ static void mend(void)
     CU_ASSERT_EQUAL(byte, 0x77);
 }
 
-static void expect_detected_by(const struct emu_function *receiver, const struct emu_function *sender)
+/* Both ends of a stream are Insecure, and the receiver's IDE Fail message has come to the sender. */
+static void expect_failed(struct test_stream *stream, struct emu_function *receiver,
+                          struct emu_function *sender)
 {
-    expect_secure(false);
-    CU_ASSERT_EQUAL(errors(receiver, AER_IDE_CHECK_FAILED), 1);
-    CU_ASSERT_EQUAL(errors(sender, AER_IDE_CHECK_FAILED), 0);
-    CU_ASSERT_TRUE(test_stream_fail_message(&t, (struct emu_function *)(uintptr_t)sender));
-    CU_ASSERT_FALSE(test_stream_fail_message(&t, (struct emu_function *)(uintptr_t)receiver));
+    CU_ASSERT_FALSE(test_stream_is_secure(stream, receiver));
+    CU_ASSERT_FALSE(test_stream_is_secure(stream, sender));
+    CU_ASSERT_TRUE(test_stream_fail_message(stream, sender));
+    CU_ASSERT_FALSE(test_stream_fail_message(stream, receiver));
+}
+
+static struct emu_function *sender_of(enum link_way way)
+{
+    return way == LINK_DOWN ? t.root : t.device;
+}
+
+static struct emu_function *receiver_of(enum link_way way)
+{
+    return way == LINK_DOWN ? t.device : t.root;
+}
+
+static unsigned rounds_of(enum link_way way, enum victim victim)
+{
+    unsigned delivered = 0;
+    fill_memories();
+    for (unsigned round = 0; round < ROUNDS; round++)
+        delivered += round_of(way, victim, round) && delivered == round;
+    CU_ASSERT_EQUAL(adversary(way)->hit, 1);
+    return delivered;
 }
 
 static void attack_once(size_t which, enum link_way way, enum victim victim)
 {
-    unsigned delivered = 0;
-    bool detected_in_other;
-    fill_memories();
     attack(way, attacks[which].attack, victim, attacks[which].value, 1);
-    for (unsigned round = 0; round < ROUNDS; round++)
-        delivered += round_of(way, victim, round) && delivered == round;
-    CU_ASSERT_EQUAL(adversary(way)->hit, 1);
+    unsigned delivered = rounds_of(way, victim);
     if (attacks[which].attack == ATTACK_RECORD) {
         CU_ASSERT_EQUAL(delivered, ROUNDS);
         expect_secure(true);
@@ -173,31 +188,78 @@ static void attack_once(size_t which, enum link_way way, enum victim victim)
     do_more(attacks[which].also, way);
     if (victim == VICTIM_PR)
         check_places(way, delivered);
-    detected_in_other = attacks[which].attack == ATTACK_STREAM && attacks[which].value == 9;
-    if (!detected_in_other)
-        expect_detected_by(way == LINK_DOWN ? t.device : t.root, way == LINK_DOWN ? t.root : t.device);
-    else
-        expect_secure(false);
+    expect_failed(&t, receiver_of(way), sender_of(way));
+    CU_ASSERT_EQUAL(errors(receiver_of(way), AER_IDE_CHECK_FAILED), 1);
+    CU_ASSERT_EQUAL(errors(sender_of(way), AER_IDE_CHECK_FAILED), 0);
 }
 
 static void against(const char *root, const char *device, const struct test_stream_options *options)
 {
-    struct test_stream second;
     for (enum link_way way = LINK_DOWN; way <= LINK_UP; way++)
         for (enum victim victim = VICTIM_PR; victim <= VICTIM_CPL; victim++)
             for (size_t i = 0; i < sizeof attacks / sizeof attacks[0]; i++) {
                 up_between(root, device, options);
-                bool swaps = attacks[i].attack == ATTACK_STREAM && attacks[i].value == 9;
-                if (swaps && options->kind == IDE_SELECTIVE && t.device->parent == t.root)
-                    test_stream_join(&second, &t, 9);
-                else if (swaps)
-                    continue;
                 attack_once(i, way, victim);
-                if (swaps)
-                    CHECK_OK(ide_pair_disable(&second.pair, &(struct ide_fault){0}));
                 mend();
             }
 }
+
+/* --- A TLP of one stream passed off as another's
+ * -------------------------------------------------------------------- */
+
+#define SECOND 9u
+
+static uint64_t errors_of_stream(const struct emu_function *f, unsigned id)
+{
+    uint64_t n = 0;
+    for (uint64_t i = 0; i < f->aer.log.count && i < AER_TOLD; i++)
+        n += f->aer.log.last[i].error == AER_IDE_CHECK_FAILED && f->aer.log.last[i].stream_id == (int)id;
+    return n;
+}
+
+/* The second stream is offered what it has no key for, the first misses it: both fail, at both ends. */
+static void swap_once(struct test_stream *second, enum link_way way, enum victim victim)
+{
+    struct emu_function *receiver = receiver_of(way), *sender = sender_of(way);
+    attack(way, ATTACK_STREAM, victim, SECOND, 1);
+    unsigned delivered = rounds_of(way, victim);
+    CU_ASSERT_EQUAL(delivered, 0);
+    if (victim == VICTIM_PR)
+        check_places(way, 0);
+    expect_failed(&t, receiver, sender);
+    expect_failed(second, receiver, sender);
+    CU_ASSERT_EQUAL(errors_of_stream(receiver, t.id), 1);
+    CU_ASSERT_EQUAL(errors_of_stream(receiver, SECOND), 1);
+    CU_ASSERT_EQUAL(errors(receiver, AER_IDE_CHECK_FAILED), 2);
+    CU_ASSERT_EQUAL(errors(sender, AER_IDE_CHECK_FAILED), 0);
+}
+
+static void swap(const char *root, const char *device, enum ide_kind kind, enum ide_kind second_kind)
+{
+    struct test_stream second;
+    const struct test_stream_options options = {.kind = kind};
+    for (enum link_way way = LINK_DOWN; way <= LINK_UP; way++)
+        for (enum victim victim = VICTIM_PR; victim <= VICTIM_CPL; victim++) {
+            up_between(root, device, &options);
+            test_stream_join(&second, &t, second_kind, SECOND);
+            CU_ASSERT_TRUE(test_stream_is_secure(&second, t.root));
+            CU_ASSERT_TRUE(test_stream_is_secure(&second, t.device));
+            swap_once(&second, way, victim);
+            CHECK_OK(ide_pair_disable(&second.pair, &(struct ide_fault){0}));
+            mend();
+        }
+}
+
+static void two_streams_are_swapped(void)
+{
+    swap(ROOT_PORT_A, ENDPOINT_A, IDE_SELECTIVE, IDE_SELECTIVE);
+    swap(ROOT_PORT_A, ENDPOINT_A, IDE_SELECTIVE, IDE_LINK);
+    swap(ROOT_PORT_A, ENDPOINT_A, IDE_LINK, IDE_SELECTIVE);
+    swap(ROOT_PORT_B, ENDPOINT_B, IDE_SELECTIVE, IDE_SELECTIVE);
+}
+
+/* --- The attacks on streams of all kinds
+ * ---------------------------------------------------------------------------- */
 
 static void a_selective_stream(void)
 {
@@ -349,6 +411,7 @@ int main(void)
         TEST(an_aggregating_stream_with_everything),
         TEST(a_link_stream),
         TEST(a_stream_through_a_switch),
+        TEST(two_streams_are_swapped),
         TEST(the_prefix_names_stream_sub_stream_and_key_set),
         TEST(an_encrypted_completion_of_a_request_in_the_clear_is_refused),
         TEST(a_completion_with_the_wrong_t_bit_is_refused),
