@@ -321,35 +321,93 @@ static void undoing_has_the_same_order(void)
 /* --- Keys that are not used any more
  * -------------------------------------------------------------------------------- */
 
-static void a_port_that_cannot_stop_keys_has_them_overwritten(void)
+/* Of an end and a key set: the keys that the operation gave, taken when all six are there. */
+static struct {
+    enum stream_end end;
+    uint8_t set;
+    bool taken;
+    struct ide_key_slot key[IDE_DIRECTIONS][IDE_SUBSTREAMS];
+} given;
+
+static void take_given(struct rig_stream *stream)
 {
-    struct ide_key_slot old[IDE_DIRECTIONS][IDE_SUBSTREAMS];
-    open_rig(PROVIDER_DOE);
-    CU_ASSERT_TRUE_FATAL(rig_run(s, OPERATION_ESTABLISH));
     emu_lock(&rig.emu);
-    memcpy(old, rig_block(s, END_ENDPOINT)->key[0], sizeof old);
-    s->device->faults.left[FAULT_STOP_REFUSE] = FAULT_FOREVER;
+    const struct port_stream *block = rig_block(stream, given.end);
+    bool all = block != NULL;
+    for (unsigned i = 0; all && i < IDE_DIRECTIONS * IDE_SUBSTREAMS; i++)
+        all = block->key[given.set][i % IDE_DIRECTIONS][i / IDE_DIRECTIONS].programmed;
+    if (all && !given.taken)
+        memcpy(given.key, block->key[given.set], sizeof given.key);
+    given.taken |= all;
     emu_unlock(&rig.emu);
-    CU_ASSERT_TRUE(rig_run(s, OPERATION_REKEY));
+}
+
+static void expect_overwritten(void)
+{
+    CU_ASSERT_TRUE_FATAL(given.taken);
+    emu_lock(&rig.emu);
+    const struct port_stream *block = rig_block(s, given.end);
+    for (unsigned d = 0; d < IDE_DIRECTIONS; d++)
+        for (unsigned sub = 0; sub < IDE_SUBSTREAMS; sub++) {
+            const struct ide_key_slot *now = &block->key[given.set][d][sub];
+            CU_ASSERT_TRUE(now->programmed && !now->started);
+            CU_ASSERT_TRUE(memcmp(now->key.key, given.key[d][sub].key.key, sizeof now->key.key) != 0);
+        }
+    emu_unlock(&rig.emu);
+    memset(&given, 0, sizeof given);
+}
+
+/* Who takes the keys of an end. */
+static struct emu_function *keeper_of(enum stream_end end)
+{
+    if (end == END_ENDPOINT)
+        return s->device;
+    return rig.platform.rot.present ? &rig.emu.functions[rig.platform.rot.function] : s->root;
+}
+
+static void refuse_to_stop(enum stream_end end, uint32_t times)
+{
+    emu_lock(&rig.emu);
+    keeper_of(end)->faults.left[FAULT_STOP_REFUSE] = times;
+    emu_unlock(&rig.emu);
+}
+
+/* The old set in a refresh, or the new one of a refresh that fails. */
+static void overwrite_once(enum stream_end end, bool undo)
+{
+    given.end = end;
+    given.set = undo ? !s->stream.key_set : s->stream.key_set;
+    s->between = take_given;
+    refuse_to_stop(end, FAULT_FOREVER);
+    if (undo)
+        s->failure = (struct rig_failure){.action = STEP_GO_RECEIVE, .end = end, .after = true};
+    CU_ASSERT_EQUAL(rig_run(s, OPERATION_REKEY), !undo);
     CU_ASSERT_EQUAL(s->op.note_count, 1);
     CU_ASSERT_TRUE(rig_is_secure(s));
     CU_ASSERT_EQUAL(rig_falls(s), 0);
-    emu_lock(&rig.emu);
-    const struct port_stream *block = rig_block(s, END_ENDPOINT);
-    for (unsigned d = 0; d < IDE_DIRECTIONS; d++)
-        for (unsigned sub = 0; sub < IDE_SUBSTREAMS; sub++) {
-            const struct ide_key_slot *now = &block->key[0][d][sub];
-            CU_ASSERT_TRUE(now->programmed && !now->started);
-            CU_ASSERT_TRUE(memcmp(now->key.key, old[d][sub].key.key, sizeof now->key.key) != 0);
-        }
-    emu_unlock(&rig.emu);
+    expect_overwritten();
+    s->between = NULL;
+    s->failure = (struct rig_failure){.action = STEP_COUNT};
+    refuse_to_stop(end, 0);
     /* and it does not keep the next keys from working */
     CU_ASSERT_TRUE(rig_run(s, OPERATION_REKEY));
     CU_ASSERT_TRUE(rig_is_secure(s));
-    CU_ASSERT_TRUE(rig_run(s, OPERATION_STOP));
-    memset(old, 0, sizeof old);
-    expect_off();
-    close_rig();
+}
+
+static void a_port_that_cannot_stop_keys_has_them_overwritten(void)
+{
+    static const enum provider_choice choices[] = {PROVIDER_DOE, PROVIDER_ROT};
+    for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
+        open_rig(choices[i]);
+        CU_ASSERT_TRUE_FATAL(rig_run(s, OPERATION_ESTABLISH));
+        for (enum stream_end end = 0; end < END_COUNT; end++) {
+            overwrite_once(end, false);
+            overwrite_once(end, true);
+        }
+        CU_ASSERT_TRUE(rig_run(s, OPERATION_STOP));
+        expect_off();
+        close_rig();
+    }
 }
 
 int main(void)
