@@ -18,19 +18,19 @@ FLIT_PORT, FLIT = "0001:00:01.0", "0001:01:00.0"
 FAR_PORT, FAR = "0002:00:01.0", "0002:01:00.0"
 
 
-def root(bdf, below, blocks=2, **more):
-    return {"bdf": bdf, "type": "root-port", "doe": True, "ide": ide(8, 2, blocks), "below": below, **more}
+def root(bdf, below, blocks=2, link=2, **more):
+    return {"bdf": bdf, "type": "root-port", "doe": True, "ide": ide(8, link, blocks), "below": below, **more}
 
 
-def end(bdf, selective=4, **more):
-    return {"bdf": bdf, "type": "endpoint", "doe": True, "ide": ide(selective, 1), "bar_size": 4096, **more}
+def end(bdf, selective=4, link=1, **more):
+    return {"bdf": bdf, "type": "endpoint", "doe": True, "ide": ide(selective, link), "bar_size": 4096, **more}
 
 
 @pytest.fixture(scope="module")
 def bench():
     down = {"bdf": DOWN, "type": "downstream", "doe": False, "ide": ide(0, 1, flow_through=True), "below": [end(BELOW)]}
     bench = Bench([
-        root(PORT, [end(FIRST, vfs=4), end(SECOND, doe=False, ide=False, prefetchable=True)]),
+        root(PORT, [end(FIRST, 8, 8, vfs=4), end(SECOND, doe=False, ide=False, prefetchable=True)], link=8),
         root(DUO_PORT, [end(DUO[0]), end(DUO[1], doe=False), end(DUO[2], doe=False)]),
         root(WIDE_PORT, [end(WIDE[0]), end(WIDE[1], doe=False, ide=False, prefetchable=True)], blocks=1),
         root(SWITCH_PORT, [{"bdf": UP, "type": "upstream", "doe": True, "ide": ide(0, 1, flow_through=True),
@@ -97,7 +97,7 @@ def bar(bench, bdf):
 
 def test_a_stream_covers_all_functions_of_the_device_that_share_its_registers(bench):
     stream = establish(bench, FIRST, "--default")
-    first, last, segment, windows = association(bench, PORT)
+    first, last, segment, windows = association(bench, PORT, links=8)
     # function 0 to the last virtual function, which is behind function 1
     assert (first, last, segment) == (0x100, 0x100 + 8 + 3, 0)
     assert len(windows) == 2 and windows[0][1] < 1 << 32 <= windows[1][0]
@@ -133,15 +133,25 @@ def test_two_windows_in_one_association_are_joined_where_nothing_is_in_between(b
 
 
 def test_every_block_can_be_used(bench):
-    for number in range(4):
-        up = establish(bench, FIRST, "--tc", str(number))
-        assert [(e["bdf"], e["block"]) for e in up["ends"]] == [(PORT, number), (FIRST, number)]
-        bench.platform.tell(f"class {PORT} {number}")
+    """Eight of each kind at both ends, one for each traffic class; and no other block of the platform."""
+    numbers = {}
+    for tc in range(8):
+        for stream in establish(bench, FIRST, "--link", "--selective", "--tc", str(tc))["streams"]:
+            assert [(e["bdf"], e["block"]) for e in stream["ends"]] == [(PORT, tc), (FIRST, tc)]
+            numbers[stream["kind"], tc] = stream["stream"]
+    assert sorted(numbers.values()) == list(range(16))
+    assert bench.in_use() == {(port, kind, tc) for port in (PORT, FIRST) for kind, tc in numbers}
+    for tc in range(8):
+        for port in (PORT, FIRST):
+            bench.platform.tell(f"class {port} {tc}")
         bench.frames()
         bench.write(FIRST, b"on each of them")
-        assert {f.stream for f in bench.frames()} == {number}
-    assert [s["ends"][0]["block"] for s in establish(bench, FIRST, "--link", "--tc", "6")["streams"]] == [0]
-    bench.platform.tell(f"class {PORT} 0")
+        assert {f.stream for f in bench.frames()} == {numbers["selective", tc]}
+        bench.platform.tell(f"dma {FIRST} write 0x2000 00112233")   # no stream's association covers it
+        assert {f.stream for f in bench.frames()} == {numbers["link", tc]}
+    for port in (PORT, FIRST):
+        bench.platform.tell(f"class {port} 0")
+        assert bench.errors(port) == []
 
 
 # --- port index ------------------------------------------------------------------------------------------------------
