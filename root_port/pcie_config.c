@@ -206,6 +206,23 @@ bool pcie_flit_mode(const struct pcie_config *config)
     return status != (uint16_t)PCIE_ALL_ONES && (status & PCIE_EXP_LNKSTA2_FLIT);
 }
 
+uint8_t pcie_traffic_classes(const struct pcie_config *config)
+{
+    uint8_t classes = 1;
+    uint16_t cap = pcie_find_ext_cap(config, PCIE_EXT_CAP_ID_VC, 0);
+    if (cap == 0)
+        cap = pcie_find_ext_cap(config, PCIE_EXT_CAP_ID_VC9, 0);
+    if (cap == 0)
+        return UINT8_MAX;
+    unsigned more = field_get(PCIE_VC_CAP1_COUNT, pcie_read32(config, cap + PCIE_VC_CAP1));
+    for (unsigned i = 0; i <= more; i++) {
+        uint32_t control = pcie_read32(config, cap + PCIE_VC_RESOURCE_CTL + i * PCIE_VC_RESOURCE_SIZE);
+        if (i == 0 || (control & PCIE_VC_CTL_ENABLE))
+            classes |= (uint8_t)field_get(PCIE_VC_CTL_TC_MAP, control);
+    }
+    return classes;
+}
+
 uint16_t pcie_link_status(const struct pcie_config *config)
 {
     uint16_t cap = pcie_find_cap(config, PCIE_CAP_ID_EXP);

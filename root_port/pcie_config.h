@@ -92,6 +92,13 @@ const char *pcie_port_type_name(enum pcie_port_type type);
 /* Whether the function's link is in Flit Mode (PCIe 6.x §7.5.3.20): only then do TLPs carry a segment. */
 bool pcie_flit_mode(const struct pcie_config *config);
 
+/*
+ * Which traffic classes the function's enabled virtual channels carry, a bit for each: what has another one
+ * it neither sends nor takes (PCIe 6.x §2.5). All of them without the capability, and where it cannot be
+ * read; bit 0 always.
+ */
+uint8_t pcie_traffic_classes(const struct pcie_config *config);
+
 /* Link Status (PCIe 6.x §7.5.3.8): speed and width; 0 if there is none. */
 uint16_t pcie_link_status(const struct pcie_config *config);
 

@@ -60,12 +60,22 @@
 #define PCIE_EXT_CAP_VERSION  0x000f0000u
 #define PCIE_EXT_CAP_NEXT     0xfff00000u
 #define PCIE_EXT_CAP_ID_AER   0x0001u
+#define PCIE_EXT_CAP_ID_VC    0x0002u
+#define PCIE_EXT_CAP_ID_VC9   0x0009u /* the same, in a device with Multi-Function Virtual Channels */
 #define PCIE_EXT_CAP_ID_SRIOV 0x0010u
 #define PCIE_EXT_CAP_ID_DOE   0x002eu
 #define PCIE_EXT_CAP_ID_IDE   0x0030u
 
 /* Advanced Error Reporting (PCIe 6.x §7.8.4); written as 1 to clear */
 #define PCIE_AER_UNCOR_STATUS 0x04u
+
+/* Virtual Channels (PCIe 6.x §7.9.1); a resource for each, the first is VC0's */
+#define PCIE_VC_CAP1          0x04u
+#define PCIE_VC_CAP1_COUNT    0x00000007u /* of the resources besides VC0's */
+#define PCIE_VC_RESOURCE_CTL  0x14u
+#define PCIE_VC_RESOURCE_SIZE 0x0cu
+#define PCIE_VC_CTL_TC_MAP    0x000000ffu
+#define PCIE_VC_CTL_ENABLE    0x80000000u
 
 /* Single Root I/O Virtualization (PCIe 6.x §9.3.3) */
 #define PCIE_SRIOV_CTRL      0x08u

@@ -9,19 +9,40 @@ from streams import NONE, Bench, ide
 PORT, END = "0000:00:01.0", "0000:01:00.0"
 POOR_PORT, POOR = "0000:00:02.0", "0000:02:00.0"
 RICH_END_PORT, RICH_END = "0000:00:03.0", "0000:03:00.0"
+ODD_PORT, EVEN_END = "0000:00:04.0", "0000:04:00.0"   # the one named "odd" has another algorithm
+EVEN_PORT, ODD_END = "0000:00:05.0", "0000:05:00.0"
+DULL_UP, BELOW_UP = "0000:06:00.0", "0000:08:00.0"       # the port of a switch without Flow-Through, and who is below it
+DULL_DOWN, BELOW_DOWN = "0000:0a:00.0", "0000:0b:00.0"
+LOW_PORT, BELOW_LOW_PORT = "0000:00:08.0", "0000:0c:00.0"      # "low" ones carry traffic classes 0 to 2
+HIGH_PORT, LOW_END = "0000:00:09.0", "0000:0d:00.0"
+LOW_UP, BELOW_LOW_UP = "0000:0e:00.0", "0000:10:00.0"
 SECRET = bytes(range(64)) * 16   # eight TLPs of 128 bytes
 
 
-def pair(port, end, port_ide, end_ide):
-    return {"bdf": port, "type": "root-port", "doe": True, "ide": port_ide,
-            "below": [{"bdf": end, "type": "endpoint", "doe": True, "ide": end_ide, "bar_size": 4096}]}
+def pair(port, end, port_ide, end_ide, port_more={}, end_more={}):
+    return {"bdf": port, "type": "root-port", "doe": True, "ide": port_ide, **port_more,
+            "below": [{"bdf": end, "type": "endpoint", "doe": True, "ide": end_ide, "bar_size": 4096, **end_more}]}
+
+
+def switch(port, up, down, end, up_passes, down_passes, **up_more):
+    return {"bdf": port, "type": "root-port", "doe": True, "ide": ide(2, 1), "below": [
+        {"bdf": up, "type": "upstream", "doe": False, "ide": ide(0, 1, flow_through=up_passes), **up_more, "below": [
+            {"bdf": down, "type": "downstream", "doe": False, "ide": ide(0, 1, flow_through=down_passes), "below": [
+                {"bdf": end, "type": "endpoint", "doe": True, "ide": ide(1, 1), "bar_size": 4096}]}]}]}
 
 
 @pytest.fixture(scope="module")
 def bench():
     bench = Bench([pair(PORT, END, ide(4, 2, 2), ide(3, 2)),
                    pair(POOR_PORT, POOR, ide(1, 1), ide(1, 0, **NONE)),
-                   pair(RICH_END_PORT, RICH_END, ide(1, 0, **NONE), ide(1, 1))])
+                   pair(RICH_END_PORT, RICH_END, ide(1, 0, **NONE), ide(1, 1)),
+                   pair(ODD_PORT, EVEN_END, ide(1, 1, algorithm=1), ide(1, 1)),
+                   pair(EVEN_PORT, ODD_END, ide(1, 1), ide(1, 1, algorithm=31)),
+                   switch("0000:00:06.0", DULL_UP, "0000:07:00.0", BELOW_UP, False, True),
+                   switch("0000:00:07.0", "0000:09:00.0", DULL_DOWN, BELOW_DOWN, True, False),
+                   pair(LOW_PORT, BELOW_LOW_PORT, ide(1, 1), ide(1, 1), {"traffic_classes": 0x07}, {"traffic_classes": 0x5f}),
+                   pair(HIGH_PORT, LOW_END, ide(1, 1), ide(1, 1), {}, {"traffic_classes": 0x07}),
+                   switch("0000:00:0a.0", LOW_UP, "0000:0f:00.0", BELOW_LOW_UP, True, True, traffic_classes=0x07)])
     yield bench
     bench.close()
 
@@ -233,6 +254,43 @@ def test_what_an_end_lacks_is_named(bench, end, lacking, asked, field):
     assert (error["code"], error["step"], error["device"], error["field"]) == ("capability", "survey", lacking, field)
     assert error["hint"] and error["outcome"] is None
     assert bench.in_use() == set()
+
+
+@pytest.mark.parametrize("asked", [[], ["--algorithm", "AES-GCM-256"], ["--link"]])
+@pytest.mark.parametrize("end, lacking", [(EVEN_END, ODD_PORT), (ODD_END, ODD_END)])
+def test_an_end_with_another_algorithm_is_named(bench, end, lacking, asked):
+    error = bench.controller.error("establish", end, *asked)
+    assert (error["code"], error["step"], error["device"], error["field"]) == (
+        "capability", "survey", lacking, "Supported Algorithms")
+    assert error["hint"] and error["outcome"] is None
+    assert bench.in_use() == set()
+
+
+@pytest.mark.parametrize("end, lacking, kind", [
+    (BELOW_LOW_PORT, LOW_PORT, "--selective"), (BELOW_LOW_PORT, LOW_PORT, "--link"),
+    (LOW_END, LOW_END, "--selective"), (LOW_END, LOW_END, "--link"), (BELOW_LOW_UP, LOW_UP, "--selective"),
+])
+def test_a_port_whose_virtual_channels_do_not_carry_the_traffic_class_is_named(bench, end, lacking, kind):
+    for tc in ("3", "7"):
+        error = bench.controller.error("establish", end, kind, "--tc", tc)
+        assert (error["code"], error["step"], error["device"], error["field"]) == (
+            "capability", "survey", lacking, "TC/VC Map")
+        assert error["hint"] and error["outcome"] is None
+    assert bench.in_use() == set()
+    done = bench.controller.json("establish", end, kind, "--tc", "2")
+    [stream] = done.get("streams", [done])
+    assert stream["state"] == "secure"
+    bench.controller.json("stop", stream["root_port"], "--stream", str(stream["stream"]))
+
+
+@pytest.mark.parametrize("end, lacking", [(BELOW_UP, DULL_UP), (BELOW_DOWN, DULL_DOWN)])
+def test_a_switch_port_that_cannot_pass_ide_tlps_on_is_named(bench, end, lacking):
+    error = bench.controller.error("establish", end)
+    assert (error["code"], error["step"], error["device"], error["field"]) == (
+        "capability", "survey", lacking, "Flow-Through IDE Stream Supported")
+    assert error["hint"] and error["outcome"] is None
+    assert bench.in_use() == set()
+    assert not bench.controller.json("show")["streams"]
 
 
 @pytest.mark.parametrize("asked, message", [

@@ -37,7 +37,8 @@ static void every_key_is_taken(void)
               "\"spdm\": {\"algorithm\": \"P-256\", \"heartbeat\": 7},"
               "\"ide\": {\"link_streams\": 0, \"selective_streams\": 9, \"address_blocks\": 2, \"flow_through\": true,"
               "\"partial_header\": true, \"aggregation\": false, \"pcrc\": false, \"ide_km\": false,"
-              "\"config_requests\": false, \"tee_limited\": false}}]}]}"));
+              "\"config_requests\": false, \"tee_limited\": false, \"algorithm\": 31},"
+              "\"traffic_classes\": \"0x81\"}]}]}"));
     const struct platform_function *f = &p.functions[1];
     CU_ASSERT_EQUAL(f->parent, 0);
     CU_ASSERT_EQUAL(f->bdf.domain, 2);
@@ -55,7 +56,8 @@ static void every_key_is_taken(void)
     CU_ASSERT_EQUAL(f->ide.selective_streams, 9);
     CU_ASSERT_EQUAL(f->ide.address_blocks, 2);
     CU_ASSERT_EQUAL(f->ide.abilities & ~(PCIE_IDE_CAP_LINK | PCIE_IDE_CAP_SELECTIVE),
-                    PCIE_IDE_CAP_FLOWTHROUGH | PCIE_IDE_CAP_PARTIAL_HEADER);
+                    PCIE_IDE_CAP_FLOWTHROUGH | PCIE_IDE_CAP_PARTIAL_HEADER | PCIE_IDE_CAP_ALG);
+    CU_ASSERT_EQUAL(f->traffic_classes, 0x81);
 }
 
 static void ide_false_takes_the_capability_away(void)
@@ -129,6 +131,10 @@ static void what_is_wrong_is_said_with_its_place(void)
                                       "\"downstream\", \"endpoint\", \"rc-endpoint\""},
         {ONE("\"ide\": true"), "f: functions[0].ide: is no object"},
         {ONE("\"ide\": {\"link_streams\": 9}"), "f: functions[0].ide.link_streams: 9 is not 0 to 8"},
+        {ONE("\"ide\": {\"algorithm\": 32}"), "f: functions[0].ide.algorithm: 32 is not 0 to 31"},
+        {ONE("\"traffic_classes\": 256"), "f: functions[0].traffic_classes: 256 is not 0 to 255"},
+        {ONE("\"traffic_classes\": 254"),
+         "f: functions[0].traffic_classes: bit 0 is not set, and VC0 always carries TC 0"},
         {ONE("\"ide\": {\"selective_streams\": 256, \"address_blocks\": 1}"),
          "f: functions[0].ide: its registers have 8208 bytes, and 1024 are possible"},
         {ONE("\"spdm\": {\"algorithm\": \"RSA\"}"), "f: functions[0].spdm.algorithm: is none of \"P-256\", \"P-384\", \"P-521\", \"RSA-2048\", "

@@ -229,6 +229,27 @@ static void flit_mode_from_link_status_2(void)
     CU_ASSERT_TRUE(pcie_flit_mode(&f.config));
 }
 
+static void traffic_classes_of_enabled_channels(void)
+{
+    static const uint16_t ids[] = {2, 9};
+    struct fake_function f;
+    fake_init(&f);
+    CU_ASSERT_EQUAL(pcie_traffic_classes(&f.config), 0xff);
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+        fake_init(&f);
+        fake_put32(&f, 0x100, ids[i] | 1u << 16);
+        CU_ASSERT_EQUAL(pcie_traffic_classes(&f.config), 0x01); /* TC 0 whatever the register says */
+        fake_put32(&f, 0x114, 0x8000000f);
+        fake_put32(&f, 0x120, 0x81000030);
+        fake_put32(&f, 0x12c, 0x020000c0); /* not enabled */
+        CU_ASSERT_EQUAL(pcie_traffic_classes(&f.config), 0x0f);
+        fake_put32(&f, 0x104, 2);
+        CU_ASSERT_EQUAL(pcie_traffic_classes(&f.config), 0x3f);
+    }
+    f.gone = true;
+    CU_ASSERT_EQUAL(pcie_traffic_classes(&f.config), 0xff);
+}
+
 static void link_from_status(void)
 {
     struct fake_function f;
@@ -407,6 +428,7 @@ int main(void)
         {"ids of an endpoint and of a bridge", ids_of_an_endpoint_and_of_a_bridge},
         {"port type only of defined values", port_type_only_of_defined_values},
         {"flit mode from link status 2", flit_mode_from_link_status_2},
+        {"traffic classes of enabled channels", traffic_classes_of_enabled_channels},
         {"link from status", link_from_status},
         {"completion timeout from Device Control 2", completion_timeout_from_device_control_2},
         {"all extended capabilities in one walk", all_extended_capabilities_in_one_walk},

@@ -242,6 +242,15 @@ static void build_sriov(struct config_space *c, const struct platform_function *
     config_put16(c, at + PCIE_SRIOV_VF_STRIDE, 1);
 }
 
+/* One virtual channel, that carries only some traffic classes. Software is told so, and links are not held to it. */
+static void build_virtual_channel(struct config_space *c, const struct platform_function *f)
+{
+    if (f->traffic_classes == 0)
+        return;
+    unsigned at = config_add_ext_cap(c, PCIE_EXT_CAP_ID_VC, 1, PCIE_VC_RESOURCE_CTL + 8);
+    config_put32(c, at + PCIE_VC_RESOURCE_CTL, PCIE_VC_CTL_ENABLE | f->traffic_classes);
+}
+
 uint16_t function_config_build(struct config_space *c, const struct platform_function *f,
                                const struct function_resources *resources)
 {
@@ -261,6 +270,7 @@ uint16_t function_config_build(struct config_space *c, const struct platform_fun
     }
     build_serial_number(c, f);
     build_sriov(c, f);
+    build_virtual_channel(c, f);
     return express;
 }
 

@@ -19,6 +19,7 @@
 #define PLATFORM_LINK_STREAMS_MAX 8u
 #define PLATFORM_SELECTIVE_STREAMS_MAX 256u
 #define PLATFORM_ADDRESS_BLOCKS_MAX 15u
+#define PLATFORM_ALGORITHM_MAX 31u
 #define PLATFORM_VFS_MAX 64u
 
 /* The IDE extended capability of a function. */
@@ -26,7 +27,7 @@ struct platform_ide {
     bool present;
     unsigned link_streams, selective_streams;
     unsigned address_blocks;     /* of each selective stream */
-    uint32_t abilities;          /* of PCIE_IDE_CAP_*: flow-through, partial header, aggregation, PCRC, ... */
+    uint32_t abilities;          /* of PCIE_IDE_CAP_*: flow-through, partial header, PCRC, algorithm, ... */
 };
 
 /* The kinds of key that a device can have. */
@@ -92,6 +93,7 @@ struct platform_function {
     uint64_t bar_size;                /* of BAR 0, a power of two; 0: none */
     bool prefetchable;                /* BAR 0 is, and is above 4 GiB */
     bool flit;                        /* its link is in Flit Mode */
+    uint8_t traffic_classes;          /* that VC0 carries, a bit for each; 0: no Virtual Channel capability */
     uint8_t vfs;                      /* virtual functions that are on: requester IDs alone */
 };
 #define PLATFORM_NO_PARENT SIZE_MAX

@@ -54,8 +54,9 @@ static bool take_ide(struct parser *p, const json_t *function, struct platform_i
 {
     static const char *const keys[] = {"link_streams",   "selective_streams", "address_blocks", "flow_through",
                                        "partial_header", "aggregation",       "pcrc",           "ide_km",
-                                       "config_requests", "tee_limited",      NULL};
+                                       "config_requests", "tee_limited",      "algorithm", NULL};
     const json_t *object = json_object_get(function, "ide");
+    unsigned algorithm = field_get(PCIE_IDE_CAP_ALG, ide->abilities);
     if (!object || json_is_false(object)) {
         ide->present = ide->present && !object;
         return true;
@@ -66,7 +67,9 @@ static bool take_ide(struct parser *p, const json_t *function, struct platform_i
               parse_unsigned(p, object, "link_streams", PLATFORM_LINK_STREAMS_MAX, &ide->link_streams) &&
               parse_unsigned(p, object, "selective_streams", PLATFORM_SELECTIVE_STREAMS_MAX, &ide->selective_streams) &&
               parse_unsigned(p, object, "address_blocks", PLATFORM_ADDRESS_BLOCKS_MAX, &ide->address_blocks) &&
+              parse_unsigned(p, object, "algorithm", PLATFORM_ALGORITHM_MAX, &algorithm) &&
               take_abilities(p, object, &ide->abilities) && ide_fits(p, ide);
+    ide->abilities = (ide->abilities & ~PCIE_IDE_CAP_ALG) | field_put(PCIE_IDE_CAP_ALG, algorithm);
     parse_leave(p, was);
     return ok;
 }
@@ -91,6 +94,16 @@ static bool take_bar(struct parser *p, const json_t *o, struct platform_function
         return parse_wrong(p, "bar_size", "%" PRIu64 " is no power of two above 8", f->bar_size);
     if (f->bar_size && f->type != PCIE_TYPE_ENDPOINT)
         return parse_wrong(p, "bar_size", "only an endpoint has a BAR");
+    return true;
+}
+
+/* TC 0 is always VC0's (PCIe 6.x §7.9.1.7). */
+static bool take_classes(struct parser *p, const json_t *o, struct platform_function *f)
+{
+    if (!parse_u8(p, o, "traffic_classes", UINT8_MAX, &f->traffic_classes))
+        return false;
+    if (json_object_get(o, "traffic_classes") && !(f->traffic_classes & 1))
+        return parse_wrong(p, "traffic_classes", "bit 0 is not set, and VC0 always carries TC 0");
     return true;
 }
 
@@ -199,7 +212,7 @@ static bool take_function(struct parser *p, const json_t *o, size_t parent_index
     static const char *const keys[] = {"bdf",      "type",             "vendor",    "device", "class",
                                        "revision", "subsystem_vendor", "subsystem", "doe",    "ide",
                                        "spdm",     "below",            "secondary", "bar_size", "cxl",
-                                       "prefetchable", "flit_mode",    "vfs",       NULL};
+                                       "prefetchable", "flit_mode",    "vfs",       "traffic_classes", NULL};
     struct platform *platform = p->platform;
     struct platform_function *parent = parent_index == PLATFORM_NO_PARENT ? NULL : &platform->functions[parent_index];
     struct pcie_bdf bdf = {0};
@@ -216,7 +229,7 @@ static bool take_function(struct parser *p, const json_t *o, size_t parent_index
     return take_ids(p, o, f) && parse_bool(p, o, "doe", &f->doe) && take_ide(p, o, &f->ide) &&
            parse_spdm(p, o, &f->spdm) && take_bar(p, o, f) &&
            parse_bool(p, o, "prefetchable", &f->prefetchable) && parse_bool(p, o, "flit_mode", &f->flit) &&
-           parse_u8(p, o, "vfs", PLATFORM_VFS_MAX, &f->vfs) &&
+           parse_u8(p, o, "vfs", PLATFORM_VFS_MAX, &f->vfs) && take_classes(p, o, f) &&
            take_cxl(p, o, f) && take_below(p, o, (size_t)(f - platform->functions), depth);
 }
 

@@ -49,28 +49,40 @@ static enum ide_err check_port(struct survey *survey, const struct pcie_bdf *bdf
     return err == IDE_OK ? IDE_OK : failure_fault(failure, STEP, bdf, &fault);
 }
 
+/* TLPs in a traffic class that no virtual channel carries do not pass. TC 0 is always VC0's, and nothing is
+ * read for it. */
+static enum ide_err check_class(const struct ide_port *port, const struct planned_stream *stream,
+                                struct ide_fault *fault)
+{
+    uint8_t class = stream->features.traffic_class;
+    return class == 0 || (pcie_traffic_classes(&port->config) & 1u << class)
+               ? IDE_OK
+               : ide_fail(fault, IDE_E_CAPABILITY, NULL, "TC/VC Map");
+}
+
 /* A switch port between must be able to pass IDE TLPs on as they are. */
 static enum ide_err check_flow_through(const struct ide_port *port, const void *context,
                                        struct ide_fault *fault)
 {
-    (void)context;
     return port->cap.flow_through
-               ? IDE_OK
+               ? check_class(port, context, fault)
                : ide_fail(fault, IDE_E_CAPABILITY, NULL, "Flow-Through IDE Stream Supported");
 }
 
-static enum ide_err check_path(struct survey *survey, const struct stream_ends *ends, struct failure *failure)
+static enum ide_err check_path(struct survey *survey, const struct planned_stream *stream,
+                               struct failure *failure)
 {
     enum ide_err err = IDE_OK;
-    for (unsigned i = 0; i < ends->switch_ports && err == IDE_OK; i++)
-        err = check_port(survey, &ends->switch_port[i], check_flow_through, NULL, failure);
+    for (unsigned i = 0; i < stream->ends.switch_ports && err == IDE_OK; i++)
+        err = check_port(survey, &stream->ends.switch_port[i], check_flow_through, stream, failure);
     return err;
 }
 
 static enum ide_err check_abilities(const struct ide_port *port, const void *context, struct ide_fault *fault)
 {
     const struct planned_stream *stream = context;
-    return ide_features_check(&stream->features, stream->kind, &port->cap, fault);
+    enum ide_err err = ide_features_check(&stream->features, stream->kind, &port->cap, fault);
+    return err == IDE_OK ? check_class(port, stream, fault) : err;
 }
 
 /* The port's own mailbox takes its keys. */
@@ -344,7 +356,7 @@ static enum ide_err check_stream(struct survey *survey, struct planned_stream *s
     if (err == IDE_OK)
         err = check_end(survey, stream, END_ENDPOINT, failure);
     if (err == IDE_OK)
-        err = check_path(survey, &stream->ends, failure);
+        err = check_path(survey, stream, failure);
     return err;
 }
 
