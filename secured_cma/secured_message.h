@@ -25,7 +25,10 @@ struct secured_direction {
     uint64_t sequence;
 };
 
-/* Sets key and IV and starts at sequence number 0, in one place. */
+/*
+ * Sets key and IV and starts at sequence number 0, in one place. key has the algorithm's key_size bytes (16
+ * or 32), iv AEAD_IV_SIZE (12); both are copied. Errors of aead_set_key().
+ */
 enum ide_err secured_set_key(struct secured_direction *d, enum aead_id aead, const uint8_t *key,
                              const uint8_t *iv) MUST_USE;
 /* Goes back to a key at the number where it stopped, after a KEY_UPDATE that failed. On failure d is cleared. */
@@ -35,7 +38,9 @@ void secured_clear(struct secured_direction *d);
 
 /*
  * Seals in place: message_len bytes stand at record + SECURED_HEADROOM; record has cap bytes in all.
- * *record_len is the record's length; the sequence number moves on. IDE_E_LIMIT at the end of the numbers.
+ * *record_len is the record's length; the sequence number moves on. IDE_E_STATE if d has no key, IDE_E_LIMIT
+ * at the end of the numbers, IDE_E_SPACE if the record would be longer than cap, or than its Length field can
+ * say.
  */
 enum ide_err secured_seal(struct secured_direction *d, uint32_t session_id, uint8_t *record, size_t cap,
                           size_t message_len, size_t *record_len) MUST_USE;
@@ -46,8 +51,9 @@ enum ide_err secured_seal_padded(struct secured_direction *d, uint32_t session_i
 
 /*
  * Opens in place. len may count DOE padding (at most 3 bytes). The message points into record.
- * Errors: IDE_E_SHORT, IDE_E_LONG, IDE_E_SESSION (another session's id), IDE_E_FIELD, IDE_E_RECORD (not authentic: wrong
- * key, altered, replayed, out of order), IDE_E_LIMIT. Nothing moves on but by success.
+ * Errors: IDE_E_STATE (d has no key), IDE_E_SHORT, IDE_E_LONG, IDE_E_SESSION (another session's id),
+ * IDE_E_FIELD, IDE_E_RECORD (not authentic: wrong key, altered, replayed, out of order), IDE_E_LIMIT. Nothing
+ * moves on but by success.
  */
 enum ide_err secured_open(struct secured_direction *d, uint32_t session_id, uint8_t *record, size_t len,
                           const uint8_t **message, size_t *message_len, struct ide_fault *fault) MUST_USE;

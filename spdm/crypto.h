@@ -15,7 +15,8 @@
 #include "spdm/error.h"
 #include "spdm/transport.h"
 
-/* A running hash. May be copied with hash_copy() only. Opaque: holds wolfCrypt's state (checked in crypto.c). */
+/* A running hash. May be copied with hash_copy() only. Opaque: holds wolfCrypt's state (checked in
+ * crypto_hash.c). */
 struct hash {
     enum hash_id id;
     _Alignas(16) uint8_t state[448];
@@ -44,11 +45,15 @@ struct aead_key {
     _Alignas(16) uint8_t state[1152];
 };
 
+/*
+ * key has the algorithm's key_size bytes (algorithms.h): 16 or 32; k keeps what it needs of it.
+ * IDE_E_UNSUPPORTED if there is no such algorithm; on failure k has none.
+ */
 enum ide_err aead_set_key(struct aead_key *k, enum aead_id id, const uint8_t *key) MUST_USE;
-/* In place over data[0..n); tag has AEAD_TAG_SIZE bytes, iv AEAD_IV_SIZE. */
+/* In place over data[0..n); tag has AEAD_TAG_SIZE bytes, iv AEAD_IV_SIZE. IDE_E_STATE if k has no key. */
 enum ide_err aead_seal(const struct aead_key *k, const uint8_t *iv, const void *aad, size_t aad_len, uint8_t *data,
                        size_t n, uint8_t *tag) MUST_USE;
-/* IDE_E_RECORD if the tag is not right; data is then cleared. */
+/* IDE_E_RECORD if the tag is not right; data is then cleared. IDE_E_STATE if k has no key. */
 enum ide_err aead_open(const struct aead_key *k, const uint8_t *iv, const void *aad, size_t aad_len, uint8_t *data,
                        size_t n, const uint8_t *tag) MUST_USE;
 /* The same with a tag of which only the first tag_len bytes came: PCIe's MAC has 12 (NIST SP 800-38D §5.2.1.2). */

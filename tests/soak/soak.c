@@ -21,8 +21,7 @@ static struct soak_stream streams[STREAMS];
 static uint64_t seed = 1;
 static unsigned seconds = 600;
 
-/* --- Small things
- * ------------------------------------------------------------------------------------------------- */
+/* --- Small things --------------------------------------------------------------------------------------- */
 
 void violation(const struct soak_stream *s, const char *format, ...)
 {
@@ -68,8 +67,7 @@ static void calm(struct soak_stream *s)
     s->rig->failure = (struct rig_failure){.action = STEP_COUNT};
 }
 
-/* --- Up again, whatever has happened
- * -------------------------------------------------------------------------------- */
+/* --- Up again, whatever has happened -------------------------------------------------------------------- */
 
 static bool try_again(struct soak_stream *s)
 {
@@ -90,8 +88,7 @@ static void bring_back(struct soak_stream *s)
     pause_ms(100);
 }
 
-/* --- What is done to a stream
- * --------------------------------------------------------------------------------------- */
+/* --- What is done to a stream --------------------------------------------------------------------------- */
 
 static void refresh(struct soak_stream *s)
 {
@@ -266,8 +263,7 @@ static void *control(void *stream)
     return NULL;
 }
 
-/* --- The program
- * ---------------------------------------------------------------------------------------------------- */
+/* --- The program ---------------------------------------------------------------------------------------- */
 
 /* Half of the root ports have mailboxes; the others' keys come from a key unit and a root of trust. */
 static const enum provider_choice providers[STREAMS] = {PROVIDER_DOE, PROVIDER_DOE, PROVIDER_DOE, PROVIDER_DOE,

@@ -10,8 +10,7 @@
 
 struct cxl_rig cxl_rig;
 
-/* --- Registers
- * ---------------------------------------------------------------------------------------------------- */
+/* --- Registers ------------------------------------------------------------------------------------------ */
 
 /* A port's component registers, where its BAR has them. */
 static struct window {
@@ -63,8 +62,7 @@ enum ide_err __wrap_kcu_memory_open_size(struct kcu_memory *memory, const char *
     return IDE_OK;
 }
 
-/* --- What fails
- * --------------------------------------------------------------------------------------------------- */
+/* --- What fails ----------------------------------------------------------------------------------------- */
 
 /* Whether this call is the one that fails, before it is made or after it. */
 static bool fails_now(const char *name)
@@ -134,8 +132,7 @@ ACCESS(cxl_ide_read_state,
        (const struct cxl_ide_port *port, struct cxl_ide_state *state, struct ide_fault *fault),
        (port, state, fault))
 
-/* --- Operations
- * --------------------------------------------------------------------------------------------------- */
+/* --- Operations ----------------------------------------------------------------------------------------- */
 
 static struct job *waiting[END_COUNT];
 static size_t waiting_count;
@@ -198,8 +195,7 @@ bool cxl_rig_run(enum cxl_action action)
     return cxl_rig.op.failure.err == IDE_OK;
 }
 
-/* --- Set up
- * ------------------------------------------------------------------------------------------------------- */
+/* --- Set up --------------------------------------------------------------------------------------------- */
 
 static void make_cxl(struct platform *p)
 {

@@ -7,8 +7,7 @@
 struct test_stream t;
 const struct test_stream_options plain = {.kind = IDE_SELECTIVE};
 
-/* --- What the tests look at
- * ----------------------------------------------------------------------------------------- */
+/* --- What the tests look at ----------------------------------------------------------------------------- */
 
 struct link_seen seen;
 

@@ -16,8 +16,7 @@ struct rig rig;
 void (*rig_alter)(struct platform *p);
 uint32_t rig_timeout_ms = 20000; /* the machine may be busy; mostly nothing is meant to take it */
 
-/* --- Time
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- Time ----------------------------------------------------------------------------------------------- */
 
 /* What is waited for only so that time passes (that nothing is in flight any more) passes at once: links are
  * empty when a call returns, but for what a test has an adversary hold and lets go of in rig.drained. Short
@@ -42,8 +41,7 @@ static void sleep_us(void *context, uint32_t us)
         rig.drained();
 }
 
-/* --- Failing providers
- * ---------------------------------------------------------------------------------------------- */
+/* --- Failing providers ---------------------------------------------------------------------------------- */
 
 static void between(struct rig_stream *s)
 {
@@ -186,8 +184,7 @@ static void stand_between(struct rig_stream *s, enum stream_end end)
     agent->provider = (struct key_provider){&rig_ops, &s->provider[end]};
 }
 
-/* --- Operations
- * ----------------------------------------------------------------------------------------------------- */
+/* --- Operations ----------------------------------------------------------------------------------------- */
 
 static void on_dispatch(void *context, struct operation *op, struct job *job)
 {
@@ -276,8 +273,7 @@ bool rig_run(struct rig_stream *s, enum operation_kind kind)
     return s->op.failure.err == IDE_OK;
 }
 
-/* --- What is there
- * -------------------------------------------------------------------------------------------------- */
+/* --- What is there -------------------------------------------------------------------------------------- */
 
 bool rig_is_control(const struct emu_function *f, unsigned offset)
 {
@@ -311,8 +307,7 @@ unsigned rig_falls(const struct rig_stream *s)
     return falls;
 }
 
-/* --- Set up
- * --------------------------------------------------------------------------------------------------------- */
+/* --- Set up --------------------------------------------------------------------------------------------- */
 
 static const struct pcie_bdf root_of_trust = {.bus = 0x80};
 

@@ -24,8 +24,7 @@ static void open_rig(bool by_unit, bool generated)
     exit(EXIT_FAILURE);
 }
 
-/* --- What must be so afterwards
- * ----------------------------------------------------------------------------------- */
+/* --- What must be so afterwards ------------------------------------------------------------------------- */
 
 static bool is_state(const char *state)
 {
@@ -80,8 +79,7 @@ static void expect_it_does(enum cxl_action action, const char *name)
     CU_ASSERT_TRUE(action == CXL_STOP || is_state("containment"));
 }
 
-/* --- Establish
- * ---------------------------------------------------------------------------------------------------- */
+/* --- Establish ------------------------------------------------------------------------------------------ */
 
 static unsigned fail_each_of_establish(bool after)
 {
@@ -104,8 +102,7 @@ static unsigned fail_each_of_establish(bool after)
     return calls;
 }
 
-/* --- Rekey
- * -------------------------------------------------------------------------------------------------------- */
+/* --- Rekey ---------------------------------------------------------------------------------------------- */
 
 struct keys_in_use {
     struct cxl_ide_key key[END_COUNT][IDE_DIRECTIONS];
@@ -202,9 +199,7 @@ static void stop_midway(void)
     }
 }
 
-/* --- Stop
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- Stop ----------------------------------------------------------------------------------------------- */
 
 /* That a port cannot take its keys back is noted: it forgets them with its session. A unit that cannot is
  * tried again. */
@@ -231,9 +226,7 @@ static unsigned fail_each_of_stop(bool after)
     return cxl_rig.fails - 1;
 }
 
-/* --- Cancelled
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- Cancelled ------------------------------------------------------------------------------------------ */
 
 static void check_cancelled(bool ok, const char *outcome)
 {
@@ -296,8 +289,7 @@ static void what_is_cancelled_at_any_point_leaves_nothing(void)
     }
 }
 
-/* --- Whom it is for
- * ----------------------------------------------------------------------------------------------- */
+/* --- Whom it is for ------------------------------------------------------------------------------------- */
 
 /*
  * What there is to fail: at a mailbox 2 KEY_PROG and 2 K_SET_GO of each end, at a unit keys and start;

@@ -200,8 +200,7 @@ static void of_a_bridged_endpoint_the_root_port_decides(void)
     emu_free(&emu);
 }
 
-/* --- the unit
- * ----------------------------------------------------------------------------------------------------- */
+/* --- the unit ------------------------------------------------------------------------------------------- */
 
 static void unit_write(uint32_t at, uint32_t value)
 {

@@ -4,8 +4,7 @@
 
 #include "emu_link_bench.h"
 
-/* --- Traffic
- * -------------------------------------------------------------------------------------------------------- */
+/* --- Traffic -------------------------------------------------------------------------------------------- */
 
 static void mixed_traffic(void)
 {
@@ -115,8 +114,7 @@ static void what_is_not_there_is_refused(void)
     expect_secure(true);
 }
 
-/* --- Attacks
- * -------------------------------------------------------------------------------------------------------- */
+/* --- Attacks -------------------------------------------------------------------------------------------- */
 
 static void a_flipped_bit_anywhere_is_detected(void)
 {
@@ -318,8 +316,7 @@ static void the_aer_registers_say_what_happened(void)
     CU_ASSERT_EQUAL(host_read(t.device, aer + 4, 4), 0);
 }
 
-/* --- What only a transmitter with the keys could do
- * ----------------------------------------------------------------- */
+/* --- What only a transmitter with the keys could do ----------------------------------------------------- */
 
 /* Seals with the root port's keys what that would never send. */
 static void send_sealed(struct tlp *tlp, enum tlp_class class, bool pcrc)
@@ -380,8 +377,7 @@ static void a_requester_for_whom_the_stream_is_not_is_refused(void)
     expect_secure(true);
 }
 
-/* --- Frames that an adversary makes up
- * ------------------------------------------------------------------------------ */
+/* --- Frames that an adversary makes up ------------------------------------------------------------------ */
 
 static struct frame part_of_a_unit(bool key_set)
 {
@@ -429,8 +425,7 @@ static void an_ide_tlp_passes_a_switch_only_by_flow_through(void)
     CU_ASSERT_EQUAL(errors(t.root, AER_MISROUTED_IDE), 0);
 }
 
-/* --- Refresh
- * -------------------------------------------------------------------------------------------------------- */
+/* --- Refresh -------------------------------------------------------------------------------------------- */
 
 static void refreshes_lose_nothing(void)
 {

@@ -9,8 +9,7 @@
 
 #define ROUNDS 3u
 
-/* --- Traffic whose only frames of one sub-stream and way are the victims
- * ------------------------------------------- */
+/* --- Traffic whose only frames of one sub-stream and way are the victims -------------------------------- */
 
 /* What a round moves: 4 bytes of its own value at its own place. */
 static uint8_t value_of(unsigned round)
@@ -82,8 +81,7 @@ static void check_places(enum link_way way, unsigned delivered)
     }
 }
 
-/* --- The attacks
- * ---------------------------------------------------------------------------------------------------- */
+/* --- The attacks ---------------------------------------------------------------------------------------- */
 
 enum also { NOTHING_MORE, SEND_RECORDED, RELEASE, INJECT };
 
@@ -286,8 +284,7 @@ static void a_stream_through_a_switch(void)
     against(ROOT_PORT_B, ENDPOINT_B, &plain);
 }
 
-/* --- What an IDE TLP says of itself
- * --------------------------------------------------------------------------------- */
+/* --- What an IDE TLP says of itself --------------------------------------------------------------------- */
 
 static struct ide_prefix prefix_of(const struct frame *frame)
 {
@@ -317,8 +314,7 @@ static void the_prefix_names_stream_sub_stream_and_key_set(void)
     expect_secure(true);
 }
 
-/* --- Encrypted where it must not be
- * --------------------------------------------------------------------------------- */
+/* --- Encrypted where it must not be --------------------------------------------------------------------- */
 
 /* Seals with an end's keys what that would never send, and lets it go out of it. */
 static void send_sealed_from(struct emu_function *from, const struct tlp *tlp, enum tlp_class class, bool trusted)

@@ -3,8 +3,7 @@
  * through. */
 #include "emu_link_bench.h"
 
-/* --- CVE-2025-9612: a TLP passes a posted request
- * ----------------------------------------------------------------- */
+/* --- CVE-2025-9612: a TLP passes a posted request ------------------------------------------------------- */
 
 static void a_read_that_passes_a_write_is_detected(void)
 {
@@ -83,8 +82,7 @@ static void many_writes_without_reads_are_no_error(void)
     CU_ASSERT_TRUE(seen.sync >= 3 * 70000 / 255 && seen.sync < 3 * 70000 / 255 + 9);
 }
 
-/* --- CVE-2025-9613: a completion comes after its timeout
- * ---------------------------------------------------------- */
+/* --- CVE-2025-9613: a completion comes after its timeout ------------------------------------------------ */
 
 static void a_completion_after_its_timeout_reaches_nobody(void)
 {
@@ -121,8 +119,7 @@ static void a_tag_is_not_used_again_while_its_completion_may_come(void)
     expect_secure(true);
 }
 
-/* --- CVE-2025-9614: TLPs under old keys
- * --------------------------------------------------------------------------- */
+/* --- CVE-2025-9614: TLPs under old keys ----------------------------------------------------------------- */
 
 static void a_write_held_over_a_refresh_is_refused(void)
 {

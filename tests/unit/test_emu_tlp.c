@@ -138,8 +138,7 @@ static void the_pcrc_is_the_well_known_crc(void)
     CU_ASSERT_EQUAL(ide_pcrc((const uint8_t *)"123456789", 9), 0xcbf43926); /* CRC-32's check value */
 }
 
-/* --- Sealing
- * -------------------------------------------------------------------------------------------------------- */
+/* --- Sealing -------------------------------------------------------------------------------------------- */
 
 static struct aead_key key;
 
@@ -223,8 +222,7 @@ static void a_wrong_pcrc_is_told_from_a_wrong_mac(void)
     (void)t;
 }
 
-/* --- The adversary
- * -------------------------------------------------------------------------------------------------- */
+/* --- The adversary -------------------------------------------------------------------------------------- */
 
 static struct frame numbered(uint8_t number)
 {

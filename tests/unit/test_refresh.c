@@ -43,8 +43,7 @@ static void expect_untouched(void)
     CU_ASSERT_EQUAL(s->root->aer.log.count + s->device->aer.log.count, 0);
 }
 
-/* --- Traffic
- * -------------------------------------------------------------------------------------------------------- */
+/* --- Traffic -------------------------------------------------------------------------------------------- */
 
 /* What was sent, and what the links saw of it. */
 static struct {
@@ -219,8 +218,7 @@ static void a_thousand_refreshes_under_traffic(void)
     rig_close();
 }
 
-/* --- The old keys
- * --------------------------------------------------------------------------------------------------- */
+/* --- The old keys --------------------------------------------------------------------------------------- */
 
 #define EXP_DEVCTL2 0x28u
 
@@ -300,8 +298,7 @@ static void a_completion_timeout_that_cannot_be_read_stops_nothing(void)
     rig_close();
 }
 
-/* --- Each step fails once
- * ------------------------------------------------------------------------------------------- */
+/* --- Each step fails once ------------------------------------------------------------------------------- */
 
 static uint64_t number;
 
@@ -409,8 +406,7 @@ static void a_failure_at_any_step_with_a_root_of_trust(void)
     each_failure_leaves_traffic_and_the_next_refresh(PROVIDER_ROT);
 }
 
-/* --- Devices that refuse
- * -------------------------------------------------------------------------------------------- */
+/* --- Devices that refuse -------------------------------------------------------------------------------- */
 
 static void a_port_that_refuses_keeps_its_old_keys(void)
 {

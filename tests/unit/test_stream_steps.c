@@ -39,8 +39,7 @@ static void close_rig(void)
     rig_close();
 }
 
-/* --- What must be so afterwards
- * ------------------------------------------------------------------------------------- */
+/* --- What must be so afterwards ------------------------------------------------------------------------- */
 
 static void expect_idle(struct emu_function *f)
 {
@@ -86,8 +85,7 @@ static void expect_it_works(void)
     expect_off();
 }
 
-/* --- Each job and each call of a provider fails once
- * ---------------------------------------------------------------- */
+/* --- Each job and each call of a provider fails once ---------------------------------------------------- */
 
 static void fail_jobs_of_establish(void)
 {
@@ -176,8 +174,7 @@ static void a_failure_at_any_step_with_a_root_of_trust(void)
     each_failure_leaves_nothing(PROVIDER_ROT);
 }
 
-/* --- Each write of a register fails once
- * ---------------------------------------------------------------------------- */
+/* --- Each write of a register fails once ---------------------------------------------------------------- */
 
 static struct {
     unsigned fails; /* which of the writes, from 1 */
@@ -233,9 +230,7 @@ static void each_register_that_cannot_be_written(void)
     close_rig();
 }
 
-/* --- Order
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- Order ---------------------------------------------------------------------------------------------- */
 
 static struct {
     unsigned events;
@@ -318,8 +313,7 @@ static void undoing_has_the_same_order(void)
     close_rig();
 }
 
-/* --- Keys that are not used any more
- * -------------------------------------------------------------------------------- */
+/* --- Keys that are not used any more -------------------------------------------------------------------- */
 
 /* Of an end and a key set: the keys that the operation gave, taken when all six are there. */
 static struct {

@@ -22,8 +22,7 @@
 #define MIN_KEY_REFRESH      16u
 #define MIN_TRUNCATION_DELAY 8u
 
-/* --- registers
- * ---------------------------------------------------------------------------------------------------- */
+/* --- registers ------------------------------------------------------------------------------------------ */
 
 static uint64_t component_at(const struct emu_function *f)
 {
@@ -70,8 +69,7 @@ static void fill_registers(struct emu_function *f)
     put(f, IDE_AT + CXL_IDE_TRUNCATION_CTL, 0);
 }
 
-/* --- the link
- * ----------------------------------------------------------------------------------------------------- */
+/* --- the link ------------------------------------------------------------------------------------------- */
 
 static struct emu_function *below(struct emu_function *port)
 {

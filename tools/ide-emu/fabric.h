@@ -93,8 +93,7 @@ void fabric_message(struct emu_function *from, const struct tlp *tlp);
 /* Delivers all that is on the links. */
 void fabric_run(struct emu *emu);
 
-/* --- Between the files of the fabric
- * -------------------------------------------------------------------------------- */
+/* --- Between the files of the fabric -------------------------------------------------------------------- */
 
 /* Whose IDE capability is a function's: its own, or else that of its device's function 0. */
 struct emu_function *fabric_ide_of(struct emu_function *f);

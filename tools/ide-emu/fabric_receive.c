@@ -53,8 +53,7 @@ bool fabric_is_master(const struct emu_function *port)
     return config_get16(&port->config, FUNCTION_COMMAND) & FUNCTION_COMMAND_MASTER;
 }
 
-/* --- Errors
- * ------------------------------------------------------------------------------------------------------- */
+/* --- Errors --------------------------------------------------------------------------------------------- */
 
 void fabric_error(struct emu_function *f, enum aer_error error, int stream_id, const char *why,
                   const struct frame *frame)
@@ -92,8 +91,7 @@ static void misrouted(struct emu_function *f, const struct frame_parts *p, const
     fabric_error(f, AER_MISROUTED_IDE, p->prefix.stream_id, why, frame);
 }
 
-/* --- Through a switch
- * --------------------------------------------------------------------------------------------- */
+/* --- Through a switch ----------------------------------------------------------------------------------- */
 
 static bool flow_through(const struct emu_function *port)
 {
@@ -196,8 +194,7 @@ static void pass_on(struct emu_function *port, const struct tlp *tlp, struct via
         forward_down(port, tlp, frame, ide);
 }
 
-/* --- What came as an IDE TLP
- * ---------------------------------------------------------------------------------------- */
+/* --- What came as an IDE TLP ---------------------------------------------------------------------------- */
 
 /* Where a request is for, of the functions at the end of the link. */
 static struct emu_function *request_end(struct emu_function *port, const struct tlp *tlp)
@@ -300,8 +297,7 @@ static void receive_ide(struct emu_function *port, const struct frame_parts *p, 
     }
 }
 
-/* --- What came in the clear
- * ----------------------------------------------------------------------------------------- */
+/* --- What came in the clear ----------------------------------------------------------------------------- */
 
 /*
  * The stream of `to` that a request in the clear should have come on: the one that its sender's registers

@@ -8,8 +8,7 @@
 
 #define BATCH 32u
 
-/* --- Which stream
- * ------------------------------------------------------------------------------------------------- */
+/* --- Which stream --------------------------------------------------------------------------------------- */
 
 static uint64_t association_address(uint32_t high, uint32_t low, uint32_t rest)
 {
@@ -112,8 +111,7 @@ bool fabric_protects(struct emu_function *f, struct port_stream *s)
     return other.function && !other.function->bridged;
 }
 
-/* --- The wire
- * ----------------------------------------------------------------------------------------------------- */
+/* --- The wire ------------------------------------------------------------------------------------------- */
 
 struct fabric *fabric_new(void)
 {
@@ -194,8 +192,7 @@ void fabric_run(struct emu *emu)
     }
 }
 
-/* --- Sealing
- * ------------------------------------------------------------------------------------------------------ */
+/* --- Sealing -------------------------------------------------------------------------------------------- */
 
 static struct link *link_of(struct emu_function *egress, enum link_way way)
 {

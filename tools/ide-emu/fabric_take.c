@@ -4,8 +4,7 @@
 #include "tools/ide-emu/fabric.h"
 #include "tools/ide-emu/ide_link.h"
 
-/* --- Completions
- * -------------------------------------------------------------------------------------------------- */
+/* --- Completions ---------------------------------------------------------------------------------------- */
 
 static struct request *find_request(struct emu_function *f, uint8_t tag)
 {
@@ -57,8 +56,7 @@ static void take_completion(struct emu_function *port, const struct tlp *t, stru
     pthread_cond_broadcast(&f->emu->fabric->completed);
 }
 
-/* --- Requests
- * ----------------------------------------------------------------------------------------------------- */
+/* --- Requests ------------------------------------------------------------------------------------------- */
 
 static void complete(struct emu_function *f, const struct tlp *request, struct via via, uint8_t status,
                      const uint8_t *data, size_t len)
@@ -185,8 +183,7 @@ static void take_memory(struct emu_function *f, const struct tlp *t, struct via 
         refuse(f, t, via, "nothing is there", frame);
 }
 
-/* --- Messages
- * ----------------------------------------------------------------------------------------------------- */
+/* --- Messages ------------------------------------------------------------------------------------------- */
 
 static void take_fail_message(struct emu_function *f, uint8_t stream_id)
 {

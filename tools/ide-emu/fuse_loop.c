@@ -27,8 +27,7 @@ static void on_wake(int sig)
     (void)sig;
 }
 
-/* --- One thread
- * --------------------------------------------------------------------------------------------------- */
+/* --- One thread ----------------------------------------------------------------------------------------- */
 
 /* Waits until nobody reads. False: it is over. */
 static bool become_reader(struct fuse_loop *loop)
@@ -140,8 +139,7 @@ void fuse_loop_about_to_wait(void)
     pthread_mutex_unlock(&loop->lock);
 }
 
-/* --- All of them
- * -------------------------------------------------------------------------------------------------- */
+/* --- All of them ---------------------------------------------------------------------------------------- */
 
 bool fuse_loop_open(struct fuse_loop *loop, struct fuse_session *session, void (*on_end)(void *context),
                     void *context)

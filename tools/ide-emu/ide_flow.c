@@ -29,8 +29,7 @@ static unsigned counter_of(unsigned substream)
     return substream == IDE_NPR ? COUNT_NPR : COUNT_CPL;
 }
 
-/* --- Sending
- * ------------------------------------------------------------------------------------------------------ */
+/* --- Sending -------------------------------------------------------------------------------------------- */
 
 size_t flow_room(const struct port_stream *s, enum tlp_class class)
 {
@@ -114,8 +113,7 @@ bool flow_seal(struct port_stream *s, const struct flow_options *o, enum tlp_cla
     return true;
 }
 
-/* --- Receiving
- * ---------------------------------------------------------------------------------------------------- */
+/* --- Receiving ------------------------------------------------------------------------------------------ */
 
 const char *flow_result_text(enum flow_result result)
 {

@@ -30,8 +30,7 @@ const char *link_result_text(enum link_result result)
     return "unknown";
 }
 
-/* --- One request
- * -------------------------------------------------------------------------------------------------- */
+/* --- One request ---------------------------------------------------------------------------------------- */
 
 /* What nobody waits for any more keeps its tag as long as its completion could still authenticate
  * (CVE-2025-9613). */
@@ -120,8 +119,7 @@ static enum link_result transact(struct emu_function *by, struct tlp *tlp, bool 
     return result;
 }
 
-/* --- Memory
- * ------------------------------------------------------------------------------------------------------- */
+/* --- Memory --------------------------------------------------------------------------------------------- */
 
 static size_t max_payload(const struct emu_function *f)
 {
@@ -278,8 +276,7 @@ enum link_result link_dma_write(struct emu_function *f, uint64_t address, bool t
     return on ? LINK_DONE : LINK_OFF;
 }
 
-/* --- Configuration space
- * ------------------------------------------------------------------------------------------ */
+/* --- Configuration space -------------------------------------------------------------------------------- */
 
 static struct tlp config_request(const struct emu_function *root, const struct emu_function *f,
                                  unsigned offset, bool write)

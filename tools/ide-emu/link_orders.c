@@ -66,8 +66,7 @@ static struct emu_function *function_of(struct emu *emu, const char *text)
     return pcie_bdf_parse(text, &bdf) == IDE_OK ? emu_find(emu, &bdf) : NULL;
 }
 
-/* --- Memory
- * ------------------------------------------------------------------------------------------------------- */
+/* --- Memory --------------------------------------------------------------------------------------------- */
 
 struct transfer {
     bool write;
@@ -133,8 +132,7 @@ static char *do_class(struct emu *emu, char *const *words, size_t count)
     return say("ok");
 }
 
-/* --- The adversary
- * ------------------------------------------------------------------------------------------------ */
+/* --- The adversary -------------------------------------------------------------------------------------- */
 
 struct seat {
     struct emu *emu;
@@ -258,8 +256,7 @@ static char *do_adversary(struct emu *emu, char *const *words, size_t count)
     return answer;
 }
 
-/* --- Errors
- * ------------------------------------------------------------------------------------------------------- */
+/* --- Errors --------------------------------------------------------------------------------------------- */
 
 static char *do_errors(struct emu *emu, char *const *words, size_t count)
 {

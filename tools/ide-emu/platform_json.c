@@ -267,8 +267,7 @@ static bool buses_are_apart(struct parser *p)
     return true;
 }
 
-/* --- Key providers of root ports
- * ---------------------------------------------------------------------------------- */
+/* --- Key providers of root ports ------------------------------------------------------------------------ */
 
 static bool is_served(const struct platform *platform, size_t function)
 {

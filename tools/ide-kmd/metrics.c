@@ -22,7 +22,7 @@
     X(STREAMS, GAUGE, "ide_km_streams", "Streams of this controller, by state.")                             \
     X(SECURE, GAUGE, "ide_km_stream_secure", "1 if the stream is Secure as far as is known, else 0.")        \
     X(KEYED, GAUGE, "ide_km_stream_keyed_timestamp_seconds", "When the stream got its present keys.")        \
-    X(FALLS, COUNTER, "ide_km_stream_falls_total", "Streams that fell to Insecure, by cause.")               \
+    X(FALLS, COUNTER, "ide_km_stream_falls_total", "Streams and CXL links that fell to Insecure, by cause.") \
     X(HANDSHAKES, COUNTER, "ide_km_handshakes_total",                                                        \
       "Secure sessions that were opened with devices, by result.")                                           \
     X(REFRESHES, COUNTER, "ide_km_refreshes_total", "Refreshes of streams' keys, by result.")                \

@@ -37,18 +37,22 @@ struct request {
     uint32_t max_age_ms;    /* of show: how old the answer may be */
 };
 
+/* clang-format off */
 /*
  * Decodes one request. Members that the verb does not know are refused like wrong ones. On failure *failure
  * says which member is wrong, and request->id is set if it could be read, so that the client can match the
  * reply.
  *
  *   IDE_E_LONG          more than API_REQUEST_MAX bytes
- *   IDE_E_ARGUMENT      no JSON, no object, a member that lacks, has a wrong type or is unknown, a BDF that
- * is none IDE_E_VERSION       another "v" IDE_E_UNSUPPORTED   an unknown verb IDE_E_STREAM_RANGE  a stream
- * number outside 0 to 254
+ *   IDE_E_ARGUMENT      no JSON, no object, a member that lacks, has a wrong type or is unknown,
+ *                       a BDF that is none
+ *   IDE_E_VERSION       another "v"
+ *   IDE_E_UNSUPPORTED   an unknown verb
+ *   IDE_E_STREAM_RANGE  a stream number outside 0 to 254
  *
  * Release with request_release() in any case.
  */
+/* clang-format on */
 enum ide_err request_decode(const void *text, size_t len, struct request *request,
                             struct failure *failure) MUST_USE;
 void request_release(struct request *request);
