@@ -67,7 +67,7 @@ enum ide_err cxl_ide_km_query(struct session *s, uint8_t port_index, struct cxl_
     uint8_t request[CXL_IDE_KM_HEAD_SIZE];
     struct writer w = writer_of(request, sizeof request);
     struct reader r;
-    cxl_ide_write_query(&w, port_index);
+    ide_km_write_query(&w, port_index);
     enum ide_err err = exchange(s, &w, "QUERY", &r);
     if (err != IDE_OK)
         return err;

@@ -8,6 +8,7 @@
 #define IDE_KM_CXL_MESSAGES_H
 
 #include "ide_km/cxl_ide_km.h"
+#include "ide_km/messages.h"
 #include "spdm/cursor.h"
 
 #define CXL_IDE_KM_HEAD_SIZE                                                                                 \
@@ -27,8 +28,7 @@ struct cxl_ide_selector {
     bool flag;
 };
 
-void cxl_ide_write_query(struct writer *w, uint8_t port_index);
-void cxl_ide_read_query(struct reader *r, uint8_t *port_index);
+/* QUERY is IDE_KM's: ide_km_write_query(), ide_km_read_query(). */
 void cxl_ide_write_query_resp(struct writer *w, const struct cxl_ide_query_resp *m);
 void cxl_ide_read_query_resp(struct reader *r, struct cxl_ide_query_resp *m);
 

@@ -2,7 +2,7 @@
 #include "ide_km/cxl_responder.h"
 
 #include "ide_km/cxl_messages.h"
-#include "ide_km/messages.h"
+#include "ide_km/internal.h"
 
 #define STEP "CXL_IDE_KM"
 
@@ -40,7 +40,7 @@ static bool take_target(const struct cxl_ide_head *head, struct cxl_ide_target *
 static enum ide_err answer_query(struct question *q)
 {
     uint8_t port_index;
-    cxl_ide_read_query(&q->payload, &port_index);
+    ide_km_read_query(&q->payload, &port_index);
     enum ide_err err = read_done(&q->payload, q->fault, "QUERY");
     if (err != IDE_OK)
         return err;
@@ -144,22 +144,18 @@ static enum ide_err answer(struct question *q, uint8_t object)
 static enum ide_err handle(void *context, struct spdm_responder *r, const struct spdm_request *request,
                            const uint8_t *payload, size_t len, struct writer *w)
 {
-    const struct session *s = request->session;
-    if (!s || s->state != SESSION_ESTABLISHED)
-        return ide_fail(&r->connection.fault, IDE_E_SESSION, STEP, NULL);
+    struct ide_km_opening opening;
+    enum ide_err err = ide_km_begin(r, request, reader_of(payload, len), STEP, &opening);
+    if (err != IDE_OK)
+        return err;
     struct question q = {
         .km = context,
-        .session_id = s->id,
+        .session_id = opening.session_id,
         .payload = reader_of(payload, len),
         .answer = w,
         .fault = &r->connection.fault,
     };
-    struct reader ids = q.payload;
-    uint8_t object = ide_km_peek(&ids);
-    enum ide_err err = read_done(&ids, q.fault, STEP);
-    if (err == IDE_E_UNSUPPORTED) /* another protocol of CXL's: TSP is one */
-        r->error_data = SPDM_VENDOR_DEFINED_REQUEST;
-    return err == IDE_OK ? answer(&q, object) : err;
+    return answer(&q, opening.object);
 }
 
 static void on_session_end(void *context, struct session *s)

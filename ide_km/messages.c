@@ -16,37 +16,49 @@ uint8_t ide_km_peek(struct reader *r)
     return read_u8(r, "ObjectID");
 }
 
-static void read_ids(struct reader *r, enum ide_km_object object)
+void ide_km_read_ids(struct reader *r, uint8_t object)
 {
     uint8_t got = ide_km_peek(r);
     if (got != object)
         read_fail_value(r, IDE_E_UNEXPECTED, "ObjectID", got, object);
 }
 
-static void write_ids(struct writer *w, enum ide_km_object object)
+void ide_km_write_ids(struct writer *w, uint8_t object)
 {
     write_u8(w, IDE_KM_PROTOCOL_ID);
-    write_u8(w, (uint8_t)object);
+    write_u8(w, object);
 }
 
 void ide_km_write_query(struct writer *w, uint8_t port_index)
 {
-    write_ids(w, IDE_KM_QUERY);
+    ide_km_write_ids(w, IDE_KM_QUERY);
     write_u8(w, 0);
     write_u8(w, port_index);
 }
 
 void ide_km_read_query(struct reader *r, uint8_t *port_index)
 {
-    read_ids(r, IDE_KM_QUERY);
+    ide_km_read_ids(r, IDE_KM_QUERY);
     read_u8(r, "Reserved");
     *port_index = read_u8(r, "PortIndex");
     read_end(r);
 }
 
+uint16_t ide_km_read_registers(struct reader *r, uint8_t *out, size_t max, const char *field)
+{
+    size_t left = read_left(r);
+    if (left % DWORD != 0)
+        read_fail_value(r, IDE_E_FIELD, field, left, left - left % DWORD);
+    if (left > max)
+        read_fail_value(r, IDE_E_LONG, field, left, max);
+    size_t count = r->err == IDE_OK ? left : 0;
+    read_copy(r, out, count, field);
+    return (uint16_t)count;
+}
+
 void ide_km_write_query_resp(struct writer *w, const struct ide_km_query_resp *m)
 {
-    write_ids(w, IDE_KM_QUERY_RESP);
+    ide_km_write_ids(w, IDE_KM_QUERY_RESP);
     write_u8(w, 0);
     write_u8(w, m->port_index);
     write_u8(w, m->devfn);
@@ -58,20 +70,14 @@ void ide_km_write_query_resp(struct writer *w, const struct ide_km_query_resp *m
 
 void ide_km_read_query_resp(struct reader *r, struct ide_km_query_resp *m)
 {
-    read_ids(r, IDE_KM_QUERY_RESP);
+    ide_km_read_ids(r, IDE_KM_QUERY_RESP);
     read_u8(r, "Reserved");
     m->port_index = read_u8(r, "PortIndex");
     m->devfn = read_u8(r, "DevFuncNum");
     m->bus = read_u8(r, "BusNum");
     m->segment = read_u8(r, "Segment");
     m->max_port_index = read_u8(r, "MaxPortIndex");
-    size_t left = read_left(r);
-    if (left % DWORD != 0)
-        read_fail_value(r, IDE_E_FIELD, "IDE registers", left, left - left % DWORD);
-    if (left > sizeof(m->blocks))
-        read_fail_value(r, IDE_E_LONG, "IDE registers", left, sizeof(m->blocks));
-    m->block_len = r->err == IDE_OK ? (uint16_t)left : 0;
-    read_copy(r, m->blocks, m->block_len, "IDE registers");
+    m->block_len = ide_km_read_registers(r, m->blocks, sizeof(m->blocks), "IDE registers");
 }
 
 uint8_t ide_km_selector(const struct ide_km_target *target)
@@ -91,7 +97,7 @@ bool ide_km_read_selector(uint8_t selector, struct ide_km_target *target)
 
 void ide_km_write_head(struct writer *w, enum ide_km_object object, const struct ide_km_head *head)
 {
-    write_ids(w, object);
+    ide_km_write_ids(w, (uint8_t)object);
     write_u16(w, 0);
     write_u8(w, head->target.stream_id);
     write_u8(w, head->status);
@@ -101,7 +107,7 @@ void ide_km_write_head(struct writer *w, enum ide_km_object object, const struct
 
 void ide_km_read_head(struct reader *r, enum ide_km_object object, struct ide_km_head *head)
 {
-    read_ids(r, object);
+    ide_km_read_ids(r, (uint8_t)object);
     read_u16(r, "Reserved");
     head->target.stream_id = read_u8(r, "StreamID");
     head->status = read_u8(r, "Status");
@@ -110,31 +116,37 @@ void ide_km_read_head(struct reader *r, enum ide_km_object object, struct ide_km
     ide_km_read_selector(head->selector, &head->target);
 }
 
-/*
- * The key travels as dwords, the one with AES-GCM's first four bytes first, and in each the first byte is the most
- * significant: bytes 3 2 1 0, 7 6 5 4, ... The initial IFV is two dwords, the more significant first (tee-io-validator
- * doc/key_byte_order.md calls them Key_DW7..Key_DW0, IFV_DW1, IFV_DW0, and its code puts them in that order).
- */
-void ide_km_write_key(struct writer *w, const struct ide_key *key)
+void ide_km_write_dwords(struct writer *w, const uint8_t *bytes, size_t n)
 {
-    struct reader r = reader_of(key->key, sizeof(key->key));
-    for (size_t i = 0; i < sizeof(key->key) / DWORD; i++) {
+    struct reader r = reader_of(bytes, n);
+    for (size_t i = 0; i < n / DWORD; i++) {
         const uint8_t *dword = read_bytes(&r, DWORD, "Key");
         for (size_t byte = DWORD; dword && byte > 0; byte--)
             write_u8(w, dword[byte - 1]);
     }
+}
+
+void ide_km_read_dwords(struct reader *r, uint8_t *bytes, size_t n, const char *field)
+{
+    struct writer w = writer_of(bytes, n);
+    for (size_t i = 0; i < n / DWORD; i++) {
+        const uint8_t *dword = read_bytes(r, DWORD, field);
+        for (size_t byte = DWORD; dword && byte > 0; byte--)
+            write_u8(&w, dword[byte - 1]);
+    }
+}
+
+/* The initial IFV is two dwords, the more significant first. */
+void ide_km_write_key(struct writer *w, const struct ide_key *key)
+{
+    ide_km_write_dwords(w, key->key, sizeof(key->key));
     write_u32(w, (uint32_t)(key->ifv >> 32));
     write_u32(w, (uint32_t)key->ifv);
 }
 
 void ide_km_read_key(struct reader *r, struct ide_key *key)
 {
-    struct writer w = writer_of(key->key, sizeof(key->key));
-    for (size_t i = 0; i < sizeof(key->key) / DWORD; i++) {
-        const uint8_t *dword = read_bytes(r, DWORD, "Key");
-        for (size_t byte = DWORD; dword && byte > 0; byte--)
-            write_u8(&w, dword[byte - 1]);
-    }
+    ide_km_read_dwords(r, key->key, sizeof(key->key), "Key");
     uint64_t high = read_u32(r, "IFV");
     key->ifv = high << 32 | read_u32(r, "IFV");
     read_end(r);

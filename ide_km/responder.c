@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ide_km/responder.h"
 
-#include "ide_km/messages.h"
+#include "ide_km/internal.h"
 
 #define STEP "IDE_KM"
 
@@ -102,27 +102,35 @@ static enum ide_err answer_go_or_stop(struct question *q, enum ide_km_object obj
     return done(q, "K_GOSTOP_ACK");
 }
 
-static enum ide_err handle(void *context, struct spdm_responder *r, const struct spdm_request *request,
-                           const uint8_t *payload, size_t len, struct writer *w)
+enum ide_err ide_km_begin(struct spdm_responder *r, const struct spdm_request *request, struct reader payload,
+                          const char *step, struct ide_km_opening *opening)
 {
     const struct session *s = request->session;
     if (!s || s->state != SESSION_ESTABLISHED)
-        return ide_fail(&r->connection.fault, IDE_E_SESSION, STEP, NULL);
+        return ide_fail(&r->connection.fault, IDE_E_SESSION, step, NULL);
+    opening->session_id = s->id;
+    opening->object = ide_km_peek(&payload);
+    enum ide_err err = read_done(&payload, &r->connection.fault, step);
+    if (err == IDE_E_UNSUPPORTED) /* another protocol of the vendor's, such as TDISP or TSP */
+        r->error_data = SPDM_VENDOR_DEFINED_REQUEST;
+    return err;
+}
+
+static enum ide_err handle(void *context, struct spdm_responder *r, const struct spdm_request *request,
+                           const uint8_t *payload, size_t len, struct writer *w)
+{
+    struct ide_km_opening opening;
+    enum ide_err err = ide_km_begin(r, request, reader_of(payload, len), STEP, &opening);
+    if (err != IDE_OK)
+        return err;
     struct question q = {
         .km = context,
-        .session_id = s->id,
+        .session_id = opening.session_id,
         .payload = reader_of(payload, len),
         .answer = w,
         .fault = &r->connection.fault,
     };
-    struct reader ids = q.payload;
-    uint8_t object = ide_km_peek(&ids);
-    enum ide_err err = read_done(&ids, q.fault, STEP);
-    if (err == IDE_E_UNSUPPORTED)   /* another protocol of PCI-SIG's */
-        r->error_data = SPDM_VENDOR_DEFINED_REQUEST;
-    if (err != IDE_OK)
-        return err;
-    switch (object) {
+    switch (opening.object) {
     case IDE_KM_QUERY:
         return answer_query(&q);
     case IDE_KM_KEY_PROG:

@@ -147,7 +147,7 @@ static void decode_cxl(void)
     struct cxl_ide_key key;
     uint8_t port_index;
     struct reader r = reader_of(input, input_len);
-    cxl_ide_read_query(&r, &port_index);
+    ide_km_read_query(&r, &port_index);
     r = reader_of(input, input_len);
     cxl_ide_read_query_resp(&r, &resp);
     if (resp.block_len > CXL_IDE_BLOCKS_MAX || resp.block_len % 4 != 0)

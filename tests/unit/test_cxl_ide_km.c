@@ -151,8 +151,8 @@ static size_t decode_and_encode(const uint8_t *payload, size_t len, uint8_t *out
     uint8_t port_index;
     enum cxl_ide_km_object object = (enum cxl_ide_km_object)payload[1];
     if (object == CXL_IDE_KM_QUERY) {
-        cxl_ide_read_query(&r, &port_index);
-        cxl_ide_write_query(&w, port_index);
+        ide_km_read_query(&r, &port_index);
+        ide_km_write_query(&w, port_index);
     } else if (object == CXL_IDE_KM_QUERY_RESP) {
         cxl_ide_read_query_resp(&r, &resp);
         CU_ASSERT_TRUE(resp.max_port_index == 7 && resp.caps == CAPS && resp.block_len == 36);

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the responders of IDE_KM and of CXL_IDE_KM share. Not for the layers above. */
+#ifndef IDE_KM_INTERNAL_H
+#define IDE_KM_INTERNAL_H
+
+#include "ide_km/messages.h"
+#include "session/responder.h"
+
+/* Of a request: its session's id, and which object it is. */
+struct ide_km_opening {
+    uint32_t session_id;
+    uint8_t object;
+};
+
+/*
+ * What a request to either of them begins with. IDE_E_SESSION outside an established session; errors of
+ * ide_km_peek(), and for another protocol of the same vendor the responder's error_data is what its ERROR has
+ * to say.
+ */
+enum ide_err ide_km_begin(struct spdm_responder *r, const struct spdm_request *request, struct reader payload,
+                          const char *step, struct ide_km_opening *opening) MUST_USE;
+
+#endif
