@@ -6,6 +6,7 @@
 
 #include "spdm/cursor.h"
 #include "tools/ide-emu/ide_link.h"
+#include "tools/ide-emu/trace.h"
 
 /* What keyed a stream, instead of an SPDM session: no session ID of a responder has a half that is 0. */
 #define UNIT_SESSION(u) (0xffff0000u - ((u)->number << 16))
@@ -304,6 +305,7 @@ bool key_units_write(struct emu *emu, uint64_t address, uint32_t value)
     if (u && !is_dead(u) && u->desc.cxl) {
         key_unit_cxl_write(u, offset, value);
     } else if (u && !is_dead(u)) {
+        trace_unit(u, offset, value);
         if (stream_at(u, offset, &us, &at))
             write_register(&us, at, value);
         else if (offset != KCU_CAP)

@@ -68,6 +68,34 @@ void trace_register(const struct emu_function *f, unsigned offset, uint32_t valu
     fflush(out);
 }
 
+static void trace_slot(FILE *out, const struct key_unit *u, uint32_t at)
+{
+    uint32_t tx = u->desc.tx_slots * (KCU_KEY_SIZE + KCU_IV_SIZE);
+    bool is_tx = at < tx;
+    uint32_t keys = (is_tx ? u->desc.tx_slots : u->desc.rx_slots) * KCU_KEY_SIZE;
+    at -= is_tx ? 0 : tx;
+    bool is_key = at < keys;
+    fprintf(out, "kcu%u write %s %s slot %u\n", u->number, is_tx ? "Tx" : "Rx", is_key ? "key" : "IV",
+            is_key ? at / KCU_KEY_SIZE : (at - keys) / KCU_IV_SIZE);
+}
+
+void trace_unit(const struct key_unit *u, uint32_t offset, uint32_t value)
+{
+    static const char *const names[KCU_STREAM_SIZE / 4] = {
+        "Stream Control", "Tx Control",   "Tx Status",    "Rx Control",  "Rx Status",
+        "Tx indices 0",   "Tx indices 1", "Rx indices 0", "Rx indices 1"};
+    FILE *out = u->emu->trace;
+    uint32_t slots = KCU_STREAM_0 + KCU_STREAM_SIZE * u->desc.streams;
+    if (!out)
+        return;
+    if (offset >= slots)
+        trace_slot(out, u, offset - slots);
+    else if (offset >= KCU_STREAM_0)
+        fprintf(out, "kcu%u write stream %u %s %08x\n", u->number, (offset - KCU_STREAM_0) / KCU_STREAM_SIZE,
+                names[(offset - KCU_STREAM_0) % KCU_STREAM_SIZE / 4], value);
+    fflush(out);
+}
+
 void trace_message(const struct emu_function *f, const char *name, const struct ide_km_target *target)
 {
     static const char *const substreams[] = {"PR", "NPR", "CPL"};
