@@ -3,6 +3,7 @@
 
 import json
 import signal
+import sqlite3
 import time
 
 import pytest
@@ -236,6 +237,40 @@ def test_a_stop_outlasts_a_restart_and_a_reload_and_not_another_stream(kept, dir
     kept.write(f"[stream seven]\nstream = 7\n[device {ENDPOINT}]\nstreams = seven\n")
     kept.controller = controller = kept.start_controller(kept.platform, *state, "--config", str(kept.path))
     assert wait_for(lambda: streams(controller).get(ENDPOINT))["stream"] == 7
+
+
+def test_a_stop_is_forgotten_for_good_with_the_rule(kept, directory):
+    """Whether the file is read again or at a start: whoever writes the rule anew, later, gets the stream."""
+    text = f"[device {ENDPOINT}]\nstreams = default\n"
+    state = ["--state", str(directory / "state.db")]
+
+    def start():
+        kept.controller = kept.start_controller(kept.platform, *state, "--config", str(kept.path))
+        return kept.controller
+
+    def rows(controller):
+        controller.json("log")   # what was handed over to the state file is in it
+        with sqlite3.connect(f"file:{directory}/state.db?mode=ro", uri=True) as db:
+            return db.execute("SELECT endpoint, state FROM kept_off").fetchall()
+
+    for at_start in (False, True):
+        kept.write(text)
+        controller = start()
+        up = wait_for(lambda: streams(controller).get(ENDPOINT))
+        controller.json("stop", ENDPOINT, "--stream", str(up["stream"]))
+        assert rows(controller) == [(ENDPOINT, "stopped")]
+        if at_start:
+            controller.kill()
+            kept.write("")
+            controller = start()
+        else:
+            kept.reload("")
+        wait_for(lambda: rows(controller) == [])
+        assert kept_of(controller) == []
+        controller.kill()
+    kept.write(text)
+    controller = start()
+    wait_for(lambda: streams(controller).get(ENDPOINT))
 
 
 def with_host(bench, section, root_chain_key):

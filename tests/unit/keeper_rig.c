@@ -52,7 +52,7 @@ static const struct refresh_use *use_of(void *context, const struct keeper_key *
 static void on_changed(void *context, const struct keeper_item *item)
 {
     (void)context;
-    note(keeper_state_name(item->state), &item->want.key);
+    note(item->gone ? "gone" : keeper_state_name(item->state), &item->want.key);
 }
 
 static const struct keeper_ops ops = {.establish = ask_establish,

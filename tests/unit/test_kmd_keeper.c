@@ -362,8 +362,15 @@ static void what_somebody_stopped_is_forgotten_with_the_configuration_that_wante
     client(1, KEEPER_STOP, true, false);
     pass(0);
     plan(NULL, 0, true);
-    pass(0);
     CHECK_STATE(1, GONE);
+    pass(0);
+    CHECK_ASKED("stopped 1; gone 1; ");
+    start_up(NULL); /* what was up has been told to be off */
+    plan(NULL, 0, true);
+    pass(0);
+    stop_ok(1);
+    pass(0);
+    CHECK_ASKED("fallen 1; stop 1; stopping 1; ");
 }
 
 static void what_somebody_establishes_is_kept_until_he_stops_it(void)

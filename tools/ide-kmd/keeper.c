@@ -242,7 +242,6 @@ void keeper_plan_end(struct keeper *k, bool renew, uint64_t now_ms)
         item->dropped = true;
         turn_off(k, item, KEEPER_WAITING);
     }
-    keeper_sweep(k);
 }
 
 bool keeper_restore(struct keeper *k, const struct keeper_want *want, enum keeper_source source,
@@ -558,6 +557,16 @@ static void tell(struct keeper *k, struct keeper_item *item)
     k->ops->changed(k->ops->context, item);
 }
 
+/* That one was left off outlives this program, so it is told when that has gone. */
+static void bury(struct keeper *k)
+{
+    for (struct keeper_item *item = k->first; item; item = item->next)
+        if (item->gone && (item->state == KEEPER_STOPPED || item->state == KEEPER_LEFT_OFF ||
+                           item->state == KEEPER_QUARANTINED))
+            k->ops->changed(k->ops->context, item);
+    keeper_sweep(k);
+}
+
 void keeper_run(struct keeper *k, uint64_t now_ms)
 {
     k->now_ms = now_ms;
@@ -567,7 +576,7 @@ void keeper_run(struct keeper *k, uint64_t now_ms)
             run_item(k, item);
         tell(k, item);
     }
-    keeper_sweep(k);
+    bury(k);
 }
 
 uint64_t keeper_due(const struct keeper *k)

@@ -112,7 +112,7 @@ struct keeper_ops {
     bool (*stop)(void *context, const struct keeper_item *item);
     /* Of the stream's present keys; NULL if it has none. */
     const struct refresh_use *(*use)(void *context, const struct keeper_key *key);
-    /* The item's state is another one: to be published. */
+    /* Its state is another one: to be published. Or it was off, and is gone: nobody wants it any more. */
     void (*changed)(void *context, const struct keeper_item *item);
     void *context;
 };

@@ -192,7 +192,8 @@ static void on_changed(void *context, const struct keeper_item *item)
 {
     struct controller *c = context;
     store_take_kept(c->store, item);
-    publish_kept(c, item);
+    if (!item->gone)
+        publish_kept(c, item);
 }
 
 bool keeper_host_restore(struct controller *c, const struct keeper_want *want, enum keeper_source source,

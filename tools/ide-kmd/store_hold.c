@@ -260,7 +260,7 @@ void store_take_kept(struct store *store, const struct keeper_item *item)
     if (!kept)
         return;
     *kept = (struct held_kept){item->source == KEEPER_BY_CONFIG ? item->config : item->want, item->source,
-                               item->dropped ? KEEPER_WAITING : item->state, item->reason};
+                               item->dropped || item->gone ? KEEPER_WAITING : item->state, item->reason};
     if (is_left_off(kept->state))
         store_soon(store, run_kept, kept, free);
     else
