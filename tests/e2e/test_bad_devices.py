@@ -104,7 +104,7 @@ def test_a_rekey_that_fails_is_told_and_no_end_is_left_half(fault, code, platfor
     platform.misbehave(ENDPOINT, fault)
     error = controller.error("rekey", ENDPOINT, "--stream", "0")
     assert (error["code"], error["device"]) == (code, ENDPOINT)
-    assert error["outcome"] == "the stream goes on with its old keys"
+    assert error["outcome"].startswith("the stream goes on with its old keys")
     assert secure_streams(platform) == {(ROOT_PORT, 0), (ENDPOINT, 0)}
     platform.behave(ENDPOINT)
     if code in ("km_refused", "peer_error"):   # the session lives
