@@ -283,6 +283,57 @@ static void errors_of_a_session_differ_by_step(void)
     CU_ASSERT_PTR_NULL(strstr(failure_hint(&f), "stop the stream"));
 }
 
+static void every_error_has_something_to_try(void)
+{
+    static const enum ide_err errors[] = {
+#define X(name, code, text) name,
+        IDE_ERRORS(X)
+#undef X
+    };
+    struct failure f;
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+        failure_set(&f, errors[i], NULL, NULL, "x");
+        if ((*failure_hint(&f) == '\0') != (errors[i] == IDE_OK))
+            fprintf(stderr, "%s: \"%s\"\n", ide_err_name(errors[i]), failure_hint(&f));
+        CU_ASSERT_EQUAL(*failure_hint(&f) == '\0', errors[i] == IDE_OK);
+    }
+}
+
+/* No controller runs then, which could be asked for devices, and none is at fault. */
+static void what_to_try_with_a_setting_is_about_the_setting(void)
+{
+    static const struct {
+        enum ide_err err;
+        const char *step, *text;
+    } rows[] = {
+        {IDE_E_ARGUMENT, "listen", "ipc://"},
+        {IDE_E_IO, "listen", "addresses"},
+        {IDE_E_BUSY, "listen", "--listen"},
+        {IDE_E_UNSUPPORTED, "listen", "CURVE"},
+        {IDE_E_KEY, "listen", "--server-key"},
+        {IDE_E_ARGUMENT, "metrics", "127.0.0.1:9468"},
+        {IDE_E_IO, "metrics", "port"},
+        {IDE_E_IO, "message-log", "--message-log"},
+        {IDE_E_STORE, "state", "--state"},
+        {IDE_E_BUSY, "state", "--state"},
+        {IDE_E_ACCESS, "sysfs", "/sys/bus/pci"},
+        {IDE_E_NO_DEVICE, "keys", "--keyp"},
+        {IDE_E_FIELD, "keys", "--keyp"},
+        {IDE_E_IO, "keys", "--provider"},
+        {IDE_E_ACCESS, "keys", "memory"},
+        {IDE_E_KEY, "authorized", "ide-ctl authorize"},
+        {IDE_E_NO_CERT, "credentials", "--identity"},
+        {IDE_E_ACCESS, "credentials", "chmod 600"},
+    };
+    struct failure f;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        failure_set(&f, rows[i].err, rows[i].step, NULL, "x");
+        CU_ASSERT_PTR_NOT_NULL(strstr(failure_hint(&f), rows[i].text));
+        CU_ASSERT_PTR_NULL(strstr(failure_hint(&f), "device"));
+        CU_ASSERT_PTR_NULL(strstr(failure_hint(&f), "ide-ctl list"));
+    }
+}
+
 int main(void)
 {
     CU_TestInfo tests[] = {
@@ -303,6 +354,8 @@ int main(void)
         TEST(a_request_has_a_longest_length),
         TEST(a_failure_says_all_that_is_known),
         TEST(errors_of_a_session_differ_by_step),
+        TEST(every_error_has_something_to_try),
+        TEST(what_to_try_with_a_setting_is_about_the_setting),
         CU_TEST_INFO_NULL,
     };
     int failed = suite_run("ide-kmd requests", tests);

@@ -49,12 +49,45 @@ enum ide_err failure_fault(struct failure *f, const char *step, const struct pci
     return fault->err;
 }
 
-/* What to do next, by error. The first row that fits; step NULL fits all. */
+/* What to do next, by error. The first row that fits; step NULL fits all, and so does IDE_OK. */
 static const struct hint {
     enum ide_err err;
     const char *step;
     const char *text;
 } hints[] = {
+    /* of settings, which a start and --check tell of */
+    {IDE_E_ARGUMENT, "listen",
+     "say ipc:///run/ide-kmd/control, or another path, in listen, and tcp://ADDRESS:PORT in listen-tcp: "
+     "ide-kmd(8)"},
+    {IDE_E_UNSUPPORTED, "listen",
+     "listen at a path (ipc://) only, or have a libzmq that is built with CURVE"},
+    {IDE_E_KEY, "listen", "make them with `ide-ctl keygen FILE`, and name FILE with --server-key"},
+    {IDE_E_BUSY, "listen", "end the other one first, or let this one listen at another path with --listen"},
+    {IDE_E_IO, "listen",
+     "name a path in a folder that is there, or one of this machine's addresses (`ip addr`) and two ports "
+     "in a row that nobody else listens at (`ss -ltn`)"},
+    {IDE_E_ARGUMENT, "metrics", "say 127.0.0.1:9468, for one, or /run/ide-kmd/metrics"},
+    {IDE_E_IO, "metrics",
+     "name a path in a folder that is there, or a port that nobody else listens at (`ss -ltn`)"},
+    {IDE_OK, "message-log",
+     "name a file in a folder that is there, and that ide-kmd may write to; --message-log"},
+    {IDE_E_BUSY, "state", "end the other one first, or name another file with --state"},
+    {IDE_E_STORE, "state",
+     "ide-kmd(8), STATE: name a file that can be written with --state, or make room; a damaged one is kept "
+     "aside with --new-state"},
+    {IDE_OK, "sysfs",
+     "name a tree like /sys/bus/pci, such as the one that ide-emu mounts, or leave sysfs out"},
+    {IDE_E_ACCESS, "keys",
+     "the key unit's registers are reached through physical memory: leave memory out, or name a file that "
+     "may be read and written"},
+    {IDE_OK, "keys",
+     "name the ACPI table KEYP with --keyp, or let root ports have their keys from elsewhere with "
+     "--provider"},
+    {IDE_OK, "authorized", "mend the line, or have `ide-ctl authorize` write the list"},
+    {IDE_E_ACCESS, "credentials",
+     "give the file to the user that ide-kmd runs as, and to nobody else: chmod 600"},
+    {IDE_OK, "credentials",
+     "ide-kmd(8) says what must be in the files of --identity, --psk and --public-keys"},
     {IDE_E_ARGUMENT, "request", "see docs/api.md for what a request looks like"},
     {IDE_E_LONG, "request", "see docs/api.md for what a request looks like"},
     {IDE_E_UNSUPPORTED, "request",
@@ -152,13 +185,37 @@ static const struct hint {
     {IDE_E_CANCELLED, NULL, "ask again if it is wanted after all"},
     {IDE_E_PERMISSION, NULL,
      "be root, or have yourself added to the group; over tcp, have the key listed: `ide-ctl authorize`"},
-    {IDE_E_KEY, "listen", "make them with `ide-ctl keygen FILE`, and name FILE with --server-key"},
     {IDE_E_GONE, NULL, "take a new snapshot, and go on from there"},
     {IDE_E_STATE, "request", "wait for its reply, which says how it ended"},
-    {IDE_E_STORE, "state",
-     "ide-kmd(8), STATE: make room, or name another file with --state; a damaged one is kept aside with --new-state"},
     {IDE_E_STORE, NULL,
-     "make room for the state file: without it nobody could put in order what a kill leaves; ide-kmd(8), STATE"},
+     "make room for the state file: without it nobody could put in order what a kill leaves; ide-kmd(8), "
+     "STATE"},
+    {IDE_E_KEY, NULL,
+     "the device does not follow the specification: do not trust it; look for a firmware update"},
+    {IDE_E_SEQUENCE, NULL,
+     "someone may be repeating, holding back or dropping the session's messages, or the device lost count: "
+     "stop the stream and establish it again"},
+    {IDE_E_LIMIT, NULL,
+     "a counter of the session or its keys has come to its end: stop the stream and establish it again"},
+    {IDE_E_RESET, NULL, "reset the device; it finishes this on its way up again"},
+    {IDE_E_NOT_READY, NULL,
+     "the device needs more time than it may take: try again, with a longer ide-kmd --timeout if it is slow"},
+    {IDE_E_SPACE, NULL,
+     "the device's message is longer than ide-kmd has room for: look for a firmware update"},
+    {IDE_E_MEMORY, NULL,
+     "free memory of this machine, or raise the limit that ide-kmd has (MemoryMax=, ulimit -v)"},
+    {IDE_E_RANDOM, NULL,
+     "without random numbers there are no keys: see whether the kernel's generator works (/dev/urandom, "
+     "dmesg)"},
+    {IDE_E_CRYPTO, NULL,
+     "try again; if it stays so, the wolfSSL that ide-kmd was built with may lack the algorithm: see "
+     "--algorithms"},
+    {IDE_E_STATE, NULL, "something else goes on with the port or the session: try again when it is over"},
+    {IDE_E_UNSUPPORTED, NULL,
+     "this build or the device does not have it: `ide-ctl doctor` shows what the device has"},
+    {IDE_E_ARGUMENT, NULL, "see docs/api.md, or the manual page, for what is allowed there"},
+    {IDE_E_INTERNAL, NULL,
+     "this is an error of ide-kmd: please report it with what `ide-ctl log` shows of it"},
 };
 
 /* What an SPDM ERROR in answer to a request means. */
@@ -177,7 +234,8 @@ const char *failure_hint(const struct failure *f)
         if (f->fault.step && strcmp(peer_error_hints[i].exchange, f->fault.step) == 0)
             return peer_error_hints[i].text;
     for (size_t i = 0; i < sizeof hints / sizeof *hints; i++)
-        if (hints[i].err == f->err && (!hints[i].step || (f->step && strcmp(hints[i].step, f->step) == 0)))
+        if ((hints[i].err == f->err || (hints[i].err == IDE_OK && f->err != IDE_OK)) &&
+            (!hints[i].step || (f->step && strcmp(hints[i].step, f->step) == 0)))
             return hints[i].text;
     return "";
 }
