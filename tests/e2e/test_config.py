@@ -52,8 +52,12 @@ identity = {directory}/a,{directory}/b
         f"ide-kmd: {config}:2: timeout is no time between 1 ms and an hour: soon",
         f"ide-kmd: {config}:3: there is no key lissen in [controller]",
         f"ide-kmd: {config}:5: trust: the trust folder {directory}/nowhere cannot be read: No such file or directory",
+        "put the root certificates of the devices' makers (PEM or DER: *.pem, *.crt, *.cer, *.der) into the folder that "
+        "ide-kmd was given with --trust",
         f"ide-kmd: {config}:7: reference: {directory}/none.json: No such file or directory",
+        "see REFERENCE VALUES in ide-kmd(8)",
         f"ide-kmd: {config}:9: identity: {directory}/b: No such file or directory",
+        "ide-kmd(8) says what must be in the files of --identity, --psk and --public-keys",
     ]
 
 

@@ -99,6 +99,32 @@ static void what_is_no_ini_is_an_error_of_its_line(void)
     CHECK_WRONG("[]\n", "f:1: there is no section []\n");
 }
 
+static void a_root_port_has_one_provider(void)
+{
+    CHECK_WRONG("[keys]\nprovider = 0000:00:03.0=doe\nprovider = 0000:00:03.0=kcu\n",
+                "f:3: provider 0000:00:03.0=kcu contradicts line 2, provider 0000:00:03.0=doe\n");
+    CHECK_WRONG("[keys]\nprovider = doe\nprovider = kcu\n",
+                "f:3: provider kcu contradicts line 2, provider doe\n");
+    CHECK_WRONG("[keys]\nprovider = 0000:00:03.0=doe\nprovider = 0000:00:03.0=doe\n",
+                "f:3: provider is there already, in line 2\n");
+    CHECK_WRONG("[keys]\nprovider = 0000:00:0A.0=doe\nprovider = 0000:00:0a.0=rot\n",
+                "f:3: provider 0000:00:0a.0=rot contradicts line 2, provider 0000:00:0A.0=doe\n");
+    CU_ASSERT_TRUE(
+        parse("[keys]\nprovider = 0000:00:03.0=doe\nprovider = 0000:00:04.0=kcu\nprovider = auto\n"));
+    CU_ASSERT_EQUAL(settings.provider.override_count, 2);
+}
+
+static void there_are_only_so_many_root_ports(void)
+{
+    char text[4096] = "[keys]\n";
+    for (unsigned i = 0; i <= PROVIDER_OVERRIDES_MAX; i++) {
+        size_t len = strlen(text);
+        (void)snprintf(text + len, sizeof text - len, "provider = 0000:%02x:00.0=doe\n", i);
+    }
+    CHECK_WRONG(text, "f:66: provider names more than 64 root ports: 0000:40:00.0=doe\n");
+    CU_ASSERT_EQUAL(settings.provider.override_count, PROVIDER_OVERRIDES_MAX);
+}
+
 static void bytes_that_are_no_text_are_an_error(void)
 {
     static const char nul[] = "[controller]\nsysfs = /a\0b\n", bell[] = "[controller]\nsysfs = \a\n";
@@ -221,6 +247,8 @@ int main(void)
         TEST(what_is_there_twice_is_an_error),
         TEST(wrong_values_name_key_and_value),
         TEST(what_is_no_ini_is_an_error_of_its_line),
+        TEST(a_root_port_has_one_provider),
+        TEST(there_are_only_so_many_root_ports),
         TEST(bytes_that_are_no_text_are_an_error),
         TEST(long_lines_are_whole_or_refused),
         TEST(all_that_is_wrong_is_said),

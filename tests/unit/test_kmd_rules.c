@@ -325,6 +325,35 @@ static void closed_is_little_without_a_stream_for_what_the_device_sends(void)
     around.has_state = false;
 }
 
+static void streams_need_sessions(void)
+{
+    around.no_sessions = true;
+    CHECK_WRONG("[device all]\nstreams = default\n",
+                "f:2: streams need a session, which SPDM has from 1.1 on, and spdm-versions ends with 1.0\n");
+    CHECK_WRONG("[stream m]\ncxl = yes\n[device 0000:01:00.0]\nstreams = m\n",
+                "f:4: streams need a session, which SPDM has from 1.1 on, and spdm-versions ends with 1.0\n");
+    CU_ASSERT_TRUE(parse("[device all]\nstreams = none\n"));
+    CU_ASSERT_TRUE(parse("[stream m]\ntc = 1\n[device all]\nrefresh-every = 1h\n"));
+    around.no_sessions = false;
+}
+
+/* Warnings: something is noticed all the same, and later. */
+static void what_nobody_watches_for_is_warned_of(void)
+{
+    around.no_watch = around.has_state = true;
+    CU_ASSERT_TRUE(parse("[policy]\non-interference = retry\n"));
+    CHECK_SAID("f:2: on-interference with watch-interval = 0: nobody looks for errors on the link, and what "
+               "the next "
+               "operation or the session shows is all that is noticed\n");
+    CU_ASSERT_TRUE(parse("[device all]\nwhile-off = closed\n"));
+    CHECK_SAID("f:2: while-off = closed with watch-interval = 0: that a stream falls is noticed by the next "
+               "operation "
+               "only, and until then what it protected goes in the clear\n");
+    CU_ASSERT_TRUE(parse("[device all]\nwhile-off = open\non-failure = quarantine\n"));
+    CHECK_SAID("");
+    around.no_watch = around.has_state = false;
+}
+
 /* ---- who wins ------------------------------------------------------------ */
 
 static const struct pcie_bdf above[] = {{0, 3, 0, 0}, {0, 2, 0, 0}, {0, 0, 4, 0}};
@@ -396,6 +425,8 @@ int main(void)
         TEST(policies_that_contradict_themselves_are_refused),
         TEST(closed_needs_what_outlives_the_controller),
         TEST(closed_is_little_without_a_stream_for_what_the_device_sends),
+        TEST(streams_need_sessions),
+        TEST(what_nobody_watches_for_is_warned_of),
         TEST(the_most_specific_rule_wins_key_by_key),
         TEST(the_nearest_port_wins),
         TEST(none_takes_away_what_a_wider_rule_gives),

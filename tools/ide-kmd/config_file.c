@@ -159,8 +159,11 @@ static void take_key(struct parser *p, const char *name, const char *value)
         problem_add(p->problems, p->line, "there is no key %.60s in [%s]", name, p->section);
         return;
     }
-    const struct setting_value *before = setting_given(p->settings, row);
-    if (before && !row->repeats)
+    const struct setting_value *before = setting_clash(p->settings, row, value);
+    if (before && row->clash && strcmp(before->text, value) != 0)
+        problem_add(p->problems, p->line, "%s %.60s contradicts line %u, %s %.60s", name, value, before->line,
+                    name, before->text);
+    else if (before)
         problem_add(p->problems, p->line, "%s is there already, in line %u", name, before->line);
     else if (!setting_set(p->settings, row, value, p->line, error))
         problem_add(p->problems, p->line, "%s%s", name, error);

@@ -24,8 +24,4 @@ bool config_parse(const char *text, size_t len, struct controller_settings *sett
  */
 bool config_load(const char *path, struct controller_settings *settings, struct problems *problems);
 
-/* What a bad value of a setting would only show later: folders, files and certificates that cannot be read.
- * Looks at no device. True if nothing is wrong. */
-bool config_check_files(const struct controller_settings *settings, struct problems *problems);
-
 #endif

@@ -10,6 +10,7 @@
 #include "tools/ide-kmd/requests.h"
 #include "tools/ide-kmd/restore.h"
 #include "tools/ide-kmd/schedule.h"
+#include "tools/ide-kmd/settings.h"
 #include "tools/ide-kmd/task.h"
 #include "tools/ide-kmd/watching.h"
 
@@ -167,28 +168,16 @@ static int on_signal(zloop_t *loop, zmq_pollitem_t *item, void *argument)
     return controller_settle(c);
 }
 
-/* The machine's state is not that of an emulated tree. */
 static enum ide_err open_store(struct controller *c, struct failure *failure)
 {
     struct store_settings settings = c->settings->store;
-    if (!settings.path && !c->settings->sysfs)
-        settings.path = STORE_DEFAULT;
-    if (settings.path && strcmp(settings.path, "none") == 0)
-        settings.path = NULL;
+    settings.path = settings_state(c->settings);
     return store_open(&c->store, &settings, failure);
 }
 
 static enum ide_err open_front(struct controller *c, struct failure *failure)
 {
-    const struct controller_settings *s = c->settings;
-    const struct front_settings front = {.listen = s->listen,
-                                         .listen_tcp = s->listen_tcp,
-                                         .server_key = s->server_key,
-                                         .authorized = s->authorized,
-                                         .admin_group = s->admin_group,
-                                         .view_group = s->view_group,
-                                         .message_log = s->message_log,
-                                         .rate = s->request_rate};
+    const struct front_settings front = settings_front(c->settings);
     return front_open(&c->front, &front, failure);
 }
 

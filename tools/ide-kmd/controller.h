@@ -51,6 +51,7 @@ struct controller_settings {
     const char *reference;  /* file or folder of reference values; NULL: none */
     bool require_reference; /* no stream with an endpoint whose measurements are not as they say */
     struct rules rules;     /* which device gets which streams, and policy */
+    const char *file;       /* the configuration file that was read, borrowed; NULL: none */
     struct setting_value *given; /* what was set, which owns the text above: settings.h */
 };
 

@@ -13,16 +13,32 @@
 #define ZAP    "inproc://zeromq.zap.01"
 #define DOMAIN "ide-kmd"
 
-enum ide_err curve_guard_open(struct curve_guard *guard, const char *key_file, struct failure *failure)
+static enum ide_err read_keys(struct curve_guard *guard, const char *key_file, struct failure *failure)
 {
     char error[CURVE_ERROR_MAX];
-    *guard = (struct curve_guard){0};
     if (!zmq_has("curve"))
         return failure_set(failure, IDE_E_UNSUPPORTED, STEP, "listen",
                            "tcp is for clients with CURVE keys only, and this libzmq has no CURVE");
     if (!curve_keys_read(&guard->keys, key_file, error))
         return failure_set(failure, IDE_E_KEY, STEP, "server-key",
                            "tcp is for clients with CURVE keys only, and the controller has none: %s", error);
+    return IDE_OK;
+}
+
+enum ide_err curve_guard_check(const char *key_file, struct failure *failure)
+{
+    struct curve_guard guard = {0};
+    enum ide_err err = read_keys(&guard, key_file, failure);
+    curve_guard_forget(&guard);
+    return err;
+}
+
+enum ide_err curve_guard_open(struct curve_guard *guard, const char *key_file, struct failure *failure)
+{
+    *guard = (struct curve_guard){0};
+    enum ide_err err = read_keys(guard, key_file, failure);
+    if (err != IDE_OK)
+        return err;
     guard->zap = zsock_new(ZMQ_REP);
     if (guard->zap && zsock_bind(guard->zap, "%s", ZAP) == 0)
         return IDE_OK;

@@ -21,6 +21,9 @@ struct curve_guard {
 enum ide_err curve_guard_open(struct curve_guard *guard, const char *key_file,
                               struct failure *failure) MUST_USE;
 
+/* Whether there are such keys, and CURVE. */
+enum ide_err curve_guard_check(const char *key_file, struct failure *failure) MUST_USE;
+
 /* After the sockets that it guards. */
 void curve_guard_close(struct curve_guard *guard);
 

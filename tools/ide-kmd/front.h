@@ -53,6 +53,20 @@ enum ide_err front_open(struct front *front, const struct front_settings *settin
                         struct failure *failure) MUST_USE;
 void front_close(struct front *front);
 
+/*
+ * What front_open() would say of where it is to listen, without doing it: whether the endpoints are such, and
+ * with places whether this process could make the socket at the path, and the address is this machine's. That
+ * somebody listens there already is not looked at.
+ */
+enum ide_err front_check_listen(const struct front_settings *settings, bool places,
+                                struct failure *failure) MUST_USE;
+enum ide_err front_check_listen_tcp(const struct front_settings *settings, bool places,
+                                    struct failure *failure) MUST_USE;
+/* The same of the log of messages. */
+enum ide_err front_check_message_log(const struct front_settings *settings, struct failure *failure) MUST_USE;
+/* Whether there is tcp, and so keys are needed: curve_guard.h */
+bool front_needs_keys(const struct front_settings *settings);
+
 /* Takes one message. False if it has no payload that a reply could be made to. *payload is the caller's. */
 bool front_receive(struct front *front, struct client *client, zframe_t **payload);
 

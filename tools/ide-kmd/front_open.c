@@ -10,7 +10,12 @@
 
 #include "tools/ide-kmd/front.h"
 #include "tools/ide-kmd/log.h"
+#include "tools/ide-kmd/places.h"
 
+/* Settings, which failures name. */
+#define LISTEN       "listen"
+#define LISTEN_TCP   "listen-tcp"
+#define MESSAGE_LOG  "message-log"
 #define STEP         "listen"
 #define LINGER_MS    1000  /* the last replies still go out */
 #define HANDSHAKE_MS 5000  /* who does not come further in that time is cut off */
@@ -24,23 +29,70 @@ static bool is_ipc(const char *endpoint)
     return strncmp(endpoint, "ipc://", 6) == 0;
 }
 
-static enum ide_err check_endpoint(const char *endpoint, char events[static API_ENDPOINT_MAX],
-                                   struct failure *failure)
+/* name: the setting that it comes from, "listen" or "listen-tcp" */
+static enum ide_err check_endpoint(const char *name, const char *endpoint,
+                                   char events[static API_ENDPOINT_MAX], struct failure *failure)
 {
-    if (!api_events_endpoint(endpoint, events))
-        return failure_set(failure, IDE_E_ARGUMENT, STEP, "listen",
+    bool is_tcp = strcmp(name, LISTEN_TCP) == 0, is_one = api_events_endpoint(endpoint, events);
+    if (is_tcp && (!is_one || is_ipc(endpoint)))
+        return failure_set(failure, IDE_E_ARGUMENT, STEP, name, "\"%.120s\" is no tcp://ADDRESS:PORT",
+                           endpoint);
+    if (!is_one)
+        return failure_set(failure, IDE_E_ARGUMENT, STEP, name,
                            "\"%.120s\" is neither ipc://PATH nor tcp://ADDRESS:PORT", endpoint);
     if (is_ipc(endpoint) && strlen(events) - 6 >= sizeof((struct sockaddr_un *)0)->sun_path)
-        return failure_set(failure, IDE_E_ARGUMENT, STEP, "listen",
-                           "the path of the socket is too long: %.120s", endpoint + 6);
+        return failure_set(failure, IDE_E_ARGUMENT, STEP, name, "the path of the socket is too long: %.120s",
+                           endpoint + 6);
     return IDE_OK;
+}
+
+static bool is_any(const char *endpoint)
+{
+    return strncmp(endpoint, "tcp://*:", 8) == 0 || strncmp(endpoint, "tcp://0.0.0.0:", 14) == 0;
+}
+
+/* Two of one host at ports next to each other: each has one for events behind its own. */
+static bool overlap(const char *a, const char *b)
+{
+    const char *colon_a = strrchr(a, ':'), *colon_b = strrchr(b, ':');
+    long apart = strtol(colon_a + 1, NULL, 10) - strtol(colon_b + 1, NULL, 10);
+    bool same = colon_a - a == colon_b - b && strncmp(a, b, (size_t)(colon_a - a)) == 0;
+    return !is_ipc(a) && labs(apart) <= 1 && (same || is_any(a) || is_any(b));
+}
+
+/* The second one, if there is any; the first may be wrong. */
+static enum ide_err check_other(const struct front_settings *settings, struct failure *failure)
+{
+    char events[API_ENDPOINT_MAX];
+    const char *first = settings->listen, *other = settings->listen_tcp;
+    enum ide_err err = other ? check_endpoint(LISTEN_TCP, other, events, failure) : IDE_OK;
+    if (err != IDE_OK || !other || !api_events_endpoint(first, events) || !overlap(first, other))
+        return err;
+    return failure_set(failure, IDE_E_ARGUMENT, STEP, LISTEN_TCP,
+                       "\"%.120s\" is where listen is, or its events are: they need two ports each", other);
+}
+
+bool front_needs_keys(const struct front_settings *settings)
+{
+    return strncmp(settings->listen, "tcp://", 6) == 0 || settings->listen_tcp;
 }
 
 /* ---- ipc ----------------------------------------------------------------- */
 
 static enum ide_err io_error(struct failure *failure, const char *path)
 {
-    return failure_set(failure, IDE_E_IO, STEP, "listen", "%.120s: %s", path, strerror(errno));
+    return failure_set(failure, IDE_E_IO, STEP, LISTEN, "%.120s: %s", path, strerror(errno));
+}
+
+static enum ide_err check_path(const char *path, struct failure *failure)
+{
+    char other[API_ENDPOINT_MAX + 8];
+    errno = place_why_no_socket(path, true);
+    if (errno)
+        return io_error(failure, path);
+    snprintf(other, sizeof other, "%s.lock", path);
+    errno = place_why_no_file(other, true);
+    return errno ? io_error(failure, other) : IDE_OK;
 }
 
 /* The last directory of the path; those above it are the operator's. Anyone may pass through: the sockets
@@ -70,7 +122,7 @@ static enum ide_err take_lock(struct front *front, const char *path, struct fail
     if (flock(front->lock, LOCK_EX | LOCK_NB) != 0) {
         close(front->lock);
         front->lock = -1;
-        return failure_set(failure, IDE_E_BUSY, STEP, "listen", "another ide-kmd listens at %.120s", path);
+        return failure_set(failure, IDE_E_BUSY, STEP, LISTEN, "another ide-kmd listens at %.120s", path);
     }
     snprintf(front->path, sizeof front->path, "%s", path);
     return IDE_OK;
@@ -95,17 +147,19 @@ static void give_to_groups(const char *path, const struct access *access)
 
 /* ---- sockets ------------------------------------------------------------- */
 
-static enum ide_err bind_socket(zsock_t *socket, const char *endpoint, struct failure *failure)
+static enum ide_err bind_socket(const char *name, zsock_t *socket, const char *endpoint,
+                                struct failure *failure)
 {
     if (zsock_bind(socket, "%s", endpoint) >= 0)
         return IDE_OK;
-    return failure_set(failure, IDE_E_IO, STEP, "listen", "%.120s: %s", endpoint, zmq_strerror(zmq_errno()));
+    return failure_set(failure, IDE_E_IO, STEP, name, "%.120s: %s", endpoint, zmq_strerror(zmq_errno()));
 }
 
-static enum ide_err bind_both(struct front *front, const char *endpoint, struct failure *failure)
+static enum ide_err bind_both(struct front *front, const char *name, const char *endpoint,
+                              struct failure *failure)
 {
     char events[API_ENDPOINT_MAX];
-    enum ide_err err = check_endpoint(endpoint, events, failure);
+    enum ide_err err = check_endpoint(name, endpoint, events, failure);
     if (err == IDE_OK && *front->events_endpoint == '\0')
         snprintf(front->events_endpoint, sizeof front->events_endpoint, "%s", events);
     if (err == IDE_OK && is_ipc(endpoint))
@@ -113,9 +167,9 @@ static enum ide_err bind_both(struct front *front, const char *endpoint, struct 
     if (err == IDE_OK && is_ipc(endpoint))
         err = take_lock(front, endpoint + 6, failure);
     if (err == IDE_OK)
-        err = bind_socket(front->events, events, failure);
+        err = bind_socket(name, front->events, events, failure);
     if (err == IDE_OK)
-        err = bind_socket(front->requests, endpoint, failure);
+        err = bind_socket(name, front->requests, endpoint, failure);
     if (err != IDE_OK || !is_ipc(endpoint))
         return err;
     give_to_groups(events + 6, &front->access);
@@ -124,10 +178,11 @@ static enum ide_err bind_both(struct front *front, const char *endpoint, struct 
 }
 
 /* Options hold for what is bound after them, so the ipc sockets come first. */
-static enum ide_err bind_tcp(struct front *front, const char *endpoint, struct failure *failure)
+static enum ide_err bind_tcp(struct front *front, const char *name, const char *endpoint,
+                             struct failure *failure)
 {
     char events[API_ENDPOINT_MAX];
-    enum ide_err err = check_endpoint(endpoint, events, failure);
+    enum ide_err err = check_endpoint(name, endpoint, events, failure);
     if (err != IDE_OK)
         return err;
     zsock_set_heartbeat_ivl(front->requests, HEARTBEAT_MS);
@@ -135,7 +190,7 @@ static enum ide_err bind_tcp(struct front *front, const char *endpoint, struct f
     curve_guard_socket(&front->guard, front->requests);
     curve_guard_socket(&front->guard, front->events);
     front->tcp_events_port[front->tcp_count++] = (uint16_t)strtoul(strrchr(events, ':') + 1, NULL, 10);
-    return bind_both(front, endpoint, failure);
+    return bind_both(front, name, endpoint, failure);
 }
 
 static void set_options(struct front *front)
@@ -160,6 +215,11 @@ static void set_options(struct front *front)
     zsock_set_heartbeat_timeout(front->events, 3 * HEARTBEAT_MS);
 }
 
+static enum ide_err message_log_failed(const char *path, int why, struct failure *failure)
+{
+    return failure_set(failure, IDE_E_IO, MESSAGE_LOG, MESSAGE_LOG, "%.120s: %s", path, strerror(why));
+}
+
 static enum ide_err open_sockets(struct front *front, const struct front_settings *settings,
                                  struct failure *failure)
 {
@@ -168,8 +228,7 @@ static enum ide_err open_sockets(struct front *front, const struct front_setting
     if (!clients_open(&front->clients, settings->rate))
         return failure_set(failure, IDE_E_MEMORY, STEP, NULL, "no memory for what clients have asked");
     if (settings->message_log && !(front->record = fopen(settings->message_log, "ae")))
-        return failure_set(failure, IDE_E_IO, STEP, "message-log", "%.120s: %s", settings->message_log,
-                           strerror(errno));
+        return message_log_failed(settings->message_log, errno, failure);
     front->requests = zsock_new(ZMQ_ROUTER);
     front->events = zsock_new(ZMQ_XPUB);
     if (!front->requests || !front->events)
@@ -181,13 +240,12 @@ static enum ide_err open_sockets(struct front *front, const struct front_setting
 static enum ide_err open_all(struct front *front, const struct front_settings *settings,
                              struct failure *failure)
 {
-    bool first_is_tcp = !is_ipc(settings->listen), tcp = first_is_tcp || settings->listen_tcp;
-    char events[API_ENDPOINT_MAX];
+    bool first_is_tcp = !is_ipc(settings->listen), tcp = front_needs_keys(settings);
     /* An endpoint that is none is to be told of before keys are. */
-    enum ide_err err = check_endpoint(settings->listen, events, failure);
-    if (err == IDE_OK && settings->listen_tcp && is_ipc(settings->listen_tcp))
-        err = failure_set(failure, IDE_E_ARGUMENT, STEP, "listen-tcp", "\"%.120s\" is no tcp://ADDRESS:PORT",
-                          settings->listen_tcp);
+    char events[API_ENDPOINT_MAX];
+    enum ide_err err = check_endpoint(LISTEN, settings->listen, events, failure);
+    if (err == IDE_OK)
+        err = check_other(settings, failure);
     if (err == IDE_OK && tcp)
         err = curve_guard_open(&front->guard, settings->server_key, failure);
     access_open(&front->access, settings->admin_group, settings->view_group,
@@ -195,11 +253,48 @@ static enum ide_err open_all(struct front *front, const struct front_settings *s
     if (err == IDE_OK)
         err = open_sockets(front, settings, failure);
     if (err == IDE_OK)
-        err = (first_is_tcp ? bind_tcp : bind_both)(front, settings->listen, failure);
+        err = (first_is_tcp ? bind_tcp : bind_both)(front, LISTEN, settings->listen, failure);
     if (err == IDE_OK && settings->listen_tcp)
-        err = bind_tcp(front, settings->listen_tcp, failure);
+        err = bind_tcp(front, LISTEN_TCP, settings->listen_tcp, failure);
     curve_guard_forget(&front->guard);
     return err;
+}
+
+/* ---- without opening anything --------------------------------------------- */
+
+static enum ide_err check_address(const char *name, const char *endpoint, struct failure *failure)
+{
+    char host[API_ENDPOINT_MAX];
+    const char *at = endpoint + strlen("tcp://");
+    (void)snprintf(host, sizeof host, "%.*s", (int)(strrchr(at, ':') - at), at);
+    int why = *host == '[' ? ENODEV : place_why_not_ours(host); /* no IPv6 */
+    return why == 0 ? IDE_OK
+                    : failure_set(failure, IDE_E_IO, STEP, name, "%.120s: %s", endpoint, strerror(why));
+}
+
+enum ide_err front_check_listen(const struct front_settings *settings, bool places, struct failure *failure)
+{
+    char events[API_ENDPOINT_MAX];
+    enum ide_err err = check_endpoint(LISTEN, settings->listen, events, failure);
+    if (err != IDE_OK || !places)
+        return err;
+    return is_ipc(settings->listen) ? check_path(settings->listen + 6, failure)
+                                    : check_address(LISTEN, settings->listen, failure);
+}
+
+enum ide_err front_check_listen_tcp(const struct front_settings *settings, bool places,
+                                    struct failure *failure)
+{
+    enum ide_err err = check_other(settings, failure);
+    return err == IDE_OK && places && settings->listen_tcp
+               ? check_address(LISTEN_TCP, settings->listen_tcp, failure)
+               : err;
+}
+
+enum ide_err front_check_message_log(const struct front_settings *settings, struct failure *failure)
+{
+    int why = settings->message_log ? place_why_no_file(settings->message_log, false) : 0;
+    return why == 0 ? IDE_OK : message_log_failed(settings->message_log, why, failure);
 }
 
 enum ide_err front_open(struct front *front, const struct front_settings *settings, struct failure *failure)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ide-kmd: the controller of IDE streams. */
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,9 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tools/ide-kmd/config_check.h"
 #include "tools/ide-kmd/controller.h"
-#include "tools/ide-kmd/log.h"
 #include "tools/ide-kmd/kill_switch.h"
+#include "tools/ide-kmd/log.h"
 #include "tools/ide-kmd/options.h"
 #include "tools/ide-kmd/privileges.h"
 
@@ -25,13 +25,18 @@ static void expect(bool done, const char *error)
         log_say(LOG_WARNING, LOG_UNPROTECTED, "%s", error);
 }
 
-/* What is given up before the first thread and the first secret. */
-static void protect(const struct controller_settings *settings)
+static struct privilege_needs needs_of(const struct controller_settings *settings)
 {
-    const struct privilege_needs needs = {
+    return (struct privilege_needs){
         .config_space = !settings->sysfs || strncmp(settings->sysfs, "/sys/", 5) == 0,
         .memory = provider_needs_memory(&settings->provider, settings->sysfs),
     };
+}
+
+/* What is given up before the first thread and the first secret. */
+static void protect(const struct controller_settings *settings)
+{
+    const struct privilege_needs needs = needs_of(settings);
     char error[PRIVILEGES_ERROR];
     expect(privileges_forbid_dumps(error), error);
     expect(privileges_lock_memory(error), error);
@@ -77,19 +82,27 @@ static int take_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* A folder that is there and has nothing in it may be filled later; one that is not there is a wrong --trust.
- */
-static bool trust_folder_exists(const char *folder)
+/* --check: looks with the rights that a start would look with. */
+static int check_only(const struct controller_settings *settings, bool is_right)
 {
-    DIR *dir = opendir(folder);
-    if (dir)
-        closedir(dir);
-    else
-        log_say(LOG_ERR, LOG_NOT_STARTED,
-                "the trust folder %s cannot be read: %s\n"
-                "Make it, and put the root certificates into it that devices are to be trusted by.",
-                folder, strerror(errno));
-    return dir != NULL;
+    const struct privilege_needs needs = needs_of(settings);
+    struct problems problems = options_problems(settings);
+    char error[PRIVILEGES_ERROR];
+    if (!settings->no_sandbox)
+        (void)privileges_drop(&needs, error); /* who cannot has none to give up */
+    return config_check(settings, CONFIG_CHECK, &problems) && is_right ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static void say_not_started(void *context, const char *text)
+{
+    (void)context;
+    log_say(LOG_ERR, LOG_NOT_STARTED, "%s", text);
+}
+
+static void warn_at_start(void *context, const char *text)
+{
+    (void)context;
+    log_say(LOG_WARNING, LOG_PLAIN, "%s", text);
 }
 
 struct command_line {
@@ -107,9 +120,13 @@ static int serve(const struct controller_settings *settings, struct command_line
 {
     static struct controller controller;
     struct failure failure;
+    struct problems problems = {.file = settings->file, .say = say_not_started, .warn = warn_at_start};
+    /* Before anyone is told that we are ready, and before anything is made: what is wrong is said in one go.
+     */
+    if (!config_check(settings, CONFIG_START, &problems))
+        return EXIT_FAILURE;
     if (controller_open(&controller, settings, &failure) != IDE_OK) {
-        const char *hint = failure_hint(&failure);
-        log_say(LOG_ERR, LOG_NOT_STARTED, "%s%s%s", failure.message, *hint ? "\n" : "", hint);
+        config_add_failure(settings, &problems, &failure);
         controller_close(&controller);
         return EXIT_FAILURE;
     }
@@ -129,7 +146,13 @@ int main(int argc, char **argv)
 {
     struct controller_settings settings;
     /* First the command line: --help needs nothing of the machine. */
-    enum options_result options = options_parse(argc, argv, &settings);
+    bool check;
+    enum options_result options = options_parse(argc, argv, &settings, &check);
+    if (check && (options == OPTIONS_RUN || options == OPTIONS_WRONG)) {
+        int found = check_only(&settings, options == OPTIONS_RUN);
+        settings_release(&settings);
+        return found;
+    }
     if (options != OPTIONS_RUN) {
         settings_release(&settings);
         return options == OPTIONS_EXIT ? EXIT_SUCCESS : options == OPTIONS_USAGE ? 2 : EXIT_FAILURE;
@@ -150,9 +173,8 @@ int main(int argc, char **argv)
         log_say(LOG_ERR, LOG_NOT_STARTED, "signals cannot be taken: %s", strerror(errno));
         return EXIT_FAILURE;
     }
-    /* Before anyone is told that we are ready: without trust nothing could be done. */
     struct command_line line = {argc, argv};
-    int status = trust_folder_exists(settings.trust) ? serve(&settings, &line, stop_fd) : EXIT_FAILURE;
+    int status = serve(&settings, &line, stop_fd);
     settings_release(&settings);
     close(stop_fd);
     log_close();

@@ -17,6 +17,7 @@
 
 #include "tools/ide-kmd/access.h"
 #include "tools/ide-kmd/log.h"
+#include "tools/ide-kmd/places.h"
 
 #define STEP         "metrics"
 #define MEMORY_LIMIT 8192u /* of one connection: its request, too */
@@ -217,6 +218,24 @@ static struct MHD_Daemon *serve(struct metrics_door *door, int fd)
                             MHD_OPTION_NOTIFY_CONNECTION, on_connection, door, MHD_OPTION_END);
 }
 
+static enum ide_err no_place(const char *where, int why, struct failure *failure)
+{
+    return failure_set(failure, IDE_E_IO, STEP, "metrics", "%.120s: %s", where, strerror(why));
+}
+
+enum ide_err metrics_door_check(const char *where, bool places, struct failure *failure)
+{
+    union address address = {0};
+    socklen_t len;
+    int why = 0;
+    enum ide_err err = parse(where, &address, &len, failure);
+    if (err == IDE_OK && places && *where == '/')
+        why = place_why_no_socket(where, false);
+    else if (err == IDE_OK && places && *where == '[')
+        why = place_why_not_ours("[::1]");
+    return why == 0 ? err : no_place(where, why, failure);
+}
+
 static enum ide_err start(struct metrics_door *door, const char *where, struct failure *failure)
 {
     union address address = {0};
@@ -226,7 +245,7 @@ static enum ide_err start(struct metrics_door *door, const char *where, struct f
         return err;
     int fd = listen_at(&address, len);
     if (fd < 0)
-        return failure_set(failure, IDE_E_IO, STEP, "metrics", "%.120s: %s", where, strerror(errno));
+        return no_place(where, errno, failure);
     if (*where == '/')
         memcpy(door->path, where, strlen(where) + 1); /* it has been in an address */
     door->server = serve(door, fd);

@@ -17,6 +17,10 @@ enum ide_err metrics_door_open(struct metrics_door **out, const char *where, met
                                struct failure *failure) MUST_USE;
 void metrics_door_close(struct metrics_door *door);
 
+/* What metrics_door_open() would say of the place without making it; with places also whether this process
+ * could, as far as can be seen: that somebody else has the port is not. */
+enum ide_err metrics_door_check(const char *where, bool places, struct failure *failure) MUST_USE;
+
 /* Once a second: ends connections that have lasted too long. */
 void metrics_door_tick(struct metrics_door *door);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tools/ide-kmd/config_check.h"
 #include "tools/ide-kmd/config_file.h"
 #include "tools/ide-kmd/log.h"
 
@@ -140,20 +141,6 @@ static void warn(void *context, const char *text)
     fprintf(stderr, "ide-kmd: warning: %s\n", text);
 }
 
-/* The line of the row that is at fault; 0 if it came on the command line. */
-static unsigned line_of(const struct controller_settings *settings, const struct setting *row)
-{
-    const struct setting_value *given = setting_given(settings, row);
-    return given ? given->line : 0;
-}
-
-/* As controller.c has it: that of an emulated platform is memory only unless told. */
-static bool has_state(const struct controller_settings *settings)
-{
-    const char *path = settings->store.path;
-    return path ? strcmp(path, "none") != 0 : !settings->sysfs;
-}
-
 /* The file, the command line over it, and whether that goes together. */
 static enum options_result read_all(int argc, char **argv, struct command_line *line,
                                     struct controller_settings *settings, struct problems *problems)
@@ -163,37 +150,43 @@ static enum options_result read_all(int argc, char **argv, struct command_line *
                        : access(CONFIG_DEFAULT, F_OK) == 0 ? CONFIG_DEFAULT
                                                            : NULL;
     bool ok = !path || config_load(path, settings, problems);
+    settings->file = path;
     enum options_result result = take_all(argc, argv, line, settings);
     if (result != OPTIONS_RUN)
         return result;
     const struct setting *row = settings_contradiction(settings, error);
-    unsigned at = row ? line_of(settings, row) : 0;
+    unsigned at = row ? setting_line(settings, row) : 0;
     if (row && at == 0)
         return usage_error(error, "");
     if (row)
         problem_add(problems, at, "%s", error);
     const struct rules_surroundings around = {.has_identity = settings->spdm.identity != NULL,
                                               .has_reference = settings->reference != NULL,
-                                              .has_state = has_state(settings)};
+                                              .has_state = settings_state(settings) != NULL,
+                                              .no_sessions = settings->spdm.version_max < SPDM_VERSION_11,
+                                              .no_watch = settings->watch.interval_ms == 0};
     rules_check(&settings->rules, &around, problems);
     return ok && problems->count == 0 ? OPTIONS_RUN : OPTIONS_WRONG;
 }
 
-enum options_result options_parse(int argc, char **argv, struct controller_settings *settings)
+struct problems options_problems(const struct controller_settings *settings)
+{
+    return (struct problems){.file = settings->file, .say = say, .warn = warn};
+}
+
+enum options_result options_parse(int argc, char **argv, struct controller_settings *settings, bool *check)
 {
     struct command_line line = {0};
     struct problems problems = {.say = say, .warn = warn};
     /* First the command line alone: --help needs no file, and --config names it. */
     settings_init(settings);
     enum options_result result = take_all(argc, argv, &line, settings);
+    *check = line.check;
     if (result != OPTIONS_RUN)
         return result;
     settings_release(settings);
     settings_init(settings);
-    result = read_all(argc, argv, &line, settings, &problems);
-    if (!line.check || result == OPTIONS_USAGE)
-        return result;
-    return config_check_files(settings, &problems) && result == OPTIONS_RUN ? OPTIONS_EXIT : OPTIONS_WRONG;
+    return read_all(argc, argv, &line, settings, &problems);
 }
 
 static void say_again(void *context, const char *text)
@@ -218,5 +211,5 @@ bool options_read_again(int argc, char **argv, struct controller_settings *setti
     settings_release(settings);
     settings_init(settings);
     return read_all(argc, argv, &line, settings, &problems) == OPTIONS_RUN &&
-           config_check_files(settings, &problems);
+           config_check(settings, CONFIG_RELOAD, &problems);
 }

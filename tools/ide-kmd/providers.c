@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tools/ide-kmd/providers.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "tools/ide-kmd/kill_switch.h"
 #include "tools/ide-kmd/store_hold.h"
 
+#define STEP           "keys"
 #define KEYP_FILE      "firmware/acpi/tables/KEYP"
 #define MEMORY_FILE    "mem"
 #define MACHINE_MEMORY "/dev/mem"
@@ -42,21 +44,39 @@ static struct provider_override *find_override(struct provider_settings *s, cons
     return i < PROVIDER_OVERRIDES_MAX ? &s->override[i] : NULL;
 }
 
-enum ide_err provider_settings_parse(struct provider_settings *settings, const char *text)
+/* "BDF=WHO" or "WHO". */
+static bool parse(const char *text, bool *for_one, struct pcie_bdf *bdf, enum provider_choice *choice)
 {
-    struct pcie_bdf bdf;
-    enum provider_choice choice;
     char port[PCIE_BDF_TEXT];
     const char *equals = strchr(text, '=');
-    if (!parse_choice(equals ? equals + 1 : text, &choice))
+    *for_one = equals != NULL;
+    if (!parse_choice(equals ? equals + 1 : text, choice))
+        return false;
+    int len = equals ? snprintf(port, sizeof port, "%.*s", (int)(equals - text), text) : 0;
+    return !equals || (len >= 0 && (size_t)len < sizeof port && pcie_bdf_parse(port, bdf) == IDE_OK);
+}
+
+bool provider_settings_clash(const char *a, const char *b)
+{
+    bool one_a, one_b;
+    struct pcie_bdf bdf_a, bdf_b;
+    enum provider_choice choice;
+    if (!parse(a, &one_a, &bdf_a, &choice) || !parse(b, &one_b, &bdf_b, &choice) || one_a != one_b)
+        return false;
+    return !one_a || pcie_bdf_compare(&bdf_a, &bdf_b) == 0;
+}
+
+enum ide_err provider_settings_parse(struct provider_settings *settings, const char *text)
+{
+    bool for_one;
+    struct pcie_bdf bdf;
+    enum provider_choice choice;
+    if (!parse(text, &for_one, &bdf, &choice))
         return IDE_E_ARGUMENT;
-    if (!equals) {
+    if (!for_one) {
         settings->choice = choice;
         return IDE_OK;
     }
-    int len = snprintf(port, sizeof port, "%.*s", (int)(equals - text), text);
-    if (len < 0 || (size_t)len >= sizeof port || pcie_bdf_parse(port, &bdf) != IDE_OK)
-        return IDE_E_ARGUMENT;
     struct provider_override *entry = find_override(settings, &bdf);
     if (!entry)
         return IDE_E_RESOURCES;
@@ -94,26 +114,64 @@ bool provider_needs_memory(const struct provider_settings *settings, const char 
     return strcmp(memory, MACHINE_MEMORY) == 0 && access(table, F_OK) == 0;
 }
 
-static enum ide_err read_table(struct providers *p, const char *path, struct failure *failure)
+/* A failure if there is none, or none that is right. */
+static enum ide_err read_table(struct keyp *keyp, const struct provider_settings *settings, const char *sysfs,
+                               struct failure *failure)
 {
     struct ide_fault fault = {0};
-    char text[200];
-    enum ide_err err = keyp_read(&p->keyp, path, &fault);
-    bool needed = is_insisted_on(p->settings, PROVIDER_KCU);
-    if (err == IDE_OK || (err == IDE_E_NO_DEVICE && !needed))
+    char path[1024], text[160];
+    choose_path(path, sizeof path, settings->keyp, sysfs, KEYP_FILE, "/sys/" KEYP_FILE);
+    enum ide_err err = keyp_read(keyp, path, &fault);
+    if (err == IDE_OK)
         return IDE_OK;
     ide_fault_text(&fault, text, sizeof text);
-    if (needed)
-        return failure_set(failure, err, "start", NULL, "%s: %s", path,
-                           err == IDE_E_NO_DEVICE ? "there is no such table, and so no key unit" : text);
-    log_say(LOG_WARNING, LOG_PLAIN, "%s: %s; no key unit is used", path, text);
+    return failure_set(failure, err, STEP, settings->keyp ? "keyp" : "provider", "%.120s: %s", path,
+                       err == IDE_E_NO_DEVICE ? "there is no such table, and so no key unit" : text);
+}
+
+static bool may_use_units(const struct provider_settings *s)
+{
+    return is_insisted_on(s, PROVIDER_AUTO) || is_insisted_on(s, PROVIDER_KCU);
+}
+
+/* Where nobody insists on a unit, there is none then. */
+static enum ide_err take_table(struct providers *p, const char *sysfs, struct failure *failure)
+{
+    enum ide_err err =
+        may_use_units(p->settings) ? read_table(&p->keyp, p->settings, sysfs, failure) : IDE_OK;
+    if (err == IDE_OK || is_insisted_on(p->settings, PROVIDER_KCU))
+        return err;
+    if (err != IDE_E_NO_DEVICE)
+        log_say(LOG_WARNING, LOG_PLAIN, "%s; no key unit is used", failure->message);
+    else if (p->settings->keyp)
+        log_say(LOG_WARNING, LOG_PLAIN, "%s", failure->message);
     return IDE_OK;
+}
+
+enum ide_err providers_check_table(const struct provider_settings *settings, const char *sysfs,
+                                   struct failure *failure)
+{
+    bool asked = settings->keyp || is_insisted_on(settings, PROVIDER_KCU);
+    if (!asked || !may_use_units(settings))
+        return IDE_OK;
+    struct keyp *keyp = calloc(1, sizeof *keyp);
+    enum ide_err err = keyp ? read_table(keyp, settings, sysfs, failure)
+                            : failure_set(failure, IDE_E_MEMORY, STEP, NULL, "out of memory");
+    free(keyp);
+    return err;
+}
+
+enum ide_err providers_check_memory(const struct provider_settings *settings, struct failure *failure)
+{
+    if (!settings->memory || access(settings->memory, R_OK | W_OK) == 0)
+        return IDE_OK;
+    return failure_set(failure, IDE_E_ACCESS, STEP, "memory", "%.120s: %s", settings->memory,
+                       strerror(errno));
 }
 
 enum ide_err providers_open(struct providers *p, const struct provider_settings *settings, const char *sysfs,
                             const struct spdm_port_settings *spdm, struct failure *failure)
 {
-    char path[1024];
     memset(p, 0, sizeof *p);
     pthread_mutex_init(&p->lock, NULL);
     rot_init(&p->rot, &settings->rot, sysfs, spdm);
@@ -121,11 +179,9 @@ enum ide_err providers_open(struct providers *p, const struct provider_settings 
     (void)mlock(&p->rot.spdm, sizeof p->rot.spdm);
     p->settings = settings;
     if (is_insisted_on(settings, PROVIDER_ROT) && !settings->has_rot)
-        return failure_set(failure, IDE_E_PROVIDER, "start", NULL, "--provider rot needs --rot BDF");
+        return failure_set(failure, IDE_E_PROVIDER, STEP, "provider", "--provider rot needs --rot BDF");
     choose_path(p->memory, sizeof p->memory, settings->memory, sysfs, MEMORY_FILE, MACHINE_MEMORY);
-    choose_path(path, sizeof path, settings->keyp, sysfs, KEYP_FILE, "/sys/" KEYP_FILE);
-    bool may_be_unit = is_insisted_on(settings, PROVIDER_AUTO) || is_insisted_on(settings, PROVIDER_KCU);
-    return may_be_unit ? read_table(p, path, failure) : IDE_OK;
+    return take_table(p, sysfs, failure);
 }
 
 static void close_unit(struct provider_unit *unit)

@@ -48,6 +48,9 @@ struct provider_settings {
  */
 enum ide_err provider_settings_parse(struct provider_settings *settings, const char *text) MUST_USE;
 
+/* Whether both are about the same: one root port, or all that are not named. */
+bool provider_settings_clash(const char *a, const char *b);
+
 struct provider_unit; /* a key unit that is open */
 
 struct providers {
@@ -82,6 +85,13 @@ bool provider_needs_memory(const struct provider_settings *settings, const char 
 enum ide_err providers_open(struct providers *p, const struct provider_settings *settings, const char *sysfs,
                             const struct spdm_port_settings *spdm, struct failure *failure) MUST_USE;
 void providers_close(struct providers *p);
+
+/* Whether the table that was named, or that PROVIDER_KCU needs, is there and right; errors of keyp_read(). */
+enum ide_err providers_check_table(const struct provider_settings *settings, const char *sysfs,
+                                   struct failure *failure) MUST_USE;
+/* Whether the memory that was named could be read and written: IDE_E_ACCESS. */
+enum ide_err providers_check_memory(const struct provider_settings *settings,
+                                    struct failure *failure) MUST_USE;
 
 /* "kcu", "rot" or "doe": who would serve the root port. NULL: nobody may. */
 #define PROVIDER_OWN "doe" /* the port itself, through its own mailbox */

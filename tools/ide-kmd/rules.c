@@ -449,8 +449,11 @@ static void check_pair(const struct device_rule *rule, const struct stream_profi
 }
 
 static void check_streams(const struct rules *rules, const struct device_rule *rule,
-                          struct problems *problems)
+                          const struct rules_surroundings *around, struct problems *problems)
 {
+    if (around->no_sessions && rule->stream_count > 0)
+        problem_add(problems, rule->line[DEVICE_STREAMS],
+                    "streams need a session, which SPDM has from 1.1 on, and spdm-versions ends with 1.0");
     const struct stream_profile *list[RULES_STREAMS_MAX];
     for (size_t i = 0; i < rule->stream_count; i++) {
         list[i] = rules_profile(rules, rule->stream[i]);
@@ -473,6 +476,25 @@ static void check_streams(const struct rules *rules, const struct device_rule *r
                         list[i]->name);
 }
 
+/* Not nothing: the next operation notices, and a record of the session that is not authentic is noticed at
+ * once. */
+static void warn_of_no_watch(const struct policy *section, const unsigned *line,
+                             const struct rules_surroundings *around, struct problems *problems)
+{
+    int interference = policy_key("on-interference"), while_off = policy_key("while-off");
+    if (!around->no_watch)
+        return;
+    if (section->set & (1u << interference))
+        problem_warn(
+            problems, line[interference],
+            "on-interference with watch-interval = 0: nobody looks for errors on the link, and what the next "
+            "operation or the session shows is all that is noticed");
+    if ((section->set & (1u << while_off)) && section->while_off == POLICY_CLOSED)
+        problem_warn(problems, line[while_off],
+                     "while-off = closed with watch-interval = 0: that a stream falls is noticed by the "
+                     "next operation only, and until then what it protected goes in the clear");
+}
+
 static void check_policy(const struct policy *section, const struct policy *whole, const unsigned *line,
                          const struct rules_surroundings *around, struct problems *problems)
 {
@@ -490,6 +512,7 @@ static void check_policy(const struct policy *section, const struct policy *whol
     if ((section->set & (1u << while_off)) && section->while_off == POLICY_CLOSED && !around->has_state)
         problem_add(problems, line[while_off],
                     "while-off = closed needs a state file (--state): what is to be opened again is in it");
+    warn_of_no_watch(section, line, around, problems);
 }
 
 /* What a device sends to the host is associated with no address: it is on its default stream, or on that of a
@@ -504,9 +527,8 @@ static void check_what_it_sends(const struct rules *rules, const struct device_r
     }
     if (!covered)
         problem_warn(problems, rule->line[DEVICE_STREAMS],
-                     "while-off is closed, and none of the streams has default = yes or link = yes: what the "
-                     "device itself"
-                     " sends is in the clear even while they are up");
+                     "while-off is closed, and none of the streams has default = yes or link = yes: what "
+                     "the device itself sends is in the clear even while they are up");
 }
 
 void rules_check(const struct rules *rules, const struct rules_surroundings *around,
@@ -520,7 +542,7 @@ void rules_check(const struct rules *rules, const struct rules_surroundings *aro
     for (size_t i = 0; i < rules->device_count; i++) {
         struct policy whole = base;
         policy_merge(&whole, &rules->device[i].policy);
-        check_streams(rules, &rules->device[i], problems);
+        check_streams(rules, &rules->device[i], around, problems);
         check_what_it_sends(rules, &rules->device[i], &whole, problems);
         check_policy(&rules->device[i].policy, &whole, rules->device[i].line, around, problems);
     }

@@ -78,6 +78,8 @@ struct rules_surroundings {
     bool has_identity;  /* something to show in mutual authentication */
     bool has_reference; /* reference values of measurements */
     bool has_state;     /* a state file, which outlives the controller */
+    bool no_sessions;   /* SPDM 1.0 only, which has none, and so no streams */
+    bool no_watch;      /* nobody looks at the streams between operations */
 };
 
 /* Once all is there: whether it goes together. */

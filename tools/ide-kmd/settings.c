@@ -23,8 +23,11 @@ static bool set_provider(struct controller_settings *s, const struct setting *ro
                          char *error)
 {
     (void)row;
-    if (provider_settings_parse(&s->provider, text) == IDE_OK)
+    enum ide_err err = provider_settings_parse(&s->provider, text);
+    if (err == IDE_OK)
         return true;
+    if (err == IDE_E_RESOURCES)
+        return refuse(error, " names more than 64 root ports", text);
     return refuse(error, " is none of auto, doe, kcu, rot, nor one root port's BDF=WHO", text);
 }
 
@@ -148,7 +151,8 @@ const struct setting settings_table[] = {
     {"allow-wrong-bdf", "trust", NULL, SETTING_SWITCH, AT(allow_wrong_bdf),
      .help = "accept a device whose IDE_KM answer names another function,\n"
              "and say so; its certificate must name it all the same"},
-    {"provider", "keys", "[BDF=]WHO", SETTING_OTHER, .set = set_provider, .repeats = true, .at_start = true,
+    {"provider", "keys", "[BDF=]WHO", SETTING_OTHER, .set = set_provider, .at_start = true,
+     .clash = provider_settings_clash,
      .help = "what gives root ports, or this one, their keys: doe, their own\n"
              "mailbox; kcu, the Intel Key Configuration Unit that firmware names;\n"
              "rot, the root of trust that --rot names; or auto, the first that\n"
@@ -298,6 +302,21 @@ const struct setting_value *setting_given(const struct controller_settings *sett
     return found;
 }
 
+const struct setting_value *setting_clash(const struct controller_settings *settings,
+                                          const struct setting *row, const char *text)
+{
+    for (const struct setting_value *v = settings->given; v; v = v->next)
+        if (v->row == row && (!row->clash || row->clash(v->text, text)))
+            return v;
+    return NULL;
+}
+
+unsigned setting_line(const struct controller_settings *settings, const struct setting *row)
+{
+    const struct setting_value *given = setting_given(settings, row);
+    return given ? given->line : 0;
+}
+
 const char *setting_title(const struct setting *row, unsigned line, char title[static 64])
 {
     (void)snprintf(title, 64, "%s%s", line ? "" : "--", row->name);
@@ -361,14 +380,33 @@ void settings_take_live(struct controller_settings *now, const struct controller
     now->rules = read->rules;
 }
 
+const char *settings_state(const struct controller_settings *settings)
+{
+    const char *path = settings->store.path;
+    if (!path)
+        return settings->sysfs ? NULL : STORE_DEFAULT;
+    return strcmp(path, "none") == 0 ? NULL : path;
+}
+
+struct front_settings settings_front(const struct controller_settings *s)
+{
+    return (struct front_settings){.listen = s->listen,
+                                   .listen_tcp = s->listen_tcp,
+                                   .server_key = s->server_key,
+                                   .authorized = s->authorized,
+                                   .admin_group = s->admin_group,
+                                   .view_group = s->view_group,
+                                   .message_log = s->message_log,
+                                   .rate = s->request_rate};
+}
+
 /* One that makes sense only with another. */
 static const struct setting *needs(const struct controller_settings *s, const char *name, const char *value,
                                    const char *other, char *error)
 {
     const struct setting *row = setting_find(NULL, name);
-    const struct setting_value *given = setting_given(s, row);
     char title[64], wanted[64];
-    unsigned line = given ? given->line : 0;
+    unsigned line = setting_line(s, row);
     (void)snprintf(error, SETTING_ERROR, "%s%s needs %s", setting_title(row, line, title), value,
                    setting_title(setting_find(NULL, other), line, wanted));
     return row;

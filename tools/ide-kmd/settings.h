@@ -27,7 +27,8 @@ struct setting {
      * x". */
     bool (*set)(struct controller_settings *s, const struct setting *row, const char *text,
                 char error[static SETTING_ERROR]);
-    bool repeats;     /* may be given several times */
+    /* May be given several times, but not two that are about the same; NULL: once. */
+    bool (*clash)(const char *a, const char *b);
     bool at_start;    /* a change counts from the next start on: not by SIGHUP */
     const char *help; /* lines */
 };
@@ -60,6 +61,20 @@ bool setting_set(struct controller_settings *settings, const struct setting *row
 /* The last that was given for the row; NULL if none was. */
 const struct setting_value *setting_given(const struct controller_settings *settings,
                                           const struct setting *row);
+
+/* One that was given, of the row, and leaves no room for the text: any, or one that is about the same. NULL
+ * if none does. */
+const struct setting_value *setting_clash(const struct controller_settings *settings,
+                                          const struct setting *row, const char *text);
+
+/* The line of the file that counts for the row; 0: it came on the command line, or is as it is by default. */
+unsigned setting_line(const struct controller_settings *settings, const struct setting *row);
+
+/* ---- what several of them mean ------------------------------------------- */
+
+/* The state file; NULL: in memory only, as that of an emulated platform is unless told. */
+const char *settings_state(const struct controller_settings *settings);
+struct front_settings settings_front(const struct controller_settings *settings);
 
 /*
  * Once all are set: whether they go together. If not, says so in error, as a whole sentence, and gives the

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tools/ide-kmd/store.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -16,10 +17,13 @@
 
 #include "tools/ide-kmd/kill_switch.h"
 #include "tools/ide-kmd/log.h"
+#include "tools/ide-kmd/places.h"
 #include "tools/ide-kmd/store_schema.h"
 
 #define STEP           "state"
 #define PATH_CAP       1024
+#define LOCK           ".lock" /* what the name of the file that is locked has behind it */
+#define URI_CAP        ((size_t)3 * PATH_CAP + 32)
 #define STATEMENTS_MAX 64
 #define BUSY_MS        5000 /* for a person's shell that writes; readers keep nobody waiting */
 
@@ -270,14 +274,24 @@ static enum ide_err make_folder(const char *path, struct failure *failure)
     return mkdir(folder, 0700) == 0 || errno == EEXIST ? IDE_OK : file_failed(folder, failure);
 }
 
+/* Where SQLite, and a name for a damaged file, put something behind it. */
+static bool is_short_enough(const char *path)
+{
+    return strlen(path) + strlen(LOCK) < PATH_CAP - 64;
+}
+
+static enum ide_err path_too_long(const char *path, struct failure *failure)
+{
+    return failure_set(failure, IDE_E_STORE, STEP, "state", "the path is too long: %.120s", path);
+}
+
 /* Two controllers on one file would each take the other's streams for what a dead one left. */
 static enum ide_err take_lock(struct store *store, struct failure *failure)
 {
     char name[PATH_CAP];
-    int n = snprintf(name, sizeof name, "%s.lock", store->settings.path);
-    if (n < 0 || (size_t)n >= sizeof name - 64)
-        return failure_set(failure, IDE_E_STORE, STEP, "state", "the path is too long: %.120s",
-                           store->settings.path);
+    if (!is_short_enough(store->settings.path))
+        return path_too_long(store->settings.path, failure);
+    snprintf(name, sizeof name, "%s" LOCK, store->settings.path);
     enum ide_err err = make_folder(store->settings.path, failure);
     if (err != IDE_OK)
         return err;
@@ -363,9 +377,8 @@ static bool set_aside(const char *path)
     return ok;
 }
 
-static enum ide_err open_failed(const struct store *store, int rc, int version, struct failure *failure)
+static enum ide_err open_failed(const char *path, int rc, int version, struct failure *failure)
 {
-    const char *path = store->settings.path ? store->settings.path : "(in memory)";
     if (rc == SQLITE_MISMATCH)
         return failure_set(failure, IDE_E_STORE, STEP, "state",
                            "%s is of schema version %d, and this ide-kmd knows up to %d", path, version,
@@ -386,8 +399,77 @@ static enum ide_err open_or_set_aside(struct store *store, struct failure *failu
             return file_failed(store->settings.path, failure);
         rc = open_file(store, &version);
     }
-    return rc == SQLITE_OK ? IDE_OK : open_failed(store, rc, version, failure);
+    const char *path = store->settings.path ? store->settings.path : "(in memory)";
+    return rc == SQLITE_OK ? IDE_OK : open_failed(path, rc, version, failure);
 }
+
+/* ---- without opening it to write ------------------------------------------ */
+
+static int take_version(void *version, int columns, char **text, char **names)
+{
+    (void)columns;
+    (void)names;
+    *(int *)version = (int)strtol(text[0], NULL, 10);
+    return 0;
+}
+
+/* SQLite makes files beside one that it reads, too; not if it is told that nobody writes, as where there are
+ * none. */
+static void make_uri(const char *path, char uri[static URI_CAP])
+{
+    char wal[PATH_CAP];
+    size_t len = (size_t)snprintf(uri, URI_CAP, "file:");
+    for (const char *c = path; *c; c++)
+        len += (size_t)snprintf(uri + len, URI_CAP - len,
+                                isalnum((unsigned char)*c) || *c == '/' ? "%c" : "%%%02X", (unsigned char)*c);
+    snprintf(wal, sizeof wal, "%s-wal", path);
+    if (access(wal, F_OK) != 0)
+        snprintf(uri + len, URI_CAP - len, "?immutable=1");
+}
+
+/* What open_file() would make of the file as it is. */
+static int look_into(const char *path, int *version)
+{
+    char uri[URI_CAP];
+    sqlite3 *db = NULL;
+    make_uri(path, uri);
+    int rc = sqlite3_open_v2(uri, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
+    if (rc == SQLITE_OK) {
+        sqlite3_busy_timeout(db, BUSY_MS);
+        rc = check(db);
+    }
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(db, "PRAGMA user_version", take_version, version, NULL);
+    if (rc == SQLITE_OK && (*version > STORE_SCHEMA_VERSION || *version < 0))
+        rc = SQLITE_MISMATCH;
+    sqlite3_close(db);
+    return rc;
+}
+
+enum ide_err store_check(const struct store_settings *settings, bool content, struct failure *failure)
+{
+    char lock[PATH_CAP];
+    int version = 0;
+    if (!settings->path)
+        return IDE_OK;
+    if (!is_short_enough(settings->path))
+        return path_too_long(settings->path, failure);
+    errno = place_why_no_file(settings->path, true);
+    if (errno)
+        return file_failed(settings->path, failure);
+    snprintf(lock, sizeof lock, "%s" LOCK, settings->path);
+    errno = place_why_no_file(lock, true);
+    if (errno)
+        return file_failed(lock, failure);
+    if (!content || access(settings->path, F_OK) != 0)
+        return IDE_OK;
+    int rc = look_into(settings->path, &version);
+    if (rc == SQLITE_OK || (is_damage(rc) && settings->set_aside))
+        return IDE_OK;
+    return open_failed(settings->path, rc, version, failure);
+}
+
+/* ---- threads -------------------------------------------------------------- */
 
 static enum ide_err start_thread(struct store *store, struct failure *failure)
 {

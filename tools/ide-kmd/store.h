@@ -35,6 +35,12 @@ struct store;
  */
 enum ide_err store_open(struct store **store, const struct store_settings *settings,
                         struct failure *failure) MUST_USE;
+/*
+ * What it would say of the file, without writing to it, and whether or not a controller has it: whether it,
+ * its lock and its folder could be written, and with content what is in it.
+ */
+enum ide_err store_check(const struct store_settings *settings, bool content,
+                         struct failure *failure) MUST_USE;
 /* All that was handed over is done first. store may be NULL. */
 void store_close(struct store *store);
 
