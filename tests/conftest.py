@@ -56,6 +56,16 @@ def pytest_terminal_summary():
         os.environ.setdefault("COLUMNS", "240")
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """The report of a test that fails has what its fixtures keep: the logs() of those that have some, by their names."""
+    report = (yield).get_result()
+    logs = {}
+    for fixture in getattr(item, "funcargs", {}).values() if report.failed else ():
+        logs.update(fixture.logs() if callable(getattr(fixture, "logs", None)) else {})
+    report.sections += [(f"log: {name}", text) for name, text in logs.items()]
+
+
 class Service:
     """A program of ours in the foreground that says `ready` on one line when it serves."""
 

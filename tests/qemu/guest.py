@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A QEMU guest that is driven over its second serial port, every wait with a deadline.
 
-The first serial port has the kernel's messages. Both are kept, and are in the error of whatever fails.
+The first serial port has the kernel's messages. Both are kept, and are in the report of whatever fails.
 """
 
 import base64
@@ -17,6 +17,7 @@ from pathlib import Path
 
 BOOT_SECONDS = 120     # takes 4 on a machine with nothing else to do
 COMMAND_SECONDS = 60
+LOG_MOST = 12000       # bytes of the end of a log that a report has
 COMMAND_MOST = 3000    # bytes; what the guest's line buffer takes at once
 
 
@@ -163,11 +164,24 @@ class Guest:
         raise self.error(f"the guest did not come up in {seconds} s")
 
     def error(self, why):
-        """An error with all that is known."""
-        logs = [f"--- {log.name}\n{log.read_text(errors='replace')[-12000:]}"
-                for log in (self.qemu_log, self.console_log) if log.exists()]
-        shell = self.shell.seen[-4000:].decode(errors="replace") if self.shell else ""
-        return GuestError("\n".join([why, *logs, "--- shell", shell]))
+        """An error with what is known on this side: before the shell answers nobody else has it."""
+        return GuestError("\n".join([why, *(f"--- {name}\n{text}" for name, text in self.logs_here().items())]))
+
+    def logs_here(self):
+        logs = {log.name: log.read_text(errors="replace")[-LOG_MOST:] for log in (self.qemu_log, self.console_log)
+                if log.exists()}
+        return {**logs, "shell": self.shell.seen[-4000:].decode(errors="replace") if self.shell else ""}
+
+    def logs(self):
+        """By their names, for the report of a test that fails (tests/conftest.py): these, and what the controller says."""
+        return {**self.logs_here(), "ide-kmd.log": self._controller_log()}
+
+    def _controller_log(self):
+        try:
+            self.await_shell(10)
+            return self.run(f"tail -c {LOG_MOST} /run/ide-kmd.log 2>/dev/null || journalctl -u ide-kmd -n 200", 20, None).text
+        except (GuestError, OSError) as error:
+            return f"the guest's shell does not give it: {str(error).splitlines()[0]}"
 
     def run(self, command, seconds=COMMAND_SECONDS, expect=0):
         """Runs a shell command in the guest. expect: the exit status that it must have; None: any."""
@@ -205,9 +219,11 @@ class Guest:
             raise self.error(f"no JSON from: {command}\n{result.text}") from None
 
     def until(self, command, seconds=COMMAND_SECONDS):
-        """Runs the command until it succeeds. The guest's clock counts: it stands still while QEMU has no processor."""
-        return self.run(f"n=0; until {{ {command}\n}}; do n=$((n + 1)); [ $n -lt {5 * seconds} ] || exit_status_1; "
-                        "sleep 0.2; done".replace("exit_status_1", "{ false; break; }"), 2 * seconds + 20)
+        """Runs the command until it succeeds, and fails if it does not in time. The guest's clock counts: it stands still
+        while QEMU has no processor."""
+        looks = 5 * seconds
+        return self.run(f"n=0; until {{ {command}\n}}; do n=$((n + 1)); [ $n -lt {looks} ] || break; sleep 0.2; done; "
+                        f"[ $n -lt {looks} ]", 2 * seconds + 20)
 
     def kill(self):
         for channel in (self.shell, self.qmp.channel if self.qmp else None):

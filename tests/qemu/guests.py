@@ -155,6 +155,9 @@ class DriveBench:
         self.guest.kill()
         self.emulator.stop()
 
+    def logs(self):
+        return self.guest.logs()
+
     def drivers_are_back(self):
         for bdf in (BEHIND, BARE):
             self.guest.until(f"[ -d /sys/bus/pci/devices/{bdf}/driver ]", 30)

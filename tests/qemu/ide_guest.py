@@ -114,3 +114,6 @@ class Bench:
     def close(self):
         self.guest.kill()
         self.emulator.stop()
+
+    def logs(self):
+        return self.guest.logs()
