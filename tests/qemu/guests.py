@@ -166,3 +166,81 @@ class DriveBench:
 def ctl(guest, arguments, seconds=60, expect=0):
     """ide-ctl in the guest, its JSON."""
     return guest.json(f"ide-ctl --json {arguments}", seconds, expect)
+
+
+def disk_of(guest, bdf):
+    """The block device of a drive, once its driver has it."""
+    found = guest.until(f"ls -d /sys/bus/pci/devices/{bdf}/nvme/nvme*/nvme*n1 2>/dev/null").text
+    return "/dev/" + found.split("/")[-1].strip()
+
+
+# --- A drive that works all the while --------------------------------------------------------------------------------
+
+# Past the page cache; no two rounds write the same, and one in seven goes to the same place.
+MOVE = b"""#!/bin/sh
+dd if=/dev/urandom of=/tmp/pattern bs=1M count=1 2>/dev/null
+n=0
+while [ ! -e /tmp/enough ]; do
+    at=$((n % 7 * 16))
+    echo "round $n" | dd of=/tmp/pattern conv=notrunc 2>/dev/null
+    if ! dd if=/tmp/pattern of="$1" bs=64k seek=$at conv=fsync oflag=direct 2>/dev/null; then
+        echo "broken: round $n was not written"
+        break
+    fi
+    if ! dd if="$1" bs=64k skip=$at count=16 iflag=direct 2>/dev/null | cmp - /tmp/pattern; then
+        echo "broken: round $n is not read as it was written"
+        break
+    fi
+    n=$((n + 1))
+    echo $n >/tmp/rounds.new
+    mv /tmp/rounds.new /tmp/rounds
+done
+echo "moved $n"
+"""
+
+
+@contextlib.contextmanager
+def moving(guest, disk):
+    """Meanwhile the disk is written and read back, and each round compared. Gives how many rounds there were; at the end all
+    of them have to be good."""
+    def rounds():
+        return int(guest.run("cat /tmp/rounds").text)
+
+    guest.put("/tmp/move", MOVE, "755")
+    guest.run(f"rm -f /tmp/moved /tmp/enough; echo 0 >/tmp/rounds; /tmp/move {disk} >/tmp/moved 2>&1 &")
+    try:
+        yield rounds
+    finally:
+        guest.run("touch /tmp/enough")
+        guest.until("grep -q moved /tmp/moved", 60)
+    moved = guest.run("cat /tmp/moved").text
+    assert moved == f"moved {rounds()}\n", moved
+
+
+# --- The controller ----------------------------------------------------------------------------------------------------
+
+def stop_controller(guest):
+    guest.run("kill $(pidof ide-kmd); while pidof ide-kmd; do sleep 0.1; done")
+    assert "Sanitizer" not in guest.run("cat /run/ide-kmd.log").text
+
+
+def start_controller(guest, how="/etc/guest-start"):
+    guest.run(f"rm -f /run/ide-kmd.out; {how}")
+    guest.until("grep -q ready /run/ide-kmd.out", 30)
+
+
+def cut(guest, point, command, meanwhile):
+    """What `ide-ctl --json COMMAND` says if meanwhile() happens while the whole controller stands at the named point, which
+    is OPERATION:POINT (docs/testing.md): its exit status and its one answer."""
+    stop_controller(guest)
+    start_controller(guest, f"IDE_KMD_STOP='{point}' /etc/guest-start")
+    guest.run(f"rm -f /tmp/cut.status; (ide-ctl --json {command} >/tmp/cut 2>/tmp/cut.err; echo $? >/tmp/cut.status) &")
+    guest.until("grep -q '^State:.T' /proc/$(pidof ide-kmd)/status", 60)
+    assert "stopped by IDE_KMD_STOP: " + point.partition(":")[2] in guest.run("cat /run/ide-kmd.log").text
+    try:
+        meanwhile()
+        assert guest.run("[ -e /tmp/cut.status ]", expect=None).status == 1   # nobody has answered before
+    finally:
+        guest.run("kill -CONT $(pidof ide-kmd)")
+    guest.until("grep -q . /tmp/cut.status", 90)
+    return int(guest.run("cat /tmp/cut.status").text), json.loads(guest.run("cat /tmp/cut").text)

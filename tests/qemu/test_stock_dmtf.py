@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from guests import BARE, BEHIND, DriveBench, ctl, needs_qemu, serving
+from guests import BARE, BEHIND, DriveBench, ctl, disk_of, needs_qemu, serving
 from test_stock import (  # noqa: F401 (tests that are the same for any responder)
-    disk_of, test_driver_unbound_and_bound_during_exchanges, test_establish_says_what_is_missing,
+    test_driver_unbound_and_bound_during_exchanges, test_establish_says_what_is_missing,
     test_function_level_reset_during_exchanges, test_hot_unplug_during_exchanges, test_list_shows_the_hierarchy,
     test_the_drives_work_while_sessions_run, test_the_kernel_has_looked_at_the_mailbox)
 

@@ -157,6 +157,7 @@ static enum ide_err run_attest(struct agent *agent, struct job *job)
     if (rot) /* its one mailbox belongs to the sessions of root ports */
         return rot_attest(rot, &agent->wait, job->trust, &closer, &job->fault);
     TRY(spdm_port_attest(&agent->spdm, job->trust, job->in_use, &job->fault));
+    kill_point("the device has proved its identity");
     return look_closer(job, &agent->spdm, job->in_use, &job->fault);
 }
 
