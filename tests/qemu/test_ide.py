@@ -9,9 +9,8 @@ import random
 
 import pytest
 
-from guests import QEMU_IDE, ctl, needs_qemu, serving
+from guests import QEMU_IDE, ctl, cut, disk_of, moving, needs_qemu, serving, start_controller, stop_controller
 from ide_guest import (BAR_SIZE, ENDPOINT, ROOT_PORT, SWITCH_DRIVES, SWITCH_PORT, TESTDEV, UNIT_PORT, Bench)
-from test_stock import start_controller, stop_controller
 
 pytestmark = [needs_qemu, pytest.mark.skipif(not QEMU_IDE.exists(),
                                              reason="there is no QEMU with patches: run tests/qemu/build")]
@@ -31,6 +30,11 @@ def guest(bench):
     bench.guest.until("ide-ctl show >/dev/null 2>&1") # a busy machine's controller may be late with its answer
     for stream in ctl(bench.guest, "show")["streams"]:
         ctl(bench.guest, f"stop {stream['root_port']} --stream {stream['stream']}")
+
+
+def restart(guest):
+    stop_controller(guest)
+    start_controller(guest)
 
 
 def streams(guest):
@@ -63,10 +67,6 @@ def falls_of(bench, bdf, stream):
     return [s["falls"] for s in model_of(bench, bdf)["streams"] if s["stream_id"] == stream]
 
 
-def disk_of(guest, bdf):
-    return "/dev/" + guest.until(f"ls -d /sys/bus/pci/devices/{bdf}/nvme/nvme*/nvme*n1").text.split("/")[-1].strip()
-
-
 # --- A stream's life -------------------------------------------------------------------------------------------------
 
 def test_the_guest_sees_ide_where_the_model_has_it(guest):
@@ -88,20 +88,13 @@ def test_establish_rekey_stop(bench, guest):
 
 def test_data_moves_while_keys_are_refreshed(bench, guest):
     """The drive is written and read back all the while, and neither end leaves Secure."""
-    disk = disk_of(guest, ENDPOINT)
     establish(guest, ROOT_PORT, 0)
     falls = falls_of(bench, ENDPOINT, 0)
-    guest.run("dd if=/dev/urandom of=/tmp/pattern bs=1M count=2 2>/dev/null; rm -f /tmp/moved /tmp/enough; "
-              "want=$(sha256sum </tmp/pattern); (n=0; while [ ! -e /tmp/enough ]; do "
-              f"dd if=/tmp/pattern of={disk} bs=64k seek=$((n % 7 * 32)) conv=fsync oflag=direct 2>/dev/null && "
-              f"[ \"$(dd if={disk} bs=64k skip=$((n % 7 * 32)) count=32 iflag=direct 2>/dev/null | sha256sum)\" = \"$want\" ] "
-              "|| { echo broken; break; }; n=$((n + 1)); done; echo moved $n) >/tmp/moved 2>&1 &")
-    guest.run(f"for i in $(seq {REKEYS}); do ide-ctl rekey {ROOT_PORT} --stream 0 >/tmp/rekey 2>&1 || exit; done; true"
-              .replace("|| exit", "|| { cat /tmp/rekey; false; break; }"), 300)
-    guest.run("touch /tmp/enough")
-    guest.until("grep -q moved /tmp/moved", 60)
-    moved = guest.run("cat /tmp/moved").text
-    assert "broken" not in moved and int(moved.split()[1]) > 2, moved
+    with moving(guest, disk_of(guest, ENDPOINT)) as rounds:
+        first = rounds()
+        guest.run(f"n=0; while [ $n -lt {REKEYS} ] && ide-ctl rekey {ROOT_PORT} --stream 0 >/tmp/rekey 2>&1; do n=$((n + 1)); "
+                  f"done; [ $n = {REKEYS} ] || {{ cat /tmp/rekey; false; }}", 300)
+        assert rounds() > first + 2
     assert streams(guest)[0]["rekeys"] == REKEYS
     assert is_secure(bench, ROOT_PORT, 0) and is_secure(bench, ENDPOINT, 0)
     assert falls_of(bench, ENDPOINT, 0) == falls
@@ -177,19 +170,56 @@ def test_a_key_unit_keys_a_stream_and_memory_goes_over_it(bench, guest, bar):
     assert all(frames_with(write_and_read(), value) for value in values)
 
 
+def flip(bench, guest, bar):
+    """A bit of what the guest writes to the device's memory changes on the way."""
+    bench.emulator.tell(f"adversary {TESTDEV} down flip=200 pr 1")
+    poke(guest, bar, 0x22222222)
+    assert "ide-check-failed" in bench.emulator.tell(f"errors {TESTDEV}") # the write has been answered for by then
+    bench.emulator.tell(f"adversary {TESTDEV} down off")
+
+
+def log_of(guest, what, **members):
+    """The entries of the controller's log of this kind that have these members."""
+    entries = ctl(guest, f"log --what {what} --limit 1000")["entries"]
+    return [e for e in entries if all(e[k] == v for k, v in members.items())]
+
+
+def fall_of(guest, bdf):
+    """What the watch has said last of the fall of the endpoint's stream. It is no news of any link: QEMU's root ports never
+    say that theirs is active, though they could by their Link Capabilities."""
+    falls = log_of(guest, "stream", operation="watch", endpoint=bdf, state="insecure")
+    assert log_of(guest, "port", state="link_down") == []
+    return falls[-1]
+
+
 def test_interference_shows_and_a_new_stream_is_clean(bench, guest, bar):
     establish(guest, UNIT_PORT, 3)
     falls = falls_of(bench, TESTDEV, 3)
     poke(guest, bar, 0x11111111)
-    bench.emulator.tell(f"adversary {TESTDEV} down flip=200 pr 1")
-    poke(guest, bar, 0x22222222)
-    assert "ide-check-failed" in bench.emulator.tell(f"errors {TESTDEV}") # the write has been answered for by then
+    flip(bench, guest, bar)
     assert falls_of(bench, TESTDEV, 3) != falls
-    bench.emulator.tell(f"adversary {TESTDEV} down off")
     secure_again(guest, UNIT_PORT, 3)
+    assert fall_of(guest, TESTDEV)["cause"] == "ide_fail"
     assert peek(guest, bar) == 0x11111111 # the altered write was not taken
     poke(guest, bar, 0x33333333)
     assert peek(guest, bar) == 0x33333333
+
+
+def test_interference_is_quarantined_if_its_policy_says_so(bench, guest, bar):
+    guest.put("/etc/ide-kmd/ide-kmd.conf", f"[device {TESTDEV}]\nstreams = default\non-interference = quarantine\n".encode())
+    restart(guest)
+    try:
+        guest.until(f"ide-ctl --json show {TESTDEV} 2>&1 | grep -q '\"state\": \"secure\"'", 90)
+        flip(bench, guest, bar)
+        guest.until(f"ide-ctl --json show {TESTDEV} 2>&1 | grep -q '\"state\": \"quarantined\"'", 90)
+        assert fall_of(guest, TESTDEV)["cause"] == "ide_fail"
+        [entry] = log_of(guest, "stream", state="quarantined")
+        assert [entry["answer"][k] for k in ("cause_kind", "rule", "action")] == \
+            ["interference", "on-interference", "quarantine"], entry
+        assert not any(s["state"] == "secure" for bdf in (UNIT_PORT, TESTDEV) for s in model_of(bench, bdf)["streams"])
+    finally:
+        guest.run("rm /etc/ide-kmd/ide-kmd.conf")
+        restart(guest)
 
 
 # --- What happens to machines ----------------------------------------------------------------------------------------
@@ -217,11 +247,6 @@ def plug(bench, guest):
     guest.qmp.command("device_add", driver="nvme", id="one", serial="one", drive="disk-one", bus="rp3",
                       **{"ide-socket": str(bench.socket), "ide-function": ENDPOINT})
     guest.until(f"[ -d /sys/bus/pci/devices/{ENDPOINT}/driver ]", 60)
-
-
-def restart(guest):
-    stop_controller(guest)
-    start_controller(guest)
 
 
 @pytest.fixture
@@ -327,6 +352,41 @@ def test_a_drive_lives_through_a_kill_with_its_root_port_closed(bench, closed):
 def number_of(guest, bdf):
     """The number of its stream."""
     return next(s["stream"] for s in streams(guest).values() if s["endpoint"] == bdf)
+
+
+# Who has forgotten its sessions does not answer in them; or sees the rest of a data object only, if it was in the middle of one.
+LOST = {"function-level reset": ("timeout", "doe_error"), "hot unplug": ("io",)}
+
+
+@pytest.mark.parametrize("point, steps", [("a key is programmed", ("program_keys",)),
+                                          ("a key is in use", ("program_keys", "go_receive"))]) # perhaps the root port's alone
+@pytest.mark.parametrize("event", LOST)
+def test_the_drive_is_lost_in_the_middle_of_establish(bench, guest, event, point, steps):
+    """One error, nothing left on at either end, and a clean next start, of the controller too."""
+    def happens():
+        if event == "hot unplug":
+            unplug(bench, guest)
+        else:
+            guest.run(f"echo 1 >/sys/bus/pci/devices/{ENDPOINT}/reset")
+    try:
+        status, answer = cut(guest, f"establish:{point}", f"establish {ROOT_PORT} --stream 0", happens)
+        shown = ctl(guest, "show")["streams"]
+        secure = [bdf for bdf in (ROOT_PORT, ENDPOINT) if is_secure(bench, bdf, 0)]
+    finally:
+        if event == "hot unplug":
+            plug(bench, guest)
+    error = answer["error"]
+    assert status == 1 and error["device"] == ENDPOINT, error
+    assert error["code"] in LOST[event] and error["step"] in steps, error
+    assert error["message"] and error["hint"] and error["outcome"] == "the stream is off at both ports", error
+    assert (shown, secure) == ([], [])
+    guest.until(f"[ -d /sys/bus/pci/devices/{ENDPOINT}/driver ]", 60)
+    for _ in range(2):
+        establish(guest, ROOT_PORT, 0)
+        assert is_secure(bench, ROOT_PORT, 0) and is_secure(bench, ENDPOINT, 0)
+        ctl(guest, f"stop {ROOT_PORT} --stream 0")
+        restart(guest)
+    disk_of(guest, ENDPOINT)
 
 
 def test_hot_unplug_and_plug(bench, guest):
