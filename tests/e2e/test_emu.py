@@ -257,6 +257,20 @@ def test_who_does_not_read_his_answers_keeps_nobody_waiting(platform):
     platform.stop()   # and the end does not wait for him either
 
 
+def test_one_client_after_the_other_is_never_one_too_many(platform):
+    """However fast they come and go: who has closed his connection may not have been heard yet. Each leaves with an order
+    under way, and the answer to come."""
+    for _ in range(40):
+        clients = [socket.socket(socket.AF_UNIX) for _ in range(16)]
+        for client in clients:
+            client.connect(str(platform.control))
+            client.sendall(b"state\n" * 20)
+        for client in clients:
+            client.close()
+        assert platform.tell("state")
+    assert "more than 16 control clients" not in platform.log.read_text()
+
+
 def test_more_clients_than_there_is_room_for_are_turned_away(platform):
     clients = []
     for _ in range(17):

@@ -14,6 +14,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+/* How long a client waits for another one to end where there is no room, and how often that is looked at. */
+#define PATIENCE_MS 500u
+#define LOOK_MS     10u
+
 struct client {
     struct client *next;
     struct socket_server *server;
@@ -128,6 +132,11 @@ static void accept_client(struct socket_server *s)
     if (fd < 0)
         return;
     free_ended(s);
+    /* on a busy machine one that has closed its connection may not have been heard yet */
+    for (unsigned ms = 0; s->count >= s->service.clients_max && ms < PATIENCE_MS; ms += LOOK_MS) {
+        socket_server_pause(s, LOOK_MS);
+        free_ended(s);
+    }
     bool full = s->count >= s->service.clients_max;
     if (full)
         fprintf(stderr, "ide-emu: %s: more than %zu %s clients\n", s->service.name, s->service.clients_max,
