@@ -7,6 +7,7 @@ Each runs among mounts of its own, with an empty cache and no apt sources but th
 
 import hashlib
 import os
+import shutil
 import subprocess
 import tarfile
 from pathlib import Path
@@ -129,3 +130,35 @@ def test_a_qemu_that_does_not_come(machine):
                   f"Filename: pool/none.deb\nSize: 4\nSHA256: {'0' * 64}\nDescription: none\n\n")
     status, said = machine.run("setup", hide=QEMU)
     assert status == 1 and "could not be installed" in said, said
+
+
+def key_of(tree, source="10.0.2+ds"):
+    """The name of what would be built there."""
+    text = (tree / "tests/qemu/build").read_text()
+    functions = tree / "tests/qemu/functions"
+    functions.write_text(text.removesuffix('main "$@"\n'))
+    assert functions.read_text() != text
+    done = subprocess.run(["bash", "-c", 'source "$1"; content_key "$2"', "key", str(functions), source], capture_output=True,
+                          text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_what_is_built_anew(tmp_path):
+    """Another source, patch, option or step; and nothing else."""
+    for name in ("tools/lib.sh", "tests/qemu/build", "tests/qemu/backports.sh"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    shutil.copytree(ROOT / "tests/qemu/patches", tmp_path / "tests/qemu/patches")
+    keys = [key_of(tmp_path)]
+    assert key_of(tmp_path) == keys[0]
+    keys.append(key_of(tmp_path, "10.0.3+ds"))
+    script = tmp_path / "tests/qemu/build"
+    for old, new in (("--enable-tcg", "--enable-kvm"), ("touch\n", "touch -a\n")):
+        assert old in script.read_text()
+        script.write_text(script.read_text().replace(old, new))
+        keys.append(key_of(tmp_path))
+    patch = sorted((tmp_path / "tests/qemu/patches").iterdir())[0]
+    patch.write_text(patch.read_text() + "\n")
+    keys.append(key_of(tmp_path))
+    assert len(set(keys)) == 5, keys
