@@ -11,7 +11,7 @@ from contextlib import closing
 import pytest
 
 from api_client import Client, Subscriber
-from conftest import ENDPOINT, ROOT_PORT, Controller
+from conftest import ENDPOINT, ROOT_PORT, SWITCH_ENDPOINTS, Controller
 from streams import Bench
 from test_stream_owners import Tree, set_block
 
@@ -171,6 +171,20 @@ def test_a_link_that_goes_down(platform, stream, listener):
     assert (event["cause"], event["device"]) == ("link_down", ROOT_PORT)
     assert seen(event, ENDPOINT)["state"] == "unreadable"
     platform.tell(f"link-up {ENDPOINT}")
+
+
+def test_a_link_below_a_switch_that_goes_down(start_platform, start_controller):
+    """It was active when the stream was set up; the root port's own link stays up."""
+    platform = start_platform()
+    controller = start_controller(platform, "--timeout", "10")
+    listener = Listener(controller)
+    end = SWITCH_ENDPOINTS[0]
+    [above] = [p["parent"] for p in controller.json("list")["ports"] if p["bdf"] == end]
+    controller.json("establish", end, "--stream", "0")
+    platform.tell(f"link-down {end}")
+    event, _ = listener.fall(stream=0)
+    assert (event["cause"], event["device"]) == ("link_down", above)
+    listener.close()
 
 
 def test_a_device_that_is_pulled_out_and_put_back(platform, stream, listener):
