@@ -35,7 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (const struct setting_value *v = settings.given; v; v = v->next)
         if (*v->text == '\0' || v->line == 0 || v->line > lines)
             abort();
-    const struct rules_surroundings around = {.has_state = size % 2};
+    const struct rules_surroundings around = {
+        .has_state = size % 2, .no_sessions = size % 3 == 0, .no_watch = size % 5 == 0};
     rules_check(&settings.rules, &around, &problems);
     if (settings_contradiction(&settings, error) && *error == '\0')
         abort();
