@@ -20,6 +20,7 @@ static struct bench {
     enum step_action fail_action; /* answered with IDE_E_TIMEOUT; STEP_COUNT: none */
     enum stream_end fail_end;
     bool fail_disable; /* STEP_DISABLE fails too */
+    bool lose_session; /* the step that fails loses its end's */
     bool shared[END_COUNT];
     struct ide_key_set keys[END_COUNT]; /* what each end was given */
     bool finished;
@@ -105,6 +106,7 @@ static void answer(struct operation *op, struct job *job)
         job->provider.session = job->end == END_ENDPOINT ? 7 : 9;
     if (fails || (bench.fail_disable && job->action == STEP_DISABLE))
         job->err = ide_fail(&job->fault, IDE_E_TIMEOUT, "DOE receive", NULL);
+    job->session_lost = fails && bench.lose_session;
     operation_reply(op, job);
 }
 
@@ -307,6 +309,34 @@ static void a_rekey_that_fails_early_takes_the_new_keys_back(void)
     }
 }
 
+#define NO_REKEY                                                                                             \
+    ", but the session that they came from is lost, and no rekey can succeed: stop and establish for new "   \
+    "keys, or leave it to the controller, which does so when they are due"
+
+/* What is promised is what can be: no key is given in a session that is lost. */
+static void a_rekey_that_loses_a_session_promises_no_other(void)
+{
+    static const struct {
+        enum step_action fails;
+        const char *outcome;
+    } rows[] = {{STEP_PROGRAM_KEYS, "the stream goes on with its old keys" NO_REKEY},
+                {STEP_GO_RECEIVE, "the stream goes on with its old keys" NO_REKEY},
+                {STEP_GO_TRANSMIT, "both ports keep the old keys and the new ones" NO_REKEY},
+                {STEP_STOP_KEYS, "both ports keep the old keys and the new ones" NO_REKEY}};
+    for (size_t i = 0; i < 2 * sizeof rows / sizeof *rows; i++) {
+        struct operation op;
+        struct stream stream = new_stream(STREAM_UP);
+        set_up(&op, OPERATION_REKEY, &stream);
+        bench.fail_action = rows[i / 2].fails;
+        bench.fail_end = i % 2 ? END_ROOT_PORT : END_ENDPOINT;
+        bench.lose_session = true;
+        run(&op);
+        CHECK_ERR(op.failure.err, IDE_E_TIMEOUT);
+        CU_ASSERT_STRING_EQUAL(op.outcome, rows[i / 2].outcome);
+        CU_ASSERT_EQUAL(stream.both_sets, rows[i / 2].outcome[0] == 'b');
+    }
+}
+
 static void a_rekey_that_fails_late_keeps_both_sets_and_the_next_completes_it(void)
 {
     for (enum stream_end end = 0; end < END_COUNT; end++) {
@@ -457,6 +487,7 @@ int main(void)
         TEST(without_random_numbers_no_key_is_given),
         TEST(rekey_changes_the_key_set_and_stops_the_old_one),
         TEST(a_rekey_that_fails_early_takes_the_new_keys_back),
+        TEST(a_rekey_that_loses_a_session_promises_no_other),
         TEST(a_rekey_that_fails_late_keeps_both_sets_and_the_next_completes_it),
         TEST(stop_turns_off_all_that_may_be_on),
         TEST(a_stop_that_fails_may_be_tried_again),

@@ -437,7 +437,7 @@ static void without_its_session_a_stream_keeps_its_keys(void)
     session_close(&s->agent[END_ENDPOINT]->spdm.session);
     CU_ASSERT_FALSE(rig_run(s, OPERATION_REKEY));
     CHECK_ERR(s->op.failure.err, IDE_E_SESSION);
-    CU_ASSERT_STRING_EQUAL(s->op.outcome, "the stream goes on with its old keys");
+    CU_ASSERT_PTR_NOT_NULL(strstr(s->op.outcome, "the stream goes on with its old keys, but the session"));
     exchange_both_ways(s);
     expect_untouched();
     check_traffic();

@@ -228,7 +228,7 @@ static bool has_begun(const struct cxl_progress *p)
     return false;
 }
 
-static void conclude_rekey(struct cxl_order *order, bool failed)
+static void conclude_rekey(struct cxl_order *order, bool failed, bool session_lost)
 {
     struct cxl_link *link = &order->link;
     bool waits =
@@ -236,8 +236,11 @@ static void conclude_rekey(struct cxl_order *order, bool failed)
     link->rekeys += !failed;
     if (!waits)
         cxl_link_drop_keys(link);
-    order->outcome = waits ? "the link goes on, and the next rekey completes this one"
-                           : "the link goes on with its old keys";
+    if (session_lost)
+        order->outcome = "the link goes on with the keys that it has" JOB_NO_REKEY;
+    else
+        order->outcome = waits ? "the link goes on, and the next rekey completes this one"
+                               : "the link goes on with its old keys";
 }
 
 static void conclude_off(struct cxl_order *order, bool undone, const char *off, const char *not_off)
@@ -248,7 +251,7 @@ static void conclude_off(struct cxl_order *order, bool undone, const char *off, 
     cxl_link_drop_keys(&order->link);
 }
 
-void cxl_order_conclude(struct cxl_order *order, bool failed, bool undone)
+void cxl_order_conclude(struct cxl_order *order, bool failed, bool undone, bool session_lost)
 {
     close_registers(order);
     switch (order->action) {
@@ -260,7 +263,7 @@ void cxl_order_conclude(struct cxl_order *order, bool failed, bool undone)
         cxl_link_drop_keys(&order->link);
         break;
     case CXL_REKEY:
-        conclude_rekey(order, failed);
+        conclude_rekey(order, failed, session_lost);
         break;
     case CXL_STOP:
         conclude_off(order, !failed, NULL, "the link could not be turned off: try stop again");

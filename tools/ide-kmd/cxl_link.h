@@ -66,8 +66,9 @@ struct job;
 /* Does one step of job->cxl. The agent is the end's and open. Results go into the job and the order. */
 enum ide_err cxl_link_run(struct agent *agent, struct job *job);
 
-/* All steps are done: what the link is then. failed: one has; undone: what it had begun was taken back. */
-void cxl_order_conclude(struct cxl_order *order, bool failed, bool undone);
+/* All steps are done: what the link is then. failed: one has; undone: what it had begun was taken back;
+ * session_lost: no end can be given a key any more in the session that keyed it. */
+void cxl_order_conclude(struct cxl_order *order, bool failed, bool undone, bool session_lost);
 
 /* Forgets keys that wait. */
 void cxl_link_drop_keys(struct cxl_link *link);

@@ -76,4 +76,9 @@ struct job {
     const struct plan_step *step;
 };
 
+/* How a rekey that failed ends what it says of the keys if session_lost: all keys of a stream or a link come from one. */
+#define JOB_NO_REKEY                                                                                         \
+    ", but the session that they came from is lost, and no rekey can succeed: stop and establish for new "   \
+    "keys, or leave it to the controller, which does so when they are due"
+
 #endif

@@ -329,9 +329,12 @@ static void conclude_rekey(struct operation *op)
         begin_use(op, &stream->use);
     } else if (!op->undoing) {
         stream->both_sets = true;
-        op->outcome = "both ports keep the old keys and the new ones, and the next rekey completes this one";
+        op->outcome = op->session_lost ? "both ports keep the old keys and the new ones" JOB_NO_REKEY
+                                       : "both ports keep the old keys and the new ones, and the next rekey "
+                                         "completes this one";
     } else {
-        op->outcome = "the stream goes on with its old keys";
+        op->outcome = op->session_lost ? "the stream goes on with its old keys" JOB_NO_REKEY
+                                       : "the stream goes on with its old keys";
     }
 }
 
@@ -365,7 +368,7 @@ static void conclude(struct operation *op)
     case OPERATION_CXL_STOP:
         if (op->failure.err == IDE_OK && op->kind != OPERATION_CXL_STOP)
             begin_use(op, &op->cxl->link.use);
-        cxl_order_conclude(op->cxl, op->failure.err != IDE_OK, !op->run.failed);
+        cxl_order_conclude(op->cxl, op->failure.err != IDE_OK, !op->run.failed, op->session_lost);
         op->outcome = op->cxl->outcome;
         break;
     }
@@ -435,6 +438,7 @@ void operation_reply(struct operation *op, struct job *job)
     bool ok = job->err == IDE_OK;
     if (!ok)
         take_failure(op, job);
+    op->session_lost |= job->session_lost || job->err == IDE_E_SESSION;
     if (job->has_note)
         add_note(op, job, &job->note);
     remember(op, job);

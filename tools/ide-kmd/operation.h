@@ -72,6 +72,7 @@ struct operation {
     struct job job[END_COUNT];
     uint64_t keyed_ms;           /* when the first end had its keys */
     uint64_t records[END_COUNT]; /* of each end's session, as of its last step */
+    bool session_lost;           /* one end's, before a step or in it: no key can be given in it any more */
     struct key_memory *keys;
     struct failure failure; /* err IDE_OK: none */
     const char *outcome;    /* after a failure: what the stream is now */
