@@ -292,6 +292,23 @@ def test_a_mailbox_session_is_kept_alive_beside_a_key_unit(start_platform, start
 
 
 @pytest.mark.parametrize("provider, bdf", [("kcu", ENDPOINT), ("doe", ENDPOINT), ("doe", ROOT_PORT)])
+def test_a_rekey_whose_session_is_lost_takes_no_good_keys_down(provider, bdf, start_cxl):
+    platform, controller = start_cxl(kcu=units(provider))
+    controller.json("establish", ENDPOINT, "--cxl")
+    platform.misbehave(bdf, "replayed-record", 1)
+    for code in ("record", "session", "session", "session", "session"):
+        error = controller.error("rekey", ENDPOINT, "--cxl")
+        assert (error["code"], error["device"]) == (code, bdf)
+        assert error["outcome"].startswith("the link goes on with the keys that it has, but the session that they came from "
+                                           "is lost, and no rekey can succeed")
+        assert states(platform) == both("containment")
+    assert "stop of" not in controller.log.read_text()
+    assert controller.json("stop", ENDPOINT, "--cxl")["state"] == "off"
+    assert controller.json("establish", ENDPOINT, "--cxl")["state"] == "secure"
+    assert controller.json("rekey", ENDPOINT, "--cxl")["notes"] == []
+
+
+@pytest.mark.parametrize("provider, bdf", [("kcu", ENDPOINT), ("doe", ENDPOINT), ("doe", ROOT_PORT)])
 def test_a_session_that_is_gone_cannot_rekey(provider, bdf, start_cxl):
     platform, controller = start_cxl("--watch-interval", "0", kcu=units(provider))   # or it would come back by itself
     controller.json("establish", ENDPOINT, "--cxl")

@@ -273,6 +273,55 @@ def test_a_stop_is_forgotten_for_good_with_the_rule(kept, directory):
     wait_for(lambda: streams(controller).get(ENDPOINT))
 
 
+LOST = (", but the session that they came from is lost, and no rekey can succeed: for new keys stop all that it keyed and "
+        "establish it again, or leave that to the controller, which does so when they are due")
+
+
+def test_a_rekey_that_somebody_asks_for_takes_no_good_keys_down(platform, start_controller):
+    """The first loses the session by a bad record, the others have none: more of them than refresh-attempts."""
+    controller = start_controller(platform)
+    controller.json("establish", ENDPOINT, "--stream", "3")
+    platform.misbehave(ENDPOINT, "replayed-record", 1)
+    for code in ("record", "session", "session", "session", "session"):
+        error = controller.error("rekey", ENDPOINT)
+        assert (error["code"], error["outcome"]) == (code, "the stream goes on with its old keys" + LOST)
+        assert streams(controller)[ENDPOINT]["rekeys"] == 0
+    time.sleep(1.5)   # longer than it took when the controller did not wait until they are due
+    assert streams(controller)[ENDPOINT]["stream"] == 3
+    assert "stop of stream 3" not in controller.log.read_text()
+    assert controller.json("stop", ENDPOINT, "--stream", "3")["state"] == "off"
+    controller.json("establish", ENDPOINT, "--stream", "3")
+    assert controller.json("rekey", ENDPOINT)["streams"][0]["rekeys"] == 1
+
+
+def test_streams_of_a_session_that_is_lost_go_on_together_and_are_established_anew_together(platform, start_controller):
+    """The device takes no keys from another session as long as one of them lives on that the lost one keyed."""
+    controller = start_controller(platform)
+    for number in ("1", "2"):
+        controller.json("establish", ENDPOINT, "--stream", number, "--tc", number)
+    platform.misbehave(ENDPOINT, "replayed-record", 1)
+    assert controller.error("rekey", ENDPOINT, "--stream", "1")["outcome"].endswith(LOST)
+    assert controller.json("stop", ENDPOINT, "--stream", "1")["state"] == "off"
+    error = controller.error("establish", ENDPOINT, "--stream", "1", "--tc", "1")
+    assert (error["code"], error["step"], error["device"]) == ("peer_error", "query", ENDPOINT)
+    assert "stop all streams" in error["hint"]
+    assert streams(controller)[ENDPOINT]["stream"] == 2
+    assert controller.json("stop", ENDPOINT, "--stream", "2")["state"] == "off"
+    for number in ("1", "2"):
+        controller.json("establish", ENDPOINT, "--stream", number, "--tc", number)
+    assert [s["rekeys"] for s in controller.json("rekey", ENDPOINT)["streams"]] == [1, 1]
+
+
+def test_keys_without_a_session_are_replaced_when_they_are_due(kept):
+    controller = kept.start(f"[policy]\nrefresh-every = 4s\nretry-first = 200ms\n[device {ENDPOINT}]\nstreams = default\n")
+    wait_for(lambda: ENDPOINT in streams(controller))
+    kept.platform.misbehave(ENDPOINT, "replayed-record", 1)
+    assert controller.error("rekey", ENDPOINT)["outcome"].startswith("the stream goes on with its old keys")
+    wait_for(lambda: kept.says("stop of stream 0 between"))
+    wait_for(lambda: ENDPOINT in streams(controller))
+    assert controller.json("rekey", ENDPOINT)["streams"][0]["notes"] == []
+
+
 def with_host(bench, section, root_chain_key):
     path = bench.directory / "ide-kmd.conf"
     _, chain, key, _ = root_chain_key

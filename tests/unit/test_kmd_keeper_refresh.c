@@ -108,6 +108,39 @@ static void a_refresh_whose_session_is_lost_is_not_tried_again(void)
     CHECK_ASKED("fallen 1; stop 1; stopping 1; ");
 }
 
+/* The keys are good until they are due. Then the keeper tries, and what was asked for before does not count. */
+static void a_refresh_of_a_client_that_fails_takes_nothing_down(void)
+{
+    struct keeper_want want = want_of(1);
+    struct keeper_result failed = {.operation = KEEPER_REFRESH, .is_up = true, .cause = "client"};
+    start_up_refreshing(60000);
+    asked[0] = '\0';
+    for (unsigned i = 0; i < 8; i++) {
+        failed.session_lost = i % 2;
+        keeper_started(&keeper, &want.key, KEEPER_REFRESH, false, now);
+        keeper_ended(&keeper, &want.key, &failed, now);
+        CHECK_STATE(1, KEEPER_UP);
+        pass(5000);
+        CHECK_STATE(1, KEEPER_UP);
+    }
+    CHECK_ASKED("");
+    pass(20000);
+    CHECK_ASKED("refresh 1; refreshing 1; ");
+    ended(1, KEEPER_REFRESH, false, true, "refused");
+    pass(750);
+    CHECK_ASKED("up 1; refresh 1; refreshing 1; ");
+    failed.own = failed.session_lost = true;
+    keeper_ended(&keeper, &want.key, &failed, now);
+    pass(0);
+    CHECK_ASKED("fallen 1; stop 1; stopping 1; ");
+
+    start_up_refreshing(60000); /* one that is not up any more is established, whoever asked */
+    keeper_started(&keeper, &want.key, KEEPER_REFRESH, false, now);
+    failed.own = failed.is_up = false;
+    keeper_ended(&keeper, &want.key, &failed, now);
+    CHECK_STATE(1, KEEPER_WAITING);
+}
+
 static void a_fall_during_a_refresh_is_dealt_with_after_it(void)
 {
     struct keeper_want want = want_of(1);
@@ -131,6 +164,7 @@ int main(void)
         TEST(a_session_that_cannot_be_renewed_is_replaced),
         TEST(a_refresh_that_keeps_failing_ends_in_stop_and_establish),
         TEST(a_refresh_whose_session_is_lost_is_not_tried_again),
+        TEST(a_refresh_of_a_client_that_fails_takes_nothing_down),
         TEST(a_fall_during_a_refresh_is_dealt_with_after_it),
         CU_TEST_INFO_NULL,
     };

@@ -310,8 +310,8 @@ static void a_rekey_that_fails_early_takes_the_new_keys_back(void)
 }
 
 #define NO_REKEY                                                                                             \
-    ", but the session that they came from is lost, and no rekey can succeed: stop and establish for new "   \
-    "keys, or leave it to the controller, which does so when they are due"
+    ", but the session that they came from is lost, and no rekey can succeed: for new keys stop all that "   \
+    "it keyed and establish it again, or leave that to the controller, which does so when they are due"
 
 /* What is promised is what can be: no key is given in a session that is lost. */
 static void a_rekey_that_loses_a_session_promises_no_other(void)

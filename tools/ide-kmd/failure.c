@@ -226,6 +226,8 @@ static const struct {
      "the device has none of the algorithms that ide-kmd may use: see its --algorithms and --strength"},
     {"KEY_EXCHANGE", "the code says why the device refused: it may have none of the versions of secured "
                      "messages that ide-kmd offers, see its --secured-versions"},
+    {"QUERY", "the code says why the device refused: another session may have keyed the port; if that is one that "
+              "was lost, stop all streams that it keyed and establish them again"},
 };
 
 const char *failure_hint(const struct failure *f)

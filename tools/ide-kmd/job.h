@@ -78,7 +78,7 @@ struct job {
 
 /* How a rekey that failed ends what it says of the keys if session_lost: all keys of a stream or a link come from one. */
 #define JOB_NO_REKEY                                                                                         \
-    ", but the session that they came from is lost, and no rekey can succeed: stop and establish for new "   \
-    "keys, or leave it to the controller, which does so when they are due"
+    ", but the session that they came from is lost, and no rekey can succeed: for new keys stop all that "   \
+    "it keyed and establish it again, or leave that to the controller, which does so when they are due"
 
 #endif

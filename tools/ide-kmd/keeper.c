@@ -337,20 +337,22 @@ static void establish_ended(struct keeper *k, struct keeper_item *item, const st
         not_established(k, item, result);
 }
 
+/* Keys that are due and cannot be made new are worth taking the stream down for; those that somebody asked to have
+ * new are good until then. */
 static void refresh_failed(struct keeper *k, struct keeper_item *item, const struct keeper_result *result)
 {
-    bool give_up = ++item->refresh_failures >= item->want.policy.refresh_attempts;
+    bool is_due = result->own, give_up = is_due && ++item->refresh_failures >= item->want.policy.refresh_attempts;
     if (!result->is_up) {
         go(item, KEEPER_WAITING, k->now_ms);
         fail(k, item, result->cause_kind, result->cause);
-    } else if (result->session_lost || give_up) {
+    } else if (give_up || (is_due && result->session_lost)) {
         go(item, KEEPER_UP, k->now_ms);
         forget_old_failures(k, item);
         item->refresh_failures = 0;
         fail(k, item, result->cause_kind, result->cause);
     } else {
         say_cause(item, result->cause_kind, result->cause);
-        go(item, KEEPER_UP, k->now_ms + keeper_pause(k, &item->want.policy, item->refresh_failures));
+        go(item, KEEPER_UP, k->now_ms + keeper_pause(k, &item->want.policy, is_due ? item->refresh_failures : 1));
     }
 }
 

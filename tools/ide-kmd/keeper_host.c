@@ -301,15 +301,16 @@ static void take_from_links(struct controller *c, const struct lost_session *los
 }
 
 /*
- * The session is gone that keyed an end. Nobody can refresh its streams any more, and a device takes no keys from
- * another session as long as this one lives on at its side (PCIe 6.x 11.3.8, CXL 3.1 11.4.2): so all that it keyed is
- * established anew, not only what has shown it.
+ * The session is gone that keyed an end, and keys are due. Nobody can refresh its streams any more, and a device takes no
+ * keys from another session as long as this one lives on at its side (PCIe 6.x 11.3.8, CXL 3.1 11.4.2): so all that it
+ * keyed is established anew, not only what has shown it. As long as none are due all go on.
  */
 static void take_lost_sessions(struct controller *c, const struct task *task)
 {
     static const char why[] = "the session that gave it its keys is lost";
     const struct operation *op = &task->op;
-    if ((op->kind != OPERATION_REKEY && op->kind != OPERATION_CXL_REKEY) || op->failure.err != IDE_E_SESSION)
+    bool is_rekey = op->kind == OPERATION_REKEY || op->kind == OPERATION_CXL_REKEY;
+    if (!is_rekey || !task->by_keeper || op->failure.err == IDE_OK || !op->session_lost)
         return;
     for (enum stream_end end = 0; end < END_COUNT; end++) {
         const struct lost_session lost = {op->stream ? &op->stream->provider[end] : &task->order.link.provider[end],
@@ -364,7 +365,7 @@ void keeper_take_ended(struct controller *c, const struct task *task)
                                          .own = task->by_keeper,
                                          .ok = op->failure.err == IDE_OK,
                                          .is_up = is_up(c, task),
-                                         .session_lost = op->failure.err == IDE_E_SESSION,
+                                         .session_lost = op->session_lost,
                                          .want = &want,
                                          .stream = op->stream ? op->stream->id : 0,
                                          .cause = op->failure.message,
