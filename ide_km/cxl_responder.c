@@ -8,7 +8,7 @@
 
 /* What a handler of one object is given. */
 struct question {
-    const struct cxl_ide_responder *km;
+    struct cxl_ide_responder *km;
     uint32_t session_id;
     struct reader payload;
     struct writer *answer;
@@ -18,6 +18,17 @@ struct question {
 static enum ide_err refuse(const struct question *q, const char *step, const char *field)
 {
     return ide_fail(q->fault, IDE_E_FIELD, step, field);
+}
+
+/* A second session's GET_KEY would make the key that the first has got worthless. */
+static enum ide_err check_holder(const struct question *q, uint8_t port_index, const char *step)
+{
+    return ide_km_check_holder(q->km->holder, port_index, q->session_id, step, q->fault);
+}
+
+static void hold(const struct question *q, uint8_t port_index)
+{
+    q->km->holder[port_index] = q->session_id;
 }
 
 /* The answer is complete if all of it fitted. */
@@ -42,6 +53,8 @@ static enum ide_err answer_query(struct question *q)
     uint8_t port_index;
     ide_km_read_query(&q->payload, &port_index);
     enum ide_err err = read_done(&q->payload, q->fault, "QUERY");
+    if (err == IDE_OK)
+        err = check_holder(q, port_index, "QUERY");
     if (err != IDE_OK)
         return err;
     struct cxl_ide_query_resp resp = {0};
@@ -67,12 +80,15 @@ static enum ide_err answer_get_key(struct question *q)
     struct cxl_ide_key key = {0};
     bool flag;
     enum ide_err err = read_head(q, CXL_IDE_KM_GET_KEY, "GET_KEY", &head);
+    if (err == IDE_OK)
+        err = check_holder(q, head.port_index, "GET_KEY");
     if (err != IDE_OK)
         return err;
     if (!take_target(&head, &target, &flag))
         return refuse(q, "GET_KEY", "Key_Sub_Stream");
     if (!q->km->ops->get_key(q->km->context, q->session_id, head.port_index, &key))
         return refuse(q, "GET_KEY", "PortIndex");
+    hold(q, head.port_index);
     head.status = 0;
     cxl_ide_write_head(q->answer, CXL_IDE_KM_GET_KEY_ACK, &head);
     cxl_ide_write_key(q->answer, &key);
@@ -90,12 +106,16 @@ static enum ide_err answer_key_prog(struct question *q)
     bool default_iv;
     cxl_ide_read_head(&q->payload, CXL_IDE_KM_KEY_PROG, &head);
     enum ide_err err = read_done(&q->payload, q->fault, "KEY_PROG");
+    if (err == IDE_OK)
+        err = check_holder(q, head.port_index, "KEY_PROG");
     if (err != IDE_OK)
         return err;
     cxl_ide_read_key(&q->payload, &key);
     bool ok = q->payload.err == IDE_OK && take_target(&head, &target, &default_iv) &&
               q->km->ops->key_prog(q->km->context, q->session_id, &target, &key, default_iv);
     wipe(&key, sizeof key);
+    if (ok)
+        hold(q, head.port_index);
     head.status = ok ? CXL_KP_ACK_SUCCESS : CXL_KP_ACK_INVALID;
     cxl_ide_write_head(q->answer, CXL_IDE_KM_KP_ACK, &head);
     return done(q, "KP_ACK");
@@ -108,6 +128,8 @@ static enum ide_err answer_go_or_stop(struct question *q, enum cxl_ide_km_object
     struct cxl_ide_target target;
     bool flag;
     enum ide_err err = read_head(q, object, step, &head);
+    if (err == IDE_OK)
+        err = check_holder(q, head.port_index, step);
     if (err != IDE_OK)
         return err;
     if (!take_target(&head, &target, &flag))
@@ -160,10 +182,11 @@ static enum ide_err handle(void *context, struct spdm_responder *r, const struct
 
 static void on_session_end(void *context, struct session *s)
 {
-    const struct cxl_ide_responder *k = context;
+    struct cxl_ide_responder *k = context;
     /* a handshake has keyed nothing */
     if (s->state != SESSION_HANDSHAKE)
         k->ops->session_end(k->context, s->id);
+    ide_km_let_go(k->holder, s->id);
     if (k->next_end)
         k->next_end(k->next_context, s);
 }

@@ -4,7 +4,7 @@
 #define IDE_KM_CXL_RESPONDER_H
 
 #include "ide_km/cxl_ide_km.h"
-#include "session/responder.h"
+#include "ide_km/responder.h"
 
 /* false everywhere: refused; KEY_PROG then has the status CXL_KP_ACK_INVALID, the others an ERROR. */
 struct cxl_ide_port_ops {
@@ -25,6 +25,11 @@ struct cxl_ide_port_ops {
 struct cxl_ide_responder {
     const struct cxl_ide_port_ops *ops;
     void *context;
+    /*
+     * Which session has got a key of a port, or given it one: until it ends no other has CXL_IDE_KM with that port, not
+     * even QUERY, as with IDE_KM (responder.h). 0: none.
+     */
+    uint32_t holder[IDE_KM_PORTS];
     /* set by cxl_ide_responder_attach() */
     struct spdm_vendor vendor;
     void (*next_end)(void *context, struct session *s);

@@ -4,7 +4,7 @@
 #define IDE_KM_INTERNAL_H
 
 #include "ide_km/messages.h"
-#include "session/responder.h"
+#include "ide_km/responder.h"
 
 /* Of a request: its session's id, and which object it is. */
 struct ide_km_opening {
@@ -19,5 +19,12 @@ struct ide_km_opening {
  */
 enum ide_err ide_km_begin(struct spdm_responder *r, const struct spdm_request *request, struct reader payload,
                           const char *step, struct ide_km_opening *opening) MUST_USE;
+
+/* Whether another session is at work with the port, and IDE_E_UNEXPECTED then: a device that answered would let two
+ * sides key one stream. */
+enum ide_err ide_km_check_holder(const uint32_t holder[static IDE_KM_PORTS], uint8_t port_index, uint32_t session_id,
+                                 const char *step, struct ide_fault *fault) MUST_USE;
+/* The session has ended. */
+void ide_km_let_go(uint32_t holder[static IDE_KM_PORTS], uint32_t session_id);
 
 #endif

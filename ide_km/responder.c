@@ -19,16 +19,23 @@ static enum ide_err refuse(const struct question *q, const char *step, const cha
     return ide_fail(q->fault, IDE_E_FIELD, step, field);
 }
 
-/* Is another session at work with the port? A device that answered would let two sides key one stream. */
-static bool is_held(const struct question *q, uint8_t port_index)
+enum ide_err ide_km_check_holder(const uint32_t holder[static IDE_KM_PORTS], uint8_t port_index, uint32_t session_id,
+                                 const char *step, struct ide_fault *fault)
 {
-    uint32_t holder = q->km->holder[port_index];
-    return holder != 0 && holder != q->session_id;
+    bool held = holder[port_index] != 0 && holder[port_index] != session_id;
+    return held ? ide_fail(fault, IDE_E_UNEXPECTED, step, "session") : IDE_OK;
 }
 
-static enum ide_err refuse_held(const struct question *q, const char *step)
+void ide_km_let_go(uint32_t holder[static IDE_KM_PORTS], uint32_t session_id)
 {
-    return ide_fail(q->fault, IDE_E_UNEXPECTED, step, "session");
+    for (size_t i = 0; i < IDE_KM_PORTS; i++)
+        if (holder[i] == session_id)
+            holder[i] = 0;
+}
+
+static enum ide_err check_holder(const struct question *q, uint8_t port_index, const char *step)
+{
+    return ide_km_check_holder(q->km->holder, port_index, q->session_id, step, q->fault);
 }
 
 /* The answer is complete if all of it fitted. */
@@ -43,10 +50,10 @@ static enum ide_err answer_query(struct question *q)
     uint8_t port_index;
     ide_km_read_query(&q->payload, &port_index);
     enum ide_err err = read_done(&q->payload, q->fault, "QUERY");
+    if (err == IDE_OK)
+        err = check_holder(q, port_index, "QUERY");
     if (err != IDE_OK)
         return err;
-    if (is_held(q, port_index))
-        return refuse_held(q, "QUERY");
     struct ide_km_query_resp resp = {0};
     if (!q->km->ops->query(q->km->context, port_index, &resp))
         return refuse(q, "QUERY", "PortIndex");
@@ -62,10 +69,10 @@ static enum ide_err answer_key_prog(struct question *q)
     struct ide_key key = {0};
     ide_km_read_head(&q->payload, IDE_KM_KEY_PROG, &head);
     enum ide_err err = read_done(&q->payload, q->fault, "KEY_PROG");
+    if (err == IDE_OK)
+        err = check_holder(q, head.target.port_index, "KEY_PROG");
     if (err != IDE_OK)
         return err;
-    if (is_held(q, head.target.port_index))
-        return refuse_held(q, "KEY_PROG");
     ide_km_read_key(&q->payload, &key);
     if (q->payload.err != IDE_OK)
         head.status = KP_ACK_INCORRECT_LENGTH;
@@ -91,8 +98,9 @@ static enum ide_err answer_go_or_stop(struct question *q, enum ide_km_object obj
         return err;
     if (!ide_km_read_selector(head.selector, &head.target))
         return refuse(q, step, "Key_Sub_Stream");
-    if (is_held(q, head.target.port_index))
-        return refuse_held(q, step);
+    err = check_holder(q, head.target.port_index, step);
+    if (err != IDE_OK)
+        return err;
     bool (*act)(void *, uint32_t, const struct ide_km_target *) =
         object == IDE_KM_K_SET_GO ? q->km->ops->set_go : q->km->ops->set_stop;
     if (!act(q->km->context, q->session_id, &head.target))
@@ -150,9 +158,7 @@ static void on_session_end(void *context, struct session *s)
     if (s->state == SESSION_HANDSHAKE)   /* which has keyed nothing */
         return;
     k->ops->session_end(k->context, s->id);
-    for (size_t i = 0; i < IDE_KM_PORTS; i++)
-        if (k->holder[i] == s->id)
-            k->holder[i] = 0;
+    ide_km_let_go(k->holder, s->id);
 }
 
 void ide_km_responder_attach(struct ide_km_responder *k, struct session_responder *r)

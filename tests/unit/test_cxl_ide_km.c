@@ -287,6 +287,85 @@ static void a_key_goes_to_the_port_with_or_without_its_iv(void)
     loopback_close(&l);
 }
 
+static struct session second;
+
+static void begin_two(void)
+{
+    begin();
+    CHECK_OK(session_open(&second, &l.requester, &l.transport));
+}
+
+static unsigned told(void)
+{
+    return port.queries + port.gets + port.progs + port.gos + port.stops;
+}
+
+/* Each object for the port, and nothing of it gets to it. */
+static void expect_held(struct session *s, uint8_t port_index)
+{
+    struct cxl_ide_query_resp resp;
+    struct cxl_ide_key key = {0};
+    const struct cxl_ide_target t = {port_index, IDE_RX};
+    unsigned before = told();
+    CHECK_ERR(cxl_ide_km_query(s, port_index, &resp), IDE_E_PEER_ERROR);
+    CHECK_FAULT(&l.device_fault, IDE_E_UNEXPECTED, "QUERY", "session");
+    CHECK_ERR(cxl_ide_km_get_key(s, port_index, &key), IDE_E_PEER_ERROR);
+    CHECK_FAULT(&l.device_fault, IDE_E_UNEXPECTED, "GET_KEY", "session");
+    CHECK_ERR(cxl_ide_km_key_prog(s, &t, &key), IDE_E_PEER_ERROR);
+    CHECK_FAULT(&l.device_fault, IDE_E_UNEXPECTED, "KEY_PROG", "session");
+    CHECK_ERR(cxl_ide_km_set_go(s, &t, CXL_IDE_SKID), IDE_E_PEER_ERROR);
+    CHECK_FAULT(&l.device_fault, IDE_E_UNEXPECTED, "K_SET_GO", "session");
+    CHECK_ERR(cxl_ide_km_set_stop(s, &t), IDE_E_PEER_ERROR);
+    CHECK_FAULT(&l.device_fault, IDE_E_UNEXPECTED, "K_SET_STOP", "session");
+    CU_ASSERT_EQUAL(told(), before);
+}
+
+/* By a key that it got, and by one that it gave; other ports are not held, nor is one by what was refused. */
+static void a_second_session_is_refused_while_the_first_holds_the_port(void)
+{
+    for (unsigned gives = 0; gives < 2; gives++) {
+        struct cxl_ide_query_resp resp;
+        struct cxl_ide_key key = {0};
+        begin_two();
+        CHECK_OK(cxl_ide_km_query(&l.session, 1, &resp));
+        CHECK_OK(cxl_ide_km_query(&second, 1, &resp));
+        CHECK_OK(cxl_ide_km_set_stop(&l.session, &target));
+        port.refuse = true;
+        CHECK_ERR(cxl_ide_km_get_key(&l.session, 1, &key), IDE_E_PEER_ERROR);
+        CHECK_ERR(cxl_ide_km_key_prog(&l.session, &target, &key), IDE_E_KM_REFUSED);
+        port.refuse = false;
+        CHECK_OK(cxl_ide_km_query(&second, 1, &resp));
+        if (gives)
+            CHECK_OK(cxl_ide_km_key_prog(&l.session, &target, &key));
+        else
+            CHECK_OK(cxl_ide_km_get_key(&l.session, 1, &key));
+        expect_held(&second, 1);
+        CHECK_OK(cxl_ide_km_get_key(&second, 2, &key));
+        expect_held(&l.session, 2);
+        CHECK_OK(cxl_ide_km_key_prog(&l.session, &target, &key));
+        CHECK_OK(cxl_ide_km_set_stop(&l.session, &target));
+        expect_held(&second, 1); /* until the first ends */
+        CHECK_OK(session_end(&l.session));
+        CHECK_OK(cxl_ide_km_get_key(&second, 1, &key));
+        CHECK_OK(cxl_ide_km_key_prog(&second, &target, &key));
+        CU_ASSERT_EQUAL(port.session_id, second.id);
+        CHECK_OK(session_end(&second));
+        loopback_close(&l);
+    }
+}
+
+/* Whoever negotiates anew has ended all sessions, and so what they held. */
+static void a_new_connection_holds_nothing(void)
+{
+    struct cxl_ide_key key = {0};
+    begin_two();
+    CHECK_OK(cxl_ide_km_key_prog(&second, &target, &key));
+    expect_held(&l.session, 1);
+    CHECK_OK(loopback_session(&l));
+    CHECK_OK(cxl_ide_km_key_prog(&l.session, &target, &key));
+    loopback_close(&l);
+}
+
 static bool contains(const void *part, size_t len)
 {
     return memmem(&l, sizeof l, part, len) != NULL;
@@ -557,6 +636,8 @@ int main(void)
         TEST(query_brings_the_port),
         TEST(a_key_comes_from_the_port),
         TEST(a_key_goes_to_the_port_with_or_without_its_iv),
+        TEST(a_second_session_is_refused_while_the_first_holds_the_port),
+        TEST(a_new_connection_holds_nothing),
         TEST(no_key_is_left_behind),
         TEST(go_brings_the_mode_and_stop_stops),
         TEST(both_protocols_hear_of_the_sessions_end),

@@ -150,13 +150,31 @@ static void what_is_refused(void)
     CU_ASSERT_FALSE(cxl_port_set_go(device, 2, IDE_RX, CXL_IDE_SKID));
     CU_ASSERT_FALSE(cxl_port_set_stop(device, 2, IDE_RX));
     CU_ASSERT_FALSE(cxl_port_set_go(device, 1, IDE_RX, CXL_IDE_CONTAINMENT)); /* it cannot */
-    CU_ASSERT_TRUE(cxl_port_get_key(device, &random, &offer));
+    CU_ASSERT_FALSE(cxl_port_get_key(device, 2, &random, &offer)); /* another session's again */
+    CU_ASSERT_TRUE(cxl_port_get_key(device, 1, &random, &offer));
     CU_ASSERT_TRUE(memcmp(offer.key, random.key, sizeof offer.key) == 0 && offer.iv[0] == 0x80);
     CU_ASSERT_FALSE(cxl_port_key_prog(device, 1, IDE_TX, &other, false)); /* not what was offered */
     offer.iv[11] ^= 1;
     CU_ASSERT_FALSE(cxl_port_key_prog(device, 1, IDE_TX, &offer, true));
     CU_ASSERT_TRUE(cxl_port_key_prog(device, 1, IDE_TX, &offer, false)); /* its IV does not count */
-    CU_ASSERT_FALSE(cxl_port_get_key(port, &random, &offer));
+    CU_ASSERT_FALSE(cxl_port_get_key(port, 1, &random, &offer));
+    emu_free(&emu);
+}
+
+/* What it has offered is for whoever it was offered to, and gone with him. */
+static void an_offer_is_of_one_session(void)
+{
+    struct cxl_ide_key other = key_of(2), random = key_of(3), offer, second;
+    begin_with("{\"key_generation\": true, \"iv_generation\": true}");
+    CU_ASSERT_TRUE(cxl_port_get_key(device, 1, &random, &offer));
+    CU_ASSERT_FALSE(cxl_port_get_key(device, 2, &other, &second));
+    CU_ASSERT_FALSE(cxl_port_key_prog(device, 2, IDE_RX, &other, false));
+    CU_ASSERT_FALSE(cxl_port_set_stop(device, 2, IDE_RX));
+    CU_ASSERT_TRUE(cxl_port_key_prog(device, 1, IDE_TX, &offer, true));
+    cxl_port_session_end(device, 1);
+    CU_ASSERT_TRUE(cxl_port_get_key(device, 1, &random, &offer));
+    cxl_port_session_end(device, 1);
+    CU_ASSERT_TRUE(cxl_port_key_prog(device, 2, IDE_TX, &other, false)); /* nothing is offered any more */
     emu_free(&emu);
 }
 
@@ -285,6 +303,7 @@ int main(void)
         TEST(keys_alone_do_nothing),
         TEST(ends_that_differ_are_insecure),
         TEST(what_is_refused),
+        TEST(an_offer_is_of_one_session),
         TEST(the_sessions_end_and_a_reset_take_the_keys),
         TEST(of_a_bridged_endpoint_the_root_port_decides),
         TEST(a_unit_keys_the_root_port),

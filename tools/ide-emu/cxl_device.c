@@ -19,11 +19,10 @@ static bool get_key(void *context, uint32_t session, uint8_t port_index, struct 
     struct cxl_device *d = context;
     struct emu_function *f = d->function;
     struct cxl_ide_key random;
-    (void)session;
     if (port_index != 0 || d->rng.random(d->rng.context, (uint8_t *)&random, sizeof random) != IDE_OK)
         return false;
     emu_lock(f->emu);
-    bool ok = cxl_port_get_key(f, &random, out);
+    bool ok = cxl_port_get_key(f, session, &random, out);
     emu_unlock(f->emu);
     wipe(&random, sizeof random);
     return ok;

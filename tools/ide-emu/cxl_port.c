@@ -192,6 +192,12 @@ static bool has_keys(const struct cxl_port *c)
     return c->way[IDE_RX].waits || c->way[IDE_RX].active || c->way[IDE_TX].waits || c->way[IDE_TX].active;
 }
 
+/* All keys of a port come from one session, what it offers too. */
+static bool is_of_another(const struct cxl_port *c, uint32_t session)
+{
+    return (has_keys(c) || c->offered) && c->session != session;
+}
+
 bool cxl_port_query(const struct emu_function *f, struct cxl_ide_query_resp *out)
 {
     const struct platform_cxl *cxl = &f->desc.cxl;
@@ -205,12 +211,13 @@ bool cxl_port_query(const struct emu_function *f, struct cxl_ide_query_resp *out
     return cxl->present;
 }
 
-bool cxl_port_get_key(struct emu_function *f, const struct cxl_ide_key *random, struct cxl_ide_key *out)
+bool cxl_port_get_key(struct emu_function *f, uint32_t session, const struct cxl_ide_key *random,
+                      struct cxl_ide_key *out)
 {
     static const uint8_t prefix[4] = {0x80};
     const struct platform_cxl *cxl = &f->desc.cxl;
     struct cxl_ide_key *offer = &f->cxl.offer;
-    if (!cxl->key_generation && !cxl->iv_generation)
+    if ((!cxl->key_generation && !cxl->iv_generation) || is_of_another(&f->cxl, session))
         return false;
     wipe(offer, sizeof *offer);
     if (cxl->key_generation)
@@ -219,6 +226,7 @@ bool cxl_port_get_key(struct emu_function *f, const struct cxl_ide_key *random, 
         memcpy(offer->iv, random->iv, sizeof offer->iv);
     memcpy(offer->iv, prefix, sizeof prefix);
     f->cxl.offered = true;
+    f->cxl.session = session;
     *out = *offer;
     return true;
 }
@@ -240,7 +248,7 @@ bool cxl_port_key_prog(struct emu_function *f, uint32_t session, enum ide_direct
 {
     struct cxl_port *c = &f->cxl;
     struct cxl_way *way = &c->way[direction];
-    if (way->waits || (has_keys(c) && c->session != session))
+    if (way->waits || is_of_another(c, session))
         return false;
     if (direction == IDE_TX && !is_as_offered(f, key, own_iv))
         return false;
@@ -278,7 +286,7 @@ bool cxl_port_set_go(struct emu_function *f, uint32_t session, enum ide_directio
 
 bool cxl_port_set_stop(struct emu_function *f, uint32_t session, enum ide_direction direction)
 {
-    if (has_keys(&f->cxl) && f->cxl.session != session)
+    if (is_of_another(&f->cxl, session))
         return false;
     clear_way(&f->cxl.way[direction]);
     settle(f);

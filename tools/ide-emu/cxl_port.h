@@ -31,7 +31,7 @@ struct cxl_port {
     struct cxl_way way[IDE_DIRECTIONS];
     bool offered; /* offer was handed out by GET_KEY */
     struct cxl_ide_key offer;
-    uint32_t session; /* whose keys these are, if there are any */
+    uint32_t session; /* whose keys these are, if there are any; or who was offered one */
     uint8_t error;    /* Rx Error Status */
 };
 
@@ -55,7 +55,8 @@ void cxl_port_write(struct emu_function *f, uint64_t offset, const uint8_t *data
 
 /* CXL_IDE_KM, and what a key unit does; session tells who. false: refused. own_iv: the IV in key counts. */
 bool cxl_port_query(const struct emu_function *f, struct cxl_ide_query_resp *out);
-bool cxl_port_get_key(struct emu_function *f, const struct cxl_ide_key *random, struct cxl_ide_key *out);
+bool cxl_port_get_key(struct emu_function *f, uint32_t session, const struct cxl_ide_key *random,
+                      struct cxl_ide_key *out);
 bool cxl_port_key_prog(struct emu_function *f, uint32_t session, enum ide_direction direction,
                        const struct cxl_ide_key *key, bool own_iv);
 bool cxl_port_set_go(struct emu_function *f, uint32_t session, enum ide_direction direction,
