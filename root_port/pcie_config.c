@@ -275,3 +275,10 @@ void pcie_bridge_windows(const struct pcie_config *config, struct pcie_window *m
     *prefetchable = window_of(reg, base_upper, limit_upper);
     *memory = window_of(pcie_read32(config, PCIE_MEMORY_WINDOW), 0, 0);
 }
+
+unsigned pcie_bridge_window_count(const struct pcie_config *config)
+{
+    struct pcie_window memory, prefetchable;
+    pcie_bridge_windows(config, &memory, &prefetchable);
+    return (memory.base <= memory.limit) + (prefetchable.base <= prefetchable.limit);
+}

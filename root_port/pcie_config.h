@@ -124,5 +124,7 @@ struct pcie_window {
 /* The two memory windows that a bridge forwards downstream (PCIe 6.x §7.5.1.3), whole multiples of 1 MiB. */
 void pcie_bridge_windows(const struct pcie_config *config, struct pcie_window *memory,
                          struct pcie_window *prefetchable);
+/* How many of the two are open: 0 to 2. */
+unsigned pcie_bridge_window_count(const struct pcie_config *config);
 
 #endif

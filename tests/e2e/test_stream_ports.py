@@ -16,6 +16,9 @@ WIDE_PORT, WIDE = "0000:00:03.0", ("0000:03:00.0", "0000:03:00.1")             #
 SWITCH_PORT, UP, DOWN, BELOW = "0000:00:04.0", "0000:04:00.0", "0000:05:00.0", "0000:06:00.0"
 FLIT_PORT, FLIT = "0001:00:01.0", "0001:01:00.0"
 FAR_PORT, FAR = "0002:00:01.0", "0002:01:00.0"
+# two windows behind a switch, and a root port that has one address association, or two
+NARROW_PORT, NARROW = "0003:00:01.0", ("0003:03:00.0", "0003:03:00.1")
+ROOMY_PORT, ROOMY = "0003:00:02.0", ("0003:06:00.0", "0003:06:00.1")
 
 
 def root(bdf, below, blocks=2, link=2, **more):
@@ -24,6 +27,13 @@ def root(bdf, below, blocks=2, link=2, **more):
 
 def end(bdf, selective=4, link=1, **more):
     return {"bdf": bdf, "type": "endpoint", "doe": True, "ide": ide(selective, link), "bar_size": 4096, **more}
+
+
+def behind_switch(port, bus, ends, blocks):
+    down = {"bdf": f"0003:{bus + 1:02x}:00.0", "type": "downstream", "doe": False, "ide": ide(0, 1, flow_through=True),
+            "below": [end(ends[0]), end(ends[1], doe=False, ide=False, prefetchable=True)]}
+    return root(port, [{"bdf": f"0003:{bus:02x}:00.0", "type": "upstream", "doe": False,
+                        "ide": ide(0, 1, flow_through=True), "below": [down]}], blocks=blocks)
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +47,8 @@ def bench():
                             "below": [down]}], blocks=1),
         root(FLIT_PORT, [end(FLIT, flit_mode=True)], flit_mode=True),
         root(FAR_PORT, [end(FAR)]),
+        behind_switch(NARROW_PORT, 1, NARROW, 1),
+        behind_switch(ROOMY_PORT, 4, ROOMY, 2),
     ], ["--timeout", "10"])
     yield bench
     bench.close()
@@ -235,3 +247,21 @@ def test_many_streams_come_up_and_go_at_once(bench):
     bench.controller.stop()   # turns them all off
     assert bench.in_use() == set()
     bench.start()
+
+
+# ---- more memory than a stream has room for -------------------------------------------------------------------------
+
+def test_a_window_too_many_is_refused_before_any_device_is_talked_to(bench):
+    def objects():
+        return {f["bdf"]: f["data_objects"] for f in bench.platform.state()["functions"]}
+    before = objects()
+    for bdf in (NARROW[0], NARROW_PORT):
+        error = bench.controller.error("establish", bdf)
+        assert (error["code"], error["step"], error["device"], error["field"], error["got"], error["want"]) == (
+            "capability", "survey", NARROW_PORT, "Number of Address Association Register Blocks", 1, 2)
+        assert "2 windows" in error["message"] and "room for 1" in error["message"]
+        assert "hardware" in error["hint"] and error["outcome"] is None
+    assert objects() == before
+    # a link stream has no addresses, and a root port with two associations takes both windows
+    up = bench.controller.json("establish", ROOMY[0])
+    assert up["state"] == "secure"

@@ -230,8 +230,20 @@ static const struct {
               "was lost, stop all streams that it keyed and establish them again"},
 };
 
+/* What no firmware update gives. */
+static const struct {
+    const char *field, *text;
+} capability_hints[] = {
+    {"Number of Address Association Register Blocks",
+     "how many addresses a stream can have is the root port's hardware: put the device right below a root port, or "
+     "have firmware give it one memory window only"},
+};
+
 const char *failure_hint(const struct failure *f)
 {
+    for (size_t i = 0; f->err == IDE_E_CAPABILITY && i < sizeof capability_hints / sizeof *capability_hints; i++)
+        if (strcmp(capability_hints[i].field, f->field) == 0)
+            return capability_hints[i].text;
     for (size_t i = 0; f->err == IDE_E_PEER_ERROR && i < sizeof peer_error_hints / sizeof *peer_error_hints; i++)
         if (f->fault.step && strcmp(peer_error_hints[i].exchange, f->fault.step) == 0)
             return peer_error_hints[i].text;

@@ -63,13 +63,6 @@ static enum ide_err open_end(struct registers *r, enum stream_end end, struct jo
     return err;
 }
 
-static unsigned count_windows(const struct pcie_config *above)
-{
-    struct pcie_window memory, prefetchable;
-    pcie_bridge_windows(above, &memory, &prefetchable);
-    return (memory.base <= memory.limit) + (prefetchable.base <= prefetchable.limit);
-}
-
 static enum ide_err open_all(struct registers *r, const char *sysfs, struct job *job)
 {
     enum ide_err err = pcie_access_open(&r->access, sysfs, &job->fault);
@@ -80,7 +73,7 @@ static enum ide_err open_all(struct registers *r, const char *sysfs, struct job 
     if (err == IDE_OK)
         err = pcie_function_open(&r->above, &r->access, stream_port_above(&job->ends), &job->fault);
     if (err == IDE_OK)
-        r->port[END_ROOT_PORT].windows = (uint8_t)count_windows(&r->above.config);
+        r->port[END_ROOT_PORT].windows = (uint8_t)pcie_bridge_window_count(&r->above.config);
     return err;
 }
 

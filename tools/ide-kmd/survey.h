@@ -113,7 +113,7 @@ struct survey_plan {
  * Which streams a wish means at this port: the selective one first, then those of the links from the root
  * port down. Each port has all that its stream needs: IDE with streams of the kind and what the wish asks of
  * them, DOE and IDE_KM where the port itself is given its keys, flow-through where a switch port is only
- * passed.
+ * passed, and in a block of the root port room for all memory that is below the port above the endpoint.
  *
  * A selective stream is between a root port and an endpoint, one of them given. Link streams are on each link
  * between these; if they alone are wanted and bdf is no endpoint, on one: above an upstream port, below any

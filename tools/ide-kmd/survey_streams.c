@@ -85,6 +85,40 @@ static enum ide_err check_abilities(const struct ide_port *port, const void *con
     return err == IDE_OK ? check_class(port, stream, fault) : err;
 }
 
+/* Whether a block of the root port has as many address associations as are needed. */
+static enum ide_err check_address_blocks(const struct ide_port *port, const void *context, struct ide_fault *fault)
+{
+    unsigned room = 0, needed = *(const unsigned *)context;
+    for (unsigned i = 0; i < ide_block_count(&port->cap, IDE_SELECTIVE); i++)
+        room = port->cap.address_blocks[i] > room ? port->cap.address_blocks[i] : room;
+    return room >= needed ? IDE_OK
+                          : ide_fail_value(fault, IDE_E_CAPABILITY, NULL,
+                                           "Number of Address Association Register Blocks", room, needed);
+}
+
+/* One association spans both windows where nothing but the endpoint is between them (docs/ide.md, "Which memory"). */
+static enum ide_err check_windows(struct survey *survey, const struct stream_ends *ends, struct failure *failure)
+{
+    struct ide_fault fault;
+    struct pcie_function function = {0};
+    const struct pcie_bdf *above = stream_port_above(ends), *root_port = &ends->bdf[END_ROOT_PORT];
+    enum ide_err err = pcie_function_open(&function, &survey->access, above, &fault);
+    unsigned windows = err == IDE_OK ? pcie_bridge_window_count(&function.config) : 0, needed = windows;
+    pcie_function_close(&function);
+    if (err != IDE_OK)
+        return failure_fault(failure, STEP, above, &fault);
+    if (needed > 1 && ends->switch_ports == 0)
+        needed = 1;
+    if (needed == 0 || check_port(survey, root_port, check_address_blocks, &needed, failure) == IDE_OK)
+        return IDE_OK;
+    if (failure->err == IDE_E_CAPABILITY)
+        snprintf(failure->message, sizeof failure->message,
+                 "the memory below the port above the endpoint is %u windows, and a stream of the root port has room "
+                 "for %u addresses: the rest would be in the clear",
+                 windows, (unsigned)failure->fault.got);
+    return failure->err;
+}
+
 /* The port's own mailbox takes its keys. */
 static enum ide_err check_ide_km(const struct ide_port *port, const void *context, struct ide_fault *fault)
 {
@@ -357,6 +391,8 @@ static enum ide_err check_stream(struct survey *survey, struct planned_stream *s
         err = check_end(survey, stream, END_ENDPOINT, failure);
     if (err == IDE_OK)
         err = check_path(survey, stream, failure);
+    if (err == IDE_OK && stream->kind == IDE_SELECTIVE)
+        err = check_windows(survey, &stream->ends, failure);
     return err;
 }
 
