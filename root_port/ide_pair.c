@@ -51,15 +51,18 @@ enum ide_err ide_pair_enable(struct ide_pair *pair, struct ide_fault *fault)
     return err;
 }
 
-/* A stream that was never set up has nothing to be read back. */
-static enum ide_err check_off(const struct ide_stream *stream, struct ide_fault *fault)
+/* A stream that was never set up has nothing to be read back. One that is on all the same is to be disabled
+ * again. */
+static enum ide_err check_off(struct ide_stream *stream, struct ide_fault *fault)
 {
     struct ide_block_state state;
     if (!stream->set_up)
         return IDE_OK;
     enum ide_err err = ide_stream_status(stream, &state, fault);
-    if (err == IDE_OK && state.use == IDE_USE_ENABLED)
+    if (err == IDE_OK && state.use == IDE_USE_ENABLED) {
+        stream->enabled = true;
         err = ide_fail(fault, IDE_E_REGISTER, STEP_DISABLE, "IDE Stream Control");
+    }
     return err;
 }
 
@@ -88,6 +91,19 @@ enum ide_err ide_pair_disable(struct ide_pair *pair, struct ide_fault *fault)
     return keep_first(pair, err, unit, IDE_END_KEY_UNIT);
 }
 
+/* An end that was disabled and is on all the same is not believed again. */
+static enum ide_err release_end(struct ide_stream *stream, struct ide_fault *fault)
+{
+    bool was_on = stream->enabled;
+    enum ide_err err = ide_stream_release(stream, fault);
+    if (err != IDE_OK || !was_on)
+        return err;
+    stream->set_up = true; /* if it is */
+    err = check_off(stream, fault);
+    stream->set_up = err != IDE_OK;
+    return err;
+}
+
 enum ide_err ide_pair_release(struct ide_pair *pair, struct ide_fault *fault)
 {
     struct ide_fault later, unit_fault = {0};
@@ -97,10 +113,9 @@ enum ide_err ide_pair_release(struct ide_pair *pair, struct ide_fault *fault)
         unit_fault = *fault;
         err = IDE_OK;
     }
-    err = keep_first(pair, err, ide_stream_release(&pair->root_port, fault_or(err, fault, &later)),
-                     IDE_END_ROOT_PORT);
-    err = keep_first(pair, err, ide_stream_release(&pair->endpoint, fault_or(err, fault, &later)),
-                     IDE_END_ENDPOINT);
+    err =
+        keep_first(pair, err, release_end(&pair->root_port, fault_or(err, fault, &later)), IDE_END_ROOT_PORT);
+    err = keep_first(pair, err, release_end(&pair->endpoint, fault_or(err, fault, &later)), IDE_END_ENDPOINT);
     if (err == IDE_OK && unit != IDE_OK)
         *fault = unit_fault;
     return keep_first(pair, err, unit, IDE_END_KEY_UNIT);

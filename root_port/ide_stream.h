@@ -181,7 +181,7 @@ enum ide_err ide_pair_enable(struct ide_pair *pair, struct ide_fault *fault) MUS
  */
 enum ide_err ide_pair_disable(struct ide_pair *pair, struct ide_fault *fault) MUST_USE;
 
-/* ide_pair_disable(), then releases both ends. The first failure is returned, all is tried. */
+/* ide_pair_disable(), then releases both ends. The first failure is returned, all is tried, and may be tried again. */
 enum ide_err ide_pair_release(struct ide_pair *pair, struct ide_fault *fault) MUST_USE;
 
 /*

@@ -442,6 +442,29 @@ static void release_goes_on_after_an_end_that_is_gone(void)
     CU_ASSERT_EQUAL(fake_get32(&p.root, SEL_0 + RID_2), 0);
 }
 
+/* What was written once, and is not so, is written again. */
+static void an_end_that_did_not_obey_is_released_once_it_does(void)
+{
+    for (unsigned end = 0; end < 2; end++) {
+        struct platform p;
+        struct ide_fault fault;
+        struct fake_function *f = end ? &p.device : &p.root;
+        enable(&p);
+        f->stuck_at = SEL_0 + CTL;
+        for (unsigned again = 0; again < 2; again++) {
+            CU_ASSERT_EQUAL(ide_pair_disable(&p.pair, &fault), IDE_E_REGISTER);
+            CU_ASSERT_EQUAL(ide_pair_release(&p.pair, &fault), IDE_E_REGISTER);
+            CU_ASSERT_EQUAL(p.pair.failed, end ? IDE_END_ENDPOINT : IDE_END_ROOT_PORT);
+            CU_ASSERT_TRUE(is_enabled(f));
+        }
+        f->stuck_at = 0;
+        CU_ASSERT_EQUAL(ide_pair_release(&p.pair, &fault), IDE_OK);
+        CU_ASSERT_EQUAL(fake_get32(&p.root, SEL_0 + CTL), 0xff000000);
+        CU_ASSERT_EQUAL(fake_get32(&p.device, SEL_0 + CTL), 0xff000000);
+        CU_ASSERT_EQUAL(fake_get32(f, SEL_0 + RID_2), 0);
+    }
+}
+
 static void secure_means_both_ends(void)
 {
     struct platform p;
@@ -560,6 +583,7 @@ int main(void)
         {"disable: root port first, nothing between", disable_takes_the_root_port_first_with_nothing_between},
         {"root port that stays enabled", root_port_that_stays_enabled_is_told_and_the_endpoint_not_read},
         {"release goes on after an end that is gone", release_goes_on_after_an_end_that_is_gone},
+        {"an end that did not obey is released once it does", an_end_that_did_not_obey_is_released_once_it_does},
         {"secure means both ends", secure_means_both_ends},
         {"endpoint not read before root port secure", endpoint_is_not_read_before_the_root_port_is_secure},
         {"fail message ends the wait at once", fail_message_ends_the_wait_at_once},
