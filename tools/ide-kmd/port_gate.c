@@ -57,6 +57,7 @@ static enum ide_err turn_register(struct port_gates *gates, const struct port_ga
     if (err != IDE_OK)
         return err;
     struct gate_turn turn = gate_turn(f->bits, command, closed);
+    uint16_t stuck = f->stuck;
     err = write_down(gates, gate, f, turn.bits, fault);
     if (err != IDE_OK)
         return err;
@@ -65,10 +66,11 @@ static enum ide_err turn_register(struct port_gates *gates, const struct port_ga
     err = forwarding_write(config, command, turn.clear, turn.set, fault);
     if (turn.clear | turn.set)
         kill_point("a Command register is written");
+    f->stuck = err == IDE_OK ? 0 : f->stuck | turn.clear;
     if (err != IDE_OK)
         return err;
     f->bits.closed = closed;
-    *reopened = turn.reopened;
+    *reopened = turn.reopened & (uint16_t)~stuck;
     return IDE_OK;
 }
 

@@ -53,6 +53,7 @@ struct gate_function {
     struct pcie_bdf bdf;
     struct gate_bits bits;
     bool written; /* it has a row in the state file */
+    uint16_t stuck; /* bits that were to be cleared, and were not: that they are set is nobody's doing */
     /* port_gate_errors.c */
     uint16_t aer;    /* offset of the capability; 0: not known, or none */
     bool has_errors; /* looked since it was closed: */
