@@ -13,6 +13,7 @@ import pytest
 from api_client import Subscriber
 from conftest import ENDPOINT, ROOT_PORT, program
 from test_api import Client, check
+from test_link import write
 
 
 @pytest.fixture
@@ -52,6 +53,45 @@ def test_what_happened_and_who_asked(platform, kept):
     assert (failed["operation"], failed["cause"], failed["stream"]) == ("rekey", error["code"], 4)
     assert failed["answer"]["message"] == error["message"]
     assert (failed["root_port"], failed["endpoint"]) == (ROOT_PORT, ENDPOINT)
+
+
+def test_a_fall_is_kept_as_both_ends_told_it_and_who_brought_it_back(platform, kept, state):
+    subscriber = Subscriber(kept)
+    kept.json("establish", ENDPOINT, "--stream", "4")
+    platform.tell(f"adversary {ENDPOINT} down flip=200 pr 1")
+    write(platform, b"x" * 64)
+    fall, _ = subscriber.next("stream", state="insecure")
+    subscriber.next("operation", operation="establish", state="done", asked_by="policy")
+    subscriber.close()
+    found = entries(kept)
+    [fell] = [e for e in found if e["state"] == "insecure"]
+    assert (fell["what"], fell["operation"], fell["cause"], fell["device"], fell["asked_by"]) == (
+        "stream", "watch", "ide_fail", ENDPOINT, None)
+    assert fell["answer"] == {name: fall[name] for name in ("message", "key_set", "ends")}
+    assert {end["bdf"]: (end["state"], end["ide_fail"], end["aer"]) for end in fell["answer"]["ends"]} == {
+        ROOT_PORT: ("insecure", True, []), ENDPOINT: ("insecure", False, ["ide_check_failed"])}
+    policy = [e for e in found if e["asked_by"] == "policy"]
+    assert all(e["id"] > fell["id"] for e in policy)
+    assert [(e["operation"], e["state"]) for e in policy if e["what"] == "operation"] == [
+        ("stop", "started"), ("stop", "done"), ("establish", "started"), ("establish", "done")]
+    shown = kept.ctl("log", "--what", "stream", "--noheadings", "--output", "STATE,ENDS").stdout.splitlines()
+    assert "insecure root_port: insecure, ide_fail; endpoint: insecure, ide_check_failed" in [
+        " ".join(line.split()) for line in shown]
+    [row] = sql(state, "SELECT answer ->> '$.ends[1].aer[0]' AS aer FROM log WHERE state = 'insecure'")
+    assert row["aer"] == "ide_check_failed"
+
+
+def test_what_else_an_event_says_is_kept(platform, kept):
+    subscriber = Subscriber(kept)
+    kept.json("establish", ENDPOINT, "--stream", "4")
+    platform.misbehave(ENDPOINT, "spdm-error")
+    platform.tell(f"reset {ENDPOINT}")
+    told, _ = subscriber.next("stream", state="wanted")
+    subscriber.close()
+    platform.behave(ENDPOINT)
+    [entry, *_] = [e for e in entries(kept) if e["state"] == "wanted"]
+    assert entry["answer"] == {name: told[name] for name in ("kind", "attempts", "cause_kind", "rule", "action")}
+    assert entry["answer"]["attempts"] >= 1 and entry["cause"] == told["cause"]
 
 
 def test_filters(kept):

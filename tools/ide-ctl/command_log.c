@@ -188,6 +188,36 @@ static const char *detail_of(const json_t *entry, char text[static TABLE_TEXT_MA
     return text;
 }
 
+static size_t add(char text[static TABLE_TEXT_MAX], size_t at, const char *word)
+{
+    int n = at < TABLE_TEXT_MAX ? snprintf(text + at, TABLE_TEXT_MAX - at, "%s", word) : 0;
+    return at + (size_t)n;
+}
+
+/* "root_port: secure; endpoint: insecure, ide_fail, ide_check_failed", of a CXL link "root_port: rx secure,
+ * ..." */
+static const char *ends_of(const json_t *entry, char text[static TABLE_TEXT_MAX])
+{
+    size_t i, k, at = 0;
+    json_t *end, *error;
+    json_array_foreach(json_object_get(json_object_get(entry, "answer"), "ends"), i, end)
+    {
+        at = add(text, at, i > 0 ? "; " : "");
+        at = add(text, at, text_of(end, "role"));
+        at = add(text, at, json_object_get(end, "rx") ? ": rx " : ": ");
+        at = add(text, at, text_of(end, json_object_get(end, "rx") ? "rx" : "state"));
+        at = add(text, at, json_object_get(end, "tx") ? ", tx " : "");
+        at = add(text, at, json_object_get(end, "tx") ? text_of(end, "tx") : "");
+        at = add(text, at, json_is_true(json_object_get(end, "ide_fail")) ? ", ide_fail" : "");
+        json_array_foreach(json_object_get(end, "aer"), k, error)
+        {
+            at = add(text, at, ", ");
+            at = add(text, at, json_string_value(error));
+        }
+    }
+    return at > 0 ? text : "-";
+}
+
 static const struct table_column columns[] = {
     {"NUMBER", false, 0, SCOLS_FL_RIGHT, id_of, NULL, "of the entry, for --cursor"},
     {"TIME", true, 0, 0, time_of, NULL, "when it happened"},
@@ -197,6 +227,7 @@ static const struct table_column columns[] = {
     {"STATE", true, 0, 0, state_of, state_color, "what it is now"},
     {"ASKED-BY", true, 0, 0, asked_by_of, NULL, "who asked for it"},
     {"CAUSE", false, 0, 0, cause_of, NULL, "the code of the error, or what else caused it"},
+    {"ENDS", false, 0, 0, ends_of, NULL, "what both ends said when a stream fell: state, IDE fail, AER"},
     {"DETAIL", true, 0.3, SCOLS_FL_TRUNC, detail_of, NULL, "what the device answered"},
 };
 static const struct table_kind log_table = {columns, sizeof columns / sizeof *columns};

@@ -25,18 +25,30 @@ static const char *text_of(const json_t *event, const char *member)
     return json_string_value(json_object_get(event, member));
 }
 
-/* What there is besides what every entry has: an error, or a step's message, or what the event says more. */
+/* Members of an event that the entry has as columns, or by another name. */
+static bool has_column(const char *member)
+{
+    static const char *const columns[] = {"event",  "operation", "root_port", "endpoint", "stream",
+                                          "device", "step",      "text",      "state",    "undo",
+                                          "cause",  "asked_by",  "request",   "time_ms",  "error"};
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+        if (strcmp(columns[i], member) == 0)
+            return true;
+    return false;
+}
+
+/* What there is besides what every entry has: an error, or all that the event says more. */
 static json_t *answer_of(const json_t *event)
 {
-    static const char *const more[] = {"message", "key_set", "cause_kind", "rule", "action"};
-    json_t *error = json_object_get(event, "error"), *object;
+    json_t *error = json_object_get(event, "error"), *value, *object;
+    const char *member;
     if (json_is_object(error))
         return json_incref(error);
     object = json_object();
-    for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
-        json_t *value = json_object_get(event, more[i]);
-        if (value && !json_is_null(value))
-            json_object_set(object, more[i], value);
+    json_object_foreach((json_t *)event, member, value)
+    {
+        if (!json_is_null(value) && !has_column(member))
+            json_object_set(object, member, value);
     }
     if (json_object_size(object) > 0)
         return object;
