@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every message of the interface that ide-kmd has written down (--message-log), against docs/api.schema.json.
+"""Every message of the interface that ide-kmd has written down (--message-log), against docs/api.schema.json: a result
+against what its request's verb gives.
 
 A request is there if it was understood: what the controller takes is what the schema allows.
 """
 
 import json
+from collections import defaultdict
 from pathlib import Path
 
 import jsonschema
@@ -37,18 +39,54 @@ def shape(value, name=None):
     return (type(value).__name__, value)
 
 
+def held(kind, message, line):
+    """Why it does not fit, or None; what has fitted once is not looked at again."""
+    known = (kind, shape(message))
+    if known in SEEN:
+        return None
+    error = jsonschema.exceptions.best_match(validator(kind).iter_errors(message))
+    if error:
+        return f"no {kind} by docs/api.schema.json: {error.message}\n{line}"
+    SEEN.add(known)
+    return None
+
+
+class Requests:
+    """Which verbs of a connection have no reply yet, by the id that it chose; it may have chosen one twice."""
+
+    def __init__(self):
+        self.open = defaultdict(list)
+
+    def take(self, client, request):
+        self.open[client, json.dumps(request["id"])].append(request["verb"])
+
+    def answered(self, client, reply, line):
+        verbs = self.open[client, json.dumps(reply["id"])]
+        error, result = reply.get("error"), reply.get("result")
+        if error and error["step"] == "request" and result is None:
+            return   # it may never have been understood
+        assert verbs, f"a reply to no request\n{line}"
+        if result is None:
+            verbs.pop(0)
+            return
+        why = [held(f"result_of/properties/{verb}", result, line) for verb in verbs]
+        assert None in why, why[0]
+        del verbs[why.index(None)]
+
+
 def check_messages(path):
     """Validates what has been written since the last time, and takes it away."""
     path = Path(path)
     if not path.is_file():   # a bench writes to /dev/null, which is not to be taken away
         return
-    text = path.read_text(errors="replace")
+    text, requests = path.read_text(errors="replace"), Requests()
     for line in text[:text.rfind("\n") + 1].splitlines():   # whoever was killed may not have written all of the last one
         entry = json.loads(line)
         kind, message = next(iter(entry.items()))
-        known = (kind, shape(message))
-        if known not in SEEN:
-            error = jsonschema.exceptions.best_match(validator(kind).iter_errors(message))
-            assert error is None, f"no {kind} by docs/api.schema.json: {error.message}\n{line}"
-            SEEN.add(known)
+        why = held(kind, message, line)
+        assert why is None, why
+        if kind == "request":
+            requests.take(entry["client"], message)
+        elif kind == "reply":
+            requests.answered(entry["client"], message, line)
     path.unlink()

@@ -7,6 +7,7 @@ a stream that was up elsewhere stays up, and once the device behaves the next es
 
 import pytest
 
+from api_client import Subscriber
 from conftest import ENDPOINT, ROOT_PORT, SWITCH_ENDPOINTS, SWITCH_ROOT_PORT
 
 # fault, then what establish says: code, step, exchange, field
@@ -129,3 +130,21 @@ def test_a_device_that_does_not_know_its_number_may_be_tolerated(fault, field, p
     assert up["state"] == "secure"
     assert [(n["code"], n["step"], n["device"], n["field"]) for n in up["notes"]] == [
         ("km_mismatch", "query", ENDPOINT, field)]
+
+
+def test_a_root_port_whose_registers_do_not_obey_keeps_its_stream_and_says_so(platform, controller):
+    subscriber = Subscriber(controller)
+    controller.json("establish", ENDPOINT, "--stream", "4")
+    platform.misbehave(ROOT_PORT, "stuck-registers")
+    error = controller.error("stop", ENDPOINT, "--stream", "4")
+    assert (error["code"], error["step"], error["device"]) == ("register", "disable", ROOT_PORT)
+    assert error["outcome"] == "the stream could not be turned off: try stop again"
+    told, _ = subscriber.next("stream", state="half_off")
+    assert (told["operation"], told["root_port"], told["endpoint"], told["stream"]) == ("stop", ROOT_PORT, ENDPOINT, 4)
+    assert (ROOT_PORT, 4) in enabled_streams(platform)
+    platform.behave(ROOT_PORT)
+    assert controller.json("stop", ENDPOINT, "--stream", "4")["state"] == "off"
+    subscriber.next("stream", state="off")
+    assert enabled_streams(platform) == set()
+    assert controller.json("establish", ENDPOINT, "--stream", "4")["state"] == "secure"
+    subscriber.close()

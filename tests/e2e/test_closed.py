@@ -288,6 +288,25 @@ def test_what_somebody_else_opens_is_closed_again_and_told(make):
     eventually(lambda: links.told() == ["closed", "reopened", "reopened", "opened"], daemon.log.read_text)
 
 
+def test_a_root_port_that_does_not_obey_is_told(make):
+    links = make(rule("closed"))
+    links.platform.misbehave(PORT, "stuck-registers")
+    links.platform.misbehave(END, "spdm-error", 1000)
+    daemon = links.start()
+    eventually(lambda: links.told() == ["gate_failed"], daemon.log.read_text)
+    assert links.says(f"port {PORT}: gate_failed: ")
+    assert (links.command(PORT), links.forwarding()) == (MEMORY | MASTER, "open")
+    [entry] = [e for e in daemon.ask("log", what="port")["result"]["entries"] if e["state"] == "gate_failed"]
+    assert entry["device"] == PORT and "the register did not take the value" in entry["answer"]["message"]
+    links.platform.tell(f"behave {PORT}")
+    eventually(lambda: links.told() == ["gate_failed", "closed"], daemon.log.read_text)
+    assert links.command(PORT) == 0
+    links.platform.tell(f"behave {END}")
+    links.is_up()
+    eventually(lambda: links.told() == ["gate_failed", "closed", "opened"], daemon.log.read_text)
+    assert links.command(PORT) == MEMORY | MASTER
+
+
 def test_the_way_to_open_it_is_the_configuration(make):
     links = make(rule("closed"))
     links.platform.misbehave(END, "spdm-error", 1000)

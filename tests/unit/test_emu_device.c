@@ -239,6 +239,7 @@ static void each_fault_shows_as_its_error_and_passes(void)
         {"wrong-bdf", IDE_E_KM_MISMATCH},
         {"wrong-segment", IDE_E_KM_MISMATCH},
         {"stays-insecure", IDE_OK}, /* that only the status register tells */
+        {"stuck-registers", IDE_E_REGISTER},
         {"kcu-dead", IDE_OK},       /* these are a root port's key unit's: tests/e2e/test_key_unit.py */
         {"kcu-not-ready", IDE_OK},
         {"kcu-no-change", IDE_OK},

@@ -179,11 +179,9 @@ static void write_device_control(struct emu_function *f, unsigned offset, uint32
 }
 
 /* One naturally aligned access: the dword at offset, and which of its bytes. */
-void emu_config_write_dword(struct emu_function *f, unsigned offset, uint32_t value, uint32_t enabled)
+static void write_register(struct emu_function *f, unsigned offset, uint32_t value, uint32_t enabled)
 {
-    if (f->doe_cap && offset >= f->doe_cap + PCIE_DOE_CAP && offset < f->doe_cap + PCIE_DOE_SIZE) {
-        write_mailbox(f, offset - f->doe_cap, value, enabled);
-    } else if (f->ide.cap && offset >= f->ide.cap && offset < f->ide.end) {
+    if (f->ide.cap && offset >= f->ide.cap && offset < f->ide.end) {
         trace_register(f, offset, value);
         stream_port_write(&f->ide, &f->config, offset, value, enabled);
         ide_link_settle(f->emu);
@@ -192,6 +190,14 @@ void emu_config_write_dword(struct emu_function *f, unsigned offset, uint32_t va
     } else {
         config_write(&f->config, offset, value, enabled);
     }
+}
+
+void emu_config_write_dword(struct emu_function *f, unsigned offset, uint32_t value, uint32_t enabled)
+{
+    if (f->doe_cap && offset >= f->doe_cap + PCIE_DOE_CAP && offset < f->doe_cap + PCIE_DOE_SIZE)
+        write_mailbox(f, offset - f->doe_cap, value, enabled);
+    else if (!fault_is_on(&f->faults, FAULT_STUCK_REGISTERS))
+        write_register(f, offset, value, enabled);
 }
 
 uint64_t emu_bar_base(const struct emu_function *f)

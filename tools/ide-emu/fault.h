@@ -48,6 +48,8 @@
     X(FAULT_WRONG_BDF, "wrong-bdf", true, 0, "QUERY_RESP carries another bus number")                        \
     X(FAULT_WRONG_SEGMENT, "wrong-segment", true, 0, "QUERY_RESP carries another segment")                   \
     X(FAULT_STAYS_INSECURE, "stays-insecure", false, 0, "the stream status never says Secure")               \
+    /* its registers */                                                                                      \
+    X(FAULT_STUCK_REGISTERS, "stuck-registers", false, 0, "writes to its registers are lost, but for DOE")   \
     /* the key configuration unit of a root port */                                                          \
     X(FAULT_KCU_DEAD, "kcu-dead", false, 0, "all registers of the key unit read as ones")                    \
     X(FAULT_KCU_NOT_READY, "kcu-not-ready", false, 0, "a key set that was primed does not get ready")        \

@@ -24,14 +24,19 @@ bool front_receive(struct front *front, struct client *client, zframe_t **payloa
     return false;
 }
 
-/* What is said is never secret. */
-static void record(struct front *front, const char *kind, const char *text)
+/* What is said is never secret. client: by what ZeroMQ tells connections apart; NULL: all subscribers. */
+static void record(struct front *front, const char *kind, const char *text, const struct client *client)
 {
-    if (front->record && fprintf(front->record, "{\"%s\": %s}\n", kind, text) > 0)
+    if (!front->record)
+        return;
+    char *name = client ? zframe_strhex(client->identity) : NULL;
+    if (fprintf(front->record, name ? "{\"%s\": %s, \"client\": \"%s\"}\n" : "{\"%s\": %s}\n", kind, text,
+                name) > 0)
         (void)fflush(front->record);
+    free(name);
 }
 
-void front_record_request(struct front *front, const zframe_t *payload)
+void front_record_request(struct front *front, const struct client *client, const zframe_t *payload)
 {
     if (!front->record)
         return;
@@ -41,7 +46,7 @@ void front_record_request(struct front *front, const zframe_t *payload)
         if (*c == '\n' || *c == '\r')
             *c = ' ';
     if (text)
-        record(front, "request", text);
+        record(front, "request", text, client);
     free(text);
     zframe_destroy(&frame);
 }
@@ -53,7 +58,7 @@ void front_reply_text(struct front *front, const struct client *client, const ch
     if (client->has_delimiter)
         zmsg_addmem(frames, "", 0);
     zmsg_addstr(frames, text);
-    record(front, "reply", text);
+    record(front, "reply", text, client);
     clients_reply(&front->clients, front->requests, client->identity, frames);
 }
 
@@ -79,7 +84,7 @@ void front_publish(struct front *front, json_t *event)
         zframe_send(&frame, front->events, ZFRAME_DONTWAIT);
     zframe_destroy(&frame);
     if (text)
-        record(front, "event", text);
+        record(front, "event", text, NULL);
     history_add(&front->history, text);
 }
 
@@ -90,7 +95,7 @@ void front_tick(struct front *front)
     snprintf(text, sizeof text, "{\"v\":%d,\"event\":\"tick\",\"seq\":%llu}", API_VERSION,
              (unsigned long long)front->history.last);
     (void)zmq_send(zsock_resolve(front->events), text, strlen(text), ZMQ_DONTWAIT);
-    record(front, "event", text);
+    record(front, "event", text, NULL);
 }
 
 void front_refresh_keys(struct front *front)

@@ -71,7 +71,7 @@ bool front_needs_keys(const struct front_settings *settings);
 bool front_receive(struct front *front, struct client *client, zframe_t **payload);
 
 /* A request that was understood: for the log of messages. */
-void front_record_request(struct front *front, const zframe_t *payload);
+void front_record_request(struct front *front, const struct client *client, const zframe_t *payload);
 
 /* Sends and takes away message; what a client does not take is kept for it up to a bound: clients.h. */
 void front_reply(struct front *front, const struct client *client, json_t *message);

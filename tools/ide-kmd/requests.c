@@ -26,7 +26,7 @@ static void handle(struct controller *c, struct client *client, zframe_t *payloa
     if (err == IDE_OK)
         err = may_ask(c, client, &request, &failure);
     if (err == IDE_OK)
-        front_record_request(&c->front, payload);
+        front_record_request(&c->front, client, payload);
     struct ticket *ticket = ticket_new(client, &request);
     if (ticket)
         access_text(&c->front.access, &ticket->client.peer, ticket->asked_by);
