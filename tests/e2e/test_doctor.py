@@ -2,13 +2,17 @@
 """ide-ctl doctor: each reason why IDE cannot come up is found and named, and looking for it harms nothing."""
 
 import json
+import os
 import shutil
+import time
+from types import SimpleNamespace
 
 import jsonschema
 import pytest
 
 import test_establish
-from conftest import ENDPOINT, ROOT, ROOT_PORT, SWITCH_ENDPOINTS, SWITCH_ROOT_PORT, ctl
+from conftest import BUILD, ENDPOINT, ROOT, ROOT_PORT, SWITCH_ENDPOINTS, SWITCH_ROOT_PORT, Controller, ctl
+from test_stream_owners import Tree
 
 SCHEMA = json.loads((ROOT / "docs" / "api.schema.json").read_text())
 ORDER = ["function", "type", "path", "flow_through", "ide", "streams", "wanted", "blocks", "mailbox", "protocols", "provider", "kernel",
@@ -151,6 +155,39 @@ def test_trust_that_is_missing(platform, directory, start_controller):
     shutil.rmtree(empty)
     assert ("trust", None) in problems(doctor(controller, ROOT_PORT))
     assert ("trust", None) in problems(doctor(controller, "0000:7f:00.0"))
+
+
+def test_what_the_kernel_has(platform, directory):
+    tree = Tree(SimpleNamespace(directory=directory, platform=platform), [(ROOT_PORT, ENDPOINT)])
+    controller = Controller(directory, tree)
+    assert problems(doctor(controller, ENDPOINT)) == []
+    tree.connect(ENDPOINT, "tsm0")
+    report = doctor(controller, ENDPOINT)
+    assert ("kernel", ENDPOINT) in problems(report)
+    assert found(report, "kernel") == ["the device belongs to the kernel: its TSM tsm0 is connected"]
+    assert {check for check, _ in problems(report)} <= {"kernel", "plan"}
+    tree.connect(ENDPOINT, "")
+    tree.kernel_stream("stream0.0.0", ROOT_PORT, ENDPOINT)
+    report = doctor(controller, ENDPOINT)
+    assert "1 stream here belongs to the kernel" in found(report, "kernel")
+    controller.stop()
+
+
+def test_a_clock_that_is_wrong(platform, directory, monkeypatch):
+    sanitizer = ":".join(filter(None, (os.environ.get("ASAN_OPTIONS"), "verify_asan_link_order=0")))
+    behind = int(time.time()) - 3600   # an hour after 1970 began, as where a battery is empty
+    with monkeypatch.context() as patch:
+        patch.setenv("LD_PRELOAD", str(BUILD / "tests" / "clock" / "clock.so"))
+        patch.setenv("CLOCK_BEHIND", str(behind))
+        patch.setenv("ASAN_OPTIONS", sanitizer)
+        controller = Controller(directory, platform)
+    report = doctor(controller, ENDPOINT)
+    assert found(report, "clock")[0].startswith("it says 1970-01-01 01:")
+    assert problems(report) == [("clock", None), ("identity", ROOT_PORT), ("identity", ENDPOINT)]
+    assert all("notBefore" in text for text in found(report, "identity"))
+    error = controller.error("establish", ENDPOINT)
+    assert (error["code"], error["field"]) == ("expired", "notBefore")
+    controller.stop()
 
 
 def test_versions_that_have_no_sessions(platform, start_controller):

@@ -162,6 +162,24 @@ def test_a_cancelled_rekey_goes_on_with_the_old_keys(platform, client, subscribe
     assert [s["key_set"] for s in reply["result"]["streams"]] == [1], reply
 
 
+@pytest.mark.parametrize("verb", ["attest", "doctor"])
+def test_who_only_asks_a_device_is_cancelled_too(verb, platform, controller, client, subscriber):
+    platform.misbehave(ENDPOINT, "late=300")
+    other = Client(controller)
+    client.begin(verb, "mine", bdf=ENDPOINT)
+    subscriber.next("step", step=verb, state="started", device=ENDPOINT)
+    assert other.ask("cancel", "c", request="mine")["result"] == {"request": "mine"}
+    error = client.receive()["error"]
+    assert (error["code"], error["message"]) == ("cancelled", "cancelled on request")
+    platform.behave(ENDPOINT)
+    told = [e for e in subscriber.take() if e["event"] == "operation" and e["request"] == "mine"]
+    assert [(e["operation"], e["state"], e["error"]["code"]) for e in told] == [(verb, "failed", "cancelled")]
+    assert other.ask("cancel", request="mine")["error"]["message"] == "no request with this id is being worked on"
+    result = client.ask(verb, bdf=ENDPOINT)["result"]
+    assert result["state"] == "attested" if verb == "attest" else result["can_come_up"]
+    other.close()
+
+
 def test_what_waits_is_not_begun(platform, client, subscriber):
     platform.misbehave(ENDPOINT, "late=150")
     client.begin("establish", "runs", bdf=ENDPOINT, stream=0)

@@ -181,6 +181,21 @@ def test_keys_are_refreshed_by_time(kept):
     assert wait_for(lambda: streams(controller)[ENDPOINT]["rekeys"] >= 2)
 
 
+def test_keys_are_refreshed_by_the_tlps_that_the_link_can_have_carried(kept):
+    often, seldom = ENDPOINT, SWITCH_ENDPOINTS[0]
+    controller = kept.start(f"[device {often}]\nstreams = default\nrefresh-tlps = 2^32\n"
+                            f"[device {seldom}]\nstreams = default\nrefresh-tlps = 2^50\n")
+    up = wait_for(lambda: len(s := streams(controller)) == 2 and s)
+    per_second = up[often]["refresh"]["bytes_per_second"] // 28 + 1   # docs: the smallest TLP of a stream
+    due = 2**32 / per_second
+    assert 5 < due < 20, "well above the second that is between any two refreshes"
+    wait_for(lambda: streams(controller)[often]["rekeys"] >= 1)
+    first, second = controller.json("log", often, "--what", "stream")["entries"][:2]
+    assert [(e["state"], e["asked_by"]) for e in (first, second)] == [("secure", "policy"), ("rekeyed", "policy")]
+    assert second["time_ms"] - first["time_ms"] > 500 * due   # the keys are older than the event, on a busy machine
+    assert streams(controller)[seldom]["rekeys"] == 0
+
+
 def test_a_refresh_whose_session_is_lost_ends_in_a_new_session(kept):
     controller = kept.start(f"""[policy]
 refresh-every = 2s

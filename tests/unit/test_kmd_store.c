@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The state file: older and newer schemas, damage, a full disk, power loss; and no key. */
+/* The state file: damage, a full disk, power loss; and no key. Of other schemas: test_kmd_store_schema.c. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -27,67 +27,6 @@ static void a_folder_is_made_for_root_alone(void)
     CU_ASSERT_EQUAL(status.st_mode & 07777, 0600);
     CU_ASSERT_EQUAL(ask("PRAGMA user_version"), STORE_SCHEMA_VERSION);
     store_close(store);
-    drop_folder();
-}
-
-/* As version 1 made it; never to be changed. */
-static const char version_1[] =
-    "CREATE TABLE held_stream (root_port TEXT NOT NULL, endpoint TEXT NOT NULL, top TEXT NOT NULL,"
-    " stream INTEGER NOT NULL, kind TEXT NOT NULL, features TEXT NOT NULL, state TEXT NOT NULL,"
-    " wanted INTEGER NOT NULL, since_ms INTEGER NOT NULL, root_block INTEGER NOT NULL,"
-    " root_control_at INTEGER NOT NULL, root_control INTEGER NOT NULL, endpoint_block INTEGER NOT NULL,"
-    " endpoint_control_at INTEGER NOT NULL, endpoint_control INTEGER NOT NULL, root_mailbox TEXT,"
-    " endpoint_mailbox TEXT, PRIMARY KEY (root_port, endpoint, stream)) STRICT;"
-    "CREATE TABLE held_switch_port (port TEXT PRIMARY KEY, since_ms INTEGER NOT NULL) STRICT;"
-    "CREATE TABLE held_slots (root_port TEXT NOT NULL, stream INTEGER NOT NULL, key_set INTEGER NOT NULL,"
-    " block INTEGER NOT NULL, rx TEXT NOT NULL, tx TEXT NOT NULL,"
-    " PRIMARY KEY (root_port, stream, key_set)) STRICT;"
-    "CREATE TABLE entry (id INTEGER PRIMARY KEY AUTOINCREMENT, time_ms INTEGER NOT NULL, what TEXT NOT NULL,"
-    " operation TEXT, root_port TEXT, endpoint TEXT, stream INTEGER, device TEXT, step TEXT, state TEXT,"
-    " undo INTEGER NOT NULL DEFAULT 0, cause TEXT, answer TEXT) STRICT;"
-    "CREATE INDEX entry_time ON entry (time_ms);"
-    "INSERT INTO held_stream VALUES ('0000:00:03.0', '0000:01:00.0', '0000:00:03.0', 7, 'selective',"
-    " '{\"tc\": 2, \"pcrc\": true}', 'up', 1, 1796060767401, 0, 288, 117440512, 0, 320, 117440512, NULL, "
-    "NULL);"
-    "INSERT INTO held_slots VALUES ('0000:00:03.0', 7, 1, 3, '0,1,2', '3,4,5');"
-    "INSERT INTO entry (time_ms, what, state) VALUES (1796060767401, 'operation', 'done');"
-    "PRAGMA user_version = 1;";
-
-static void an_older_schema_is_brought_up_to_date(void)
-{
-    make_folder();
-    snprintf(path, sizeof path, "%s/state.db", folder);
-    tell(version_1);
-    CHECK_OK(open_store());
-    CU_ASSERT_EQUAL(ask("PRAGMA user_version"), STORE_SCHEMA_VERSION);
-    struct held held = load();
-    CU_ASSERT_EQUAL_FATAL(held.streams, 1);
-    CU_ASSERT_EQUAL(held.stream[0].id, 7);
-    CU_ASSERT_EQUAL(held.stream[0].state, HELD_UP);
-    CU_ASSERT_TRUE(held.stream[0].wanted && held.stream[0].features.pcrc);
-    CU_ASSERT_EQUAL(held.stream[0].features.traffic_class, 2);
-    CU_ASSERT_STRING_EQUAL(held.stream[0].asked_by, "");
-    CU_ASSERT_EQUAL(pcie_bdf_compare(&held.stream[0].end[END_ENDPOINT].mailbox, &ends.bdf[END_ENDPOINT]), 0);
-    CU_ASSERT_EQUAL_FATAL(held.slot_sets, 1);
-    CU_ASSERT_EQUAL(held.slots[0].slot[IDE_TX][IDE_CPL], 5);
-    CU_ASSERT_EQUAL(ask("SELECT count(*) FROM log WHERE state = 'done'"), 1);
-    CU_ASSERT_EQUAL(
-        ask("SELECT count(*) FROM streams WHERE wanted = 'yes' AND since_utc = '2026-11-30 17:46:07'"), 1);
-    held_release(&held);
-    store_close(store);
-    drop_folder();
-}
-
-static void a_newer_schema_is_refused_and_left_alone(void)
-{
-    make_folder();
-    snprintf(path, sizeof path, "%s/state.db", folder);
-    tell("CREATE TABLE later (x); PRAGMA user_version = 5");
-    CHECK_ERR(open_with((struct store_settings){.set_aside = true}), IDE_E_STORE);
-    CU_ASSERT_PTR_NOT_NULL(strstr(failure.message, "is of schema version 5, and this ide-kmd knows up to 4"));
-    CU_ASSERT_PTR_NULL(store);
-    CU_ASSERT_EQUAL(ask("SELECT count(*) FROM sqlite_schema"), 1);
-    CU_ASSERT_EQUAL(ask("PRAGMA user_version"), 5);
     drop_folder();
 }
 
@@ -336,8 +275,6 @@ int main(void)
 {
     CU_TestInfo tests[] = {
         TEST(a_folder_is_made_for_root_alone),
-        TEST(an_older_schema_is_brought_up_to_date),
-        TEST(a_newer_schema_is_refused_and_left_alone),
         TEST(a_damaged_file_is_refused_or_set_aside),
         TEST(pages_that_are_damaged_are_found_at_the_start),
         TEST(two_controllers_do_not_share_a_file),
