@@ -46,6 +46,11 @@ def test_options_are_those_of_the_command():
 
 def test_values():
     assert complete("ide-ctl wait 0000:00:03.0 --state s") == ["secure", "starting"]
+    assert complete("ide-ctl log --state re") == ["rekeyed", "removed", "released"]
+    assert complete("ide-ctl log --operation re") == ["rekey"]
+    assert complete("ide-ctl log --asked-by p") == ["policy"]
+    assert complete("ide-ctl log --what s") == ["step", "stream", "session"]
+    assert complete("ide-ctl log --cause t") == []
     assert complete("ide-ctl list --color=al") == ["always"]
     assert complete("ide-ctl list --color al") == ["always"]
     assert complete("ide-ctl establish 1:2 --partial-header 2") == ["25:2"]

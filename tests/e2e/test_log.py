@@ -117,9 +117,39 @@ def test_filters(kept):
         assert early + late["entries"] == everything
 
 
+def test_filters_by_operation_state_cause_and_who_asked(platform, kept):
+    kept.json("establish", ENDPOINT, "--stream", "4")
+    platform.misbehave(ENDPOINT, "km-refuse", 1)
+    kept.error("rekey", ENDPOINT)
+    subscriber = Subscriber(kept)
+    platform.tell(f"reset {ENDPOINT}")
+    subscriber.next("operation", operation="establish", state="done", asked_by="policy")
+    subscriber.close()
+    everything = entries(kept)
+
+    def those(**members):
+        return [e for e in everything if all(e[name] == value for name, value in members.items())]
+
+    assert entries(kept, "--operation", "rekey") == those(operation="rekey") != []
+    assert entries(kept, "--operation", "watch") == those(operation="watch") != []
+    assert entries(kept, "--state", "insecure") == those(state="insecure") != []
+    assert entries(kept, "--failed") == entries(kept, "--state", "failed") == those(state="failed") != []
+    assert entries(kept, "--cause", "km_refused") == those(cause="km_refused") != []
+    assert entries(kept, "--cause", "reset") == those(cause="reset") != []
+    assert entries(kept, "--asked-by", "policy") == those(asked_by="policy") != []
+    whoever = those(operation="rekey")[0]["asked_by"]
+    assert entries(kept, "--asked-by", whoever) == those(asked_by=whoever) != []
+    user = " ".join(whoever.split()[:2])
+    assert entries(kept, "--asked-by", user) == [e for e in everything if (e["asked_by"] or "").startswith(user + " ")] != []
+    assert entries(kept, "--asked-by", user[:-1]) == entries(kept, "--asked-by", "%") == []   # words, and no pattern
+    assert entries(kept, "--operation", "establish", "--asked-by", "policy", "--what", "operation") == [
+        e for e in those(operation="establish", asked_by="policy") if e["what"] == "operation"] != []
+
+
 def test_a_filter_that_is_none_is_refused(kept):
     with closing(Client(kept)) as client:
-        for member, value in (("limit", 0), ("limit", 1001), ("since_ms", -1), ("cursor", "1"), ("what", ""), ("state", 1)):
+        for member, value in (("limit", 0), ("limit", 1001), ("since_ms", -1), ("cursor", "1"), ("what", ""), ("state", 1),
+                              ("operation", "x" * 32), ("cause", ""), ("asked_by", "x" * 64)):
             error = client.raw(json.dumps({"v": 1, "id": 1, "verb": "log", member: value}))["error"]
             assert (error["code"], error["field"]) == ("argument", member)
         assert client.raw('{"v": 1, "id": 1, "verb": "show", "limit": 1}')["error"]["message"] == '"show" takes no member "limit"'

@@ -47,7 +47,7 @@ enum api_verb {
 #define API_POSITION     0x20u  /* "instance" and "after" */
 #define API_CXL          0x100u /* "mode" and "generate" */
 #define API_MAX_AGE      0x400u /* "max_age_ms" */
-#define API_LOG_FILTER   0x200u /* since_ms, until_ms, what, state, cursor, limit */
+#define API_LOG_FILTER   0x200u /* since_ms and what else request_log.h has */
 
 struct api_verb_row {
     enum api_verb verb;

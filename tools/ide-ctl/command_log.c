@@ -57,10 +57,17 @@ bool ctl_take_log_number(struct ctl *ctl, const struct ctl_option *option, const
     return *argument >= '0' && *argument <= '9' && *end == '\0' && (!limit || number > 0);
 }
 
-bool ctl_take_log_what(struct ctl *ctl, const struct ctl_option *option, const char *argument)
+bool ctl_take_log_word(struct ctl *ctl, const struct ctl_option *option, const char *argument)
 {
-    (void)option;
-    ctl->log.what = argument;
+    const struct {
+        const char *name, **place;
+    } words[] = {{"what", &ctl->log.what},
+                 {"operation", &ctl->log.operation},
+                 {"cause", &ctl->log.cause},
+                 {"asked-by", &ctl->log.asked_by}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(words[i].name, option->name) == 0)
+            *words[i].place = argument;
     return *argument != '\0';
 }
 
@@ -68,7 +75,8 @@ bool ctl_take_log_switch(struct ctl *ctl, const struct ctl_option *option, const
 {
     (void)argument;
     ctl->log.follow |= strcmp(option->name, "follow") == 0;
-    ctl->log.failed |= strcmp(option->name, "failed") == 0;
+    if (strcmp(option->name, "failed") == 0)
+        ctl->state = "failed";
     return true;
 }
 
@@ -84,10 +92,14 @@ static json_t *request_of(const struct ctl *ctl)
         json_object_set_new(request, "since_ms", json_integer(log->since_ms));
     if (log->until_ms)
         json_object_set_new(request, "until_ms", json_integer(log->until_ms));
-    if (log->what)
-        json_object_set_new(request, "what", json_string(log->what));
-    if (log->failed)
-        json_object_set_new(request, "state", json_string("failed"));
+    const char *const words[][2] = {{"what", log->what},
+                                    {"operation", log->operation},
+                                    {"state", ctl->state},
+                                    {"cause", log->cause},
+                                    {"asked_by", log->asked_by}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (words[i][1])
+            json_object_set_new(request, words[i][0], json_string(words[i][1]));
     if (log->limit)
         json_object_set_new(request, "limit", json_integer(log->limit));
     if (log->has_cursor)

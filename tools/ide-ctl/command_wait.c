@@ -209,12 +209,25 @@ static enum ctl_status conclude(struct wait *w, enum ide_client_status result)
     return CTL_DONE;
 }
 
+static bool is_to_wait_for(const char *state)
+{
+    static const char *const states[] = {"secure", "insecure", "off", "starting", "wanted", "quarantined"};
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+        if (strcmp(states[i], state) == 0)
+            return true;
+    return false;
+}
+
 enum ctl_status command_wait(const struct ctl *ctl)
 {
     struct wait w = {.ctl = ctl, .wanted = ctl->state ? ctl->state : "secure", .state = "unknown"};
     if (ctl->stream < 0 || ctl->stream > (json_int_t)API_STREAM_LAST)
         return ctl_usage(ctl->command, "stream numbers are 0 to %u: %lld", API_STREAM_LAST,
                          (long long)ctl->stream);
+    if (!is_to_wait_for(w.wanted))
+        return ctl_usage(ctl->command,
+                         "--state is none of secure, insecure, off, starting, wanted and quarantined: %s",
+                         w.wanted);
     w.deadline = feed_now_ms() + ctl->timeout_ms;
     enum ide_client_status result = feed_open(&w.feed, ctl);
     if (result == IDE_CLIENT_OK)

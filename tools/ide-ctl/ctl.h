@@ -26,8 +26,8 @@ enum ctl_color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 /* What of the log is wanted; 0 and NULL: not told. */
 struct ctl_log {
     json_int_t since_ms, until_ms, limit, cursor;
-    bool has_cursor, follow, failed;
-    const char *what;
+    bool has_cursor, follow;
+    const char *what, *operation, *cause, *asked_by;
 };
 
 /* The command line, parsed. */
@@ -154,7 +154,7 @@ bool ctl_public_key(const char *argument, char key[static IDE_CLIENT_KEY_SIZE]);
 
 bool ctl_take_log_time(struct ctl *ctl, const struct ctl_option *option, const char *argument);
 bool ctl_take_log_number(struct ctl *ctl, const struct ctl_option *option, const char *argument);
-bool ctl_take_log_what(struct ctl *ctl, const struct ctl_option *option, const char *argument);
+bool ctl_take_log_word(struct ctl *ctl, const struct ctl_option *option, const char *argument);
 bool ctl_take_log_switch(struct ctl *ctl, const struct ctl_option *option, const char *argument);
 
 /* ---- call.c ---- */

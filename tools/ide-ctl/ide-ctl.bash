@@ -58,7 +58,15 @@ _ide_ctl_values() {
     case $1 in
     --stream) _ide_ctl_ask show ${_ide_ctl_bdf:+"$_ide_ctl_bdf"} --noheadings --output STREAM |
         grep -E '^ *[0-9]+ *$' ;;
-    --state) echo secure insecure off starting wanted quarantined ;;
+    --state) if [ "$_ide_ctl_command" = log ]; then
+        echo started "done" failed secure rekeyed off half_off insecure wanted absent left_off quarantined stopped added removed \
+            link_down link_up error doe_lost doe_back kernel released lost expires_soon expired
+    else
+        echo secure insecure off starting wanted quarantined
+    fi ;;
+    --what) echo operation step stream cxl_link port session certificate recovery gap ;;
+    --operation) echo attest establish rekey stop cxl_establish cxl_rekey cxl_stop doctor forget watch ;;
+    --asked-by) echo policy recovery ;;
     --color) echo auto always never ;;
     --mode) echo containment skid ;;
     --tc) echo 0 1 2 3 4 5 6 7 ;;
@@ -94,7 +102,8 @@ _ide_ctl_complete() {
         _ide_ctl_reply "$(for value in $values; do printf '%s ' "${cur%,*},$value"; done)" "$cur"
     elif values=$(_ide_ctl_values "$prev"); then
         _ide_ctl_reply "$values" "$cur"
-    elif [[ $prev == --connect || $prev == --timeout || $prev == --measurement || $prev == --sysfs ]]; then
+    elif [[ $prev == --connect || $prev == --timeout || $prev == --measurement || $prev == --cause ||
+        $prev == --sysfs ]]; then
         [ "$prev" != --sysfs ] || mapfile -t COMPREPLY < <(compgen -d -- "$cur")
     elif [[ $cur == -* ]]; then
         _ide_ctl_reply "$(_ide_ctl_help "$_ide_ctl_command" | grep -oE '^  --[a-z-]+')" "$cur"

@@ -124,12 +124,8 @@ static bool take_sysfs(struct ctl *ctl, const struct ctl_option *option, const c
 static bool take_state(struct ctl *ctl, const struct ctl_option *option, const char *argument)
 {
     (void)option;
-    static const char *const states[] = {"secure", "insecure", "off", "starting", "wanted", "quarantined"};
-    ctl->state = argument;
-    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
-        if (strcmp(states[i], argument) == 0)
-            return true;
-    return false;
+    ctl->state = argument; /* which ones there are to wait for, command_wait() knows */
+    return *argument != '\0';
 }
 
 static bool take_key_option(struct ctl *ctl, const struct ctl_option *option, const char *argument)
@@ -168,14 +164,20 @@ static const struct ctl_option options[] = {
     {"watch", NULL, ON_LIST, take_yes, NULL, NULL, "fill the terminal and follow what happens; q ends it"},
     {"progress", NULL, ON_CHANGE | ON_ATTEST, take_yes, NULL, NULL,
      "the steps on standard error, one a line, if that is no terminal"},
-    {"state", "STATE", ON_WAIT, take_state,
-     "is none of secure, insecure, off, starting, wanted and quarantined", NULL,
-     "secure (the default), insecure, off, starting, wanted, quarantined"},
+    {"state", "STATE", ON_WAIT | ON_LOG, take_state, "is empty", NULL,
+     "wait: secure (the default), insecure, off, starting, wanted, quarantined; log: any, such as failed"},
     {"since", "TIME", ON_LOG, ctl_take_log_time, "is no time", NULL,
      "from then on: \"2026-11-30 17:00\", or how long ago: 10min, 2h, 3d"},
     {"until", "TIME", ON_LOG, ctl_take_log_time, "is no time", NULL, "up to then, likewise"},
-    {"what", "WHAT", ON_LOG, ctl_take_log_what, "is empty", NULL, "only operation, step, stream or recovery"},
-    {"failed", NULL, ON_LOG, ctl_take_log_switch, NULL, NULL, "only what failed"},
+    {"what", "WHAT", ON_LOG, ctl_take_log_word, "is empty", NULL,
+     "only operation, step, stream, port, recovery, ..."},
+    {"operation", "NAME", ON_LOG, ctl_take_log_word, "is empty", NULL,
+     "only of establish, rekey, stop, watch, ..."},
+    {"cause", "CAUSE", ON_LOG, ctl_take_log_word, "is empty", NULL,
+     "only with this cause: timeout, ide_fail, ..."},
+    {"asked-by", "WHO", ON_LOG, ctl_take_log_word, "is empty", NULL,
+     "only what they asked for: policy, recovery, \"uid 0\", \"key laptop\""},
+    {"failed", NULL, ON_LOG, ctl_take_log_switch, NULL, NULL, "only what failed: --state failed"},
     {"limit", "N", ON_LOG, ctl_take_log_number, "is no number from 1 on", NULL,
      "at most as many entries, up to 1000 (default: 200)"},
     {"cursor", "N", ON_LOG, ctl_take_log_number, "is no number", NULL,
@@ -189,7 +191,8 @@ static const struct ctl_option options[] = {
     {"unsigned", NULL, ON_ATTEST, take_measurement, NULL, NULL, "measurements without a signature"},
     {"in-session", NULL, ON_ATTEST, take_measurement, NULL, NULL, "ask for them in a secure session"},
     {"mel", NULL, ON_ATTEST, take_measurement, NULL, NULL, "the measurement extension log too"},
-    {"ide-km", NULL, ON_ATTEST, take_measurement, NULL, NULL, "what it says of its IDE ports, in a secure session"},
+    {"ide-km", NULL, ON_ATTEST, take_measurement, NULL, NULL,
+     "what it says of its IDE ports, in a secure session"},
     {"selective", NULL, ON_ESTABLISH, ctl_take_wish, NULL, "selective",
      "from root port to endpoint; so it is without --link"},
     {"link", NULL, ON_ESTABLISH, ctl_take_wish, NULL, "link",

@@ -6,7 +6,8 @@
 
 #define STEP "request"
 
-static const char *const members[] = {"since_ms", "until_ms", "what", "state", "cursor", "limit"};
+static const char *const members[] = {"since_ms", "until_ms", "what",   "operation", "state",
+                                      "cause",    "asked_by", "cursor", "limit"};
 
 bool request_is_log(const char *member)
 {
@@ -53,10 +54,17 @@ enum ide_err request_take_log(const json_t *object, struct request_log *log, str
         err = take_number(object, "cursor", 0, INT64_MAX, &log->cursor, failure);
     if (err == IDE_OK)
         err = take_number(object, "limit", 1, LOG_LIMIT_MAX, &limit, failure);
-    if (err == IDE_OK)
-        err = take_word(object, "what", log->what, sizeof log->what, failure);
-    if (err == IDE_OK)
-        err = take_word(object, "state", log->state, sizeof log->state, failure);
     log->limit = (int)limit;
+    const struct {
+        const char *member;
+        char *out;
+        size_t size;
+    } words[] = {{"what", log->what, sizeof log->what},
+                 {"operation", log->operation, sizeof log->operation},
+                 {"state", log->state, sizeof log->state},
+                 {"cause", log->cause, sizeof log->cause},
+                 {"asked_by", log->asked_by, sizeof log->asked_by}};
+    for (size_t i = 0; err == IDE_OK && i < sizeof words / sizeof *words; i++)
+        err = take_word(object, words[i].member, words[i].out, words[i].size, failure);
     return err;
 }

@@ -12,7 +12,8 @@
 
 struct request_log {
     long long since_ms, until_ms; /* since 1970; 0 and INT64_MAX: without bound */
-    char what[32], state[32];     /* empty: all */
+    char what[32], operation[32], state[32], cause[256]; /* empty: all */
+    char asked_by[64];            /* this one; or all that begin so: "uid 0" is each process of that user */
     long long cursor;             /* entries after this one; -1: the last ones */
     int limit;
     bool has_bdf, has_stream; /* as in the request: entries about this port, this stream */

@@ -314,6 +314,9 @@ static const char *const select_sql[2] = {
     "answer,"                                                                                                \
     " asked_by, request FROM entry WHERE id " compare " :cursor AND time_ms >= :since AND time_ms <= :until" \
     " AND (:what IS NULL OR what = :what) AND (:state IS NULL OR state = :state)"                            \
+    " AND (:operation IS NULL OR operation = :operation) AND (:cause IS NULL OR cause = :cause)"             \
+    " AND (:asked_by IS NULL OR asked_by = :asked_by OR"                                                     \
+    " substr(asked_by, 1, length(:asked_by) + 1) = :asked_by || ' ')"                                        \
     " AND (:stream IS NULL OR stream = :stream)"                                                             \
     " AND (:bdf IS NULL OR root_port = :bdf OR endpoint = :bdf OR device = :bdf) ORDER BY id " order         \
     " LIMIT :limit"
@@ -327,8 +330,13 @@ static void bind_wish(sqlite3_stmt *s, const struct request_log *wish)
     bind_number(s, ":since", wish->since_ms);
     bind_number(s, ":until", wish->until_ms);
     bind_number(s, ":limit", wish->limit + 1);
-    bind_text(s, ":what", wish->what[0] ? wish->what : NULL);
-    bind_text(s, ":state", wish->state[0] ? wish->state : NULL);
+    const char *const words[][2] = {{":what", wish->what},
+                                    {":operation", wish->operation},
+                                    {":state", wish->state},
+                                    {":cause", wish->cause},
+                                    {":asked_by", wish->asked_by}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        bind_text(s, words[i][0], *words[i][1] ? words[i][1] : NULL);
     if (wish->has_stream)
         bind_number(s, ":stream", wish->stream);
     if (wish->has_bdf)
