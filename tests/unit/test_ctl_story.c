@@ -96,6 +96,9 @@ static void a_port_has_its_words(void)
         take("{'event': 'certificate', 'device': '0000:01:00.0', 'state': 'expires_soon', 'message': "
              "'until 2026-12-24'}"));
     check_says("0000:01:00.0  its certificate ends soon: until 2026-12-24");
+    CU_ASSERT_TRUE(take("{'event': 'certificate', 'device': null, 'file': '/etc/ide-kmd/trust/a.pem', 'state': "
+                        "'expired', 'message': 'a trusted certificate has expired'}"));
+    check_says("/etc/ide-kmd/trust/a.pem  its certificate has ended: a trusted certificate has expired");
     CU_ASSERT_TRUE(
         take("{'event': 'session', 'device': '0000:01:00.0', 'state': 'lost', 'cause': 'timeout'}"));
     check_says("0000:01:00.0  its session is lost: timeout");

@@ -188,8 +188,10 @@ static const char *detail_of(const json_t *entry, char text[static TABLE_TEXT_MA
 {
     const json_t *answer = json_object_get(entry, "answer"), *set = json_object_get(answer, "key_set");
     const char *message = text_of(answer, "message"), *cause = text_of(entry, "cause");
+    const char *file = text_of(answer, "file");
     if (strcmp(message, "-") != 0)
-        snprintf(text, TABLE_TEXT_MAX, "%s", message);
+        snprintf(text, TABLE_TEXT_MAX, "%s%s%s", strcmp(file, "-") != 0 ? file : "",
+                 strcmp(file, "-") != 0 ? ": " : "", message);
     else if (strcmp(text_of(answer, "rule"), "-") != 0)
         snprintf(text, TABLE_TEXT_MAX, "%s = %s%s%s", text_of(answer, "rule"), text_of(answer, "action"),
                  strcmp(cause, "-") != 0 ? ": " : "", strcmp(cause, "-") != 0 ? cause : "");

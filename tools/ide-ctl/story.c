@@ -289,7 +289,7 @@ static bool take_port(const json_t *event, struct story_line *line)
     if (!words)
         return false;
     line->color = words->color;
-    add(line, "%s  %s", text_of(event, "device"), words->text);
+    add(line, "%s  %s", text_of(event, has(event, "file") ? "file" : "device"), words->text);
     if (has(event, "cause"))
         add(line, ": %s", story_cause(text_of(event, "cause")));
     if (has(event, "message") && words->has_more)

@@ -248,6 +248,7 @@ void controller_run(struct controller *c, int stop_fd)
     zloop_poller(c->loop, &stop, on_signal, c);
     notify_start(c);
     metrics_start(c);
+    own_certificates_start(c);
     restore_begin(c);
     (void)controller_settle(c);
     watching_run(c);
@@ -273,6 +274,7 @@ void controller_close(struct controller *c)
     survey_close(&c->survey);
     show_cache_clear(&c->shown);
     providers_close(&c->providers);
+    own_certificates_close(c);
     credentials_close(&c->credentials);
     flow_through_close(&c->flow);
     port_gate_close(c);

@@ -16,6 +16,7 @@
 #include "tools/ide-kmd/metrics.h"
 #include "tools/ide-kmd/notify.h"
 #include "tools/ide-kmd/operation.h"
+#include "tools/ide-kmd/own_certificates.h"
 #include "tools/ide-kmd/port_gate_host.h"
 #include "tools/ide-kmd/reload.h"
 #include "tools/ide-kmd/rules.h"
@@ -109,6 +110,7 @@ struct controller {
     unsigned running;
     struct notify notify;
     struct keeper_host kept; /* what is wanted, and kept so */
+    struct own_certificates own;
     struct metrics *metrics; /* NULL: none are wanted */
     bool flushing; /* flush_timer runs: a client is to be sent what it did not take (clients.h) */
     int flush_timer;

@@ -162,6 +162,8 @@ void journal_take_event(const json_t *event)
     char where[WHERE_MAX];
     const char *kind = string_of(event, "event"), *device = string_of(event, "device");
     const char *message = string_of(event, "message");
+    if (!*device)
+        device = string_of(event, "file"); /* a certificate of ours */
     if (strcmp(kind, "step") == 0 && !log_wants(LOG_DEBUG))
         return; /* most events are steps */
     collect(&texts, event);

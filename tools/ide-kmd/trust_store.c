@@ -143,33 +143,48 @@ static bool is_certificate_name(const char *name)
     return false;
 }
 
-static enum ide_err add_folder(struct trust_store *store, DIR *dir, const char *folder,
-                               struct failure *failure)
+bool trust_store_each_file(const char *folder, bool (*take)(void *context, const char *path), void *context)
 {
     const struct dirent *entry;
     char path[4096];
-    while ((entry = readdir(dir))) {
+    DIR *dir = opendir(folder);
+    if (!dir)
+        return false;
+    for (bool goes_on = true; goes_on && (entry = readdir(dir));) {
         if (!is_certificate_name(entry->d_name))
             continue;
-        int n = snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        if (n < 0 || (size_t)n >= sizeof path || !trust_store_add_file(store, path))
-            return failure_set(failure, IDE_E_NO_TRUST, STEP, NULL,
-                               "%.200s: not a certificate in PEM or DER form", path);
+        (void)snprintf(path, sizeof path, "%s/%s", folder,
+                       entry->d_name); /* one that is cut off is not there */
+        goes_on = take(context, path);
     }
-    return IDE_OK;
+    closedir(dir);
+    return true;
+}
+
+struct folder {
+    struct trust_store *store;
+    struct failure *failure;
+    enum ide_err err;
+};
+
+static bool take_file(void *context, const char *path)
+{
+    struct folder *f = context;
+    if (!trust_store_add_file(f->store, path))
+        f->err = failure_set(f->failure, IDE_E_NO_TRUST, STEP, NULL,
+                             "%.200s: not a certificate in PEM or DER form", path);
+    return f->err == IDE_OK;
 }
 
 enum ide_err trust_store_read(struct trust_store *store, const char *folder, enum cma_name_rule rule,
                               struct failure *failure)
 {
+    struct folder f = {store, failure, IDE_OK};
     store->trust = (struct trust){.anchors = store->anchors, .name_rule = rule};
-    DIR *dir = opendir(folder);
-    if (!dir)
+    if (!trust_store_each_file(folder, take_file, &f))
         return failure_set(failure, IDE_E_NO_TRUST, STEP, NULL, "the trust folder %.200s cannot be read: %s",
                            folder, strerror(errno));
-    enum ide_err err = add_folder(store, dir, folder, failure);
-    closedir(dir);
-    return err;
+    return f.err;
 }
 
 enum ide_err trust_store_load(struct trust_store *store, const char *folder, enum cma_name_rule rule,

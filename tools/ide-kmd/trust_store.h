@@ -25,6 +25,9 @@ enum ide_err trust_store_load(struct trust_store *store, const char *folder, enu
 /* The same, but a folder without certificates is as good as any. */
 enum ide_err trust_store_read(struct trust_store *store, const char *folder, enum cma_name_rule rule,
                               struct failure *failure) MUST_USE;
+/* Each file of the folder that by its name has certificates, until take says false. False if the folder
+ * cannot be read; errno says why. */
+bool trust_store_each_file(const char *folder, bool (*take)(void *context, const char *path), void *context);
 /* Takes the certificates of one file, in their order. False if it has none, or something that is none. */
 bool trust_store_add_file(struct trust_store *store, const char *path);
 /*
