@@ -46,6 +46,7 @@ struct store {
     } prepared[STATEMENTS_MAX];
     size_t prepared_count;
     bool is_full_sync;
+    char why[STORE_WHY_MAX]; /* it could not be brought up to date; empty: it could */
     uint64_t lost, told; /* entries of the log */
 
     pthread_t thread;
@@ -346,7 +347,7 @@ static int open_file(struct store *store, int *version)
     if (rc == SQLITE_OK)
         rc = check(store->db);
     if (rc == SQLITE_OK)
-        rc = store_schema_migrate(store->db, version);
+        rc = store_schema_migrate(store->db, version, store->why);
     return rc == SQLITE_OK && !memory ? probe(store->db) : rc;
 }
 
@@ -400,6 +401,10 @@ static enum ide_err open_or_set_aside(struct store *store, struct failure *failu
         rc = open_file(store, &version);
     }
     const char *path = store->settings.path ? store->settings.path : "(in memory)";
+    if (rc != SQLITE_OK && !is_damage(rc) && *store->why)
+        return failure_set(failure, IDE_E_STORE, STEP, "state",
+                           "%s is of schema version %d, and cannot be brought to %d: %s", path, version,
+                           STORE_SCHEMA_VERSION, store->why);
     return rc == SQLITE_OK ? IDE_OK : open_failed(path, rc, version, failure);
 }
 

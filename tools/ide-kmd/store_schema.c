@@ -97,25 +97,30 @@ static int read_version(sqlite3 *db, int *version)
     return rc;
 }
 
-static int take_steps(sqlite3 *db, int from)
+static int take_steps(sqlite3 *db, int from, char why[static STORE_WHY_MAX])
 {
     char text[64];
     int rc = SQLITE_OK;
     for (int i = from; i < STORE_SCHEMA_VERSION && rc == SQLITE_OK; i++)
         rc = sqlite3_exec(db, steps[i], NULL, NULL, NULL);
     snprintf(text, sizeof text, "PRAGMA user_version = %d", STORE_SCHEMA_VERSION);
-    return rc == SQLITE_OK ? sqlite3_exec(db, text, NULL, NULL, NULL) : rc;
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(db, text, NULL, NULL, NULL);
+    if (rc != SQLITE_OK) /* which the ROLLBACK makes it forget */
+        snprintf(why, STORE_WHY_MAX, "%s", sqlite3_errmsg(db));
+    return rc;
 }
 
-int store_schema_migrate(sqlite3 *db, int *version)
+int store_schema_migrate(sqlite3 *db, int *version, char why[static STORE_WHY_MAX])
 {
+    *why = '\0';
     int rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
     if (rc == SQLITE_OK)
         rc = read_version(db, version);
     if (rc == SQLITE_OK && (*version > STORE_SCHEMA_VERSION || *version < 0))
         rc = SQLITE_MISMATCH;
     if (rc == SQLITE_OK && *version < STORE_SCHEMA_VERSION)
-        rc = take_steps(db, *version);
+        rc = take_steps(db, *version, why);
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
     if (rc != SQLITE_OK)

@@ -5,10 +5,13 @@
 
 struct sqlite3;
 
+#define STORE_WHY_MAX 128u
+
 /*
  * Brings the file from the version that it says it has to STORE_SCHEMA_VERSION, in one transaction. An SQLite
- * result; SQLITE_MISMATCH if it is of a newer version, which *version says.
+ * result; SQLITE_MISMATCH if it is of a newer version, which *version says. why is empty unless a step could
+ * not be taken: then it is what SQLite says of that.
  */
-int store_schema_migrate(struct sqlite3 *db, int *version);
+int store_schema_migrate(struct sqlite3 *db, int *version, char why[static STORE_WHY_MAX]);
 
 #endif
