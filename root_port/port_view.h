@@ -14,11 +14,11 @@
 #define PORT_VIEW_NEAR 512u /* bytes in one access: on hardware a read takes time for each dword */
 
 struct port_view {
+    bool is_open;
     struct pcie_access access;
     struct pcie_function function;
     struct ide_port ide;
     uint16_t exp, aer, doe; /* offsets of capabilities; 0: it has none. doe: the first mailbox */
-    bool is_open;
 };
 
 /* Errors as pcie_access_open(), pcie_function_open() and ide_port_open(). A switch port without IDE is fine.

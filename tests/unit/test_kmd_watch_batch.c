@@ -30,6 +30,7 @@ static void add(size_t i, int fd, unsigned offset, unsigned size)
 {
     reads[i] = (struct batch_read){.fd = fd, .offset = offset, .size = size, .answered = true};
     memset(reads[i].bytes, 0xee, sizeof reads[i].bytes);
+    batch_read_prepare(&reads[i]);
     watch_batch_add(&batch, &reads[i]);
 }
 

@@ -11,6 +11,7 @@
 #include "kmd_rig.h"
 #include "suite.h"
 #include "tools/ide-emu/hotplug.h"
+#include "tools/ide-emu/ide_link.h"
 #include "tools/ide-kmd/watch_look.h"
 
 #define LATER_MS 3600000u /* ahead of the clock: how long a look takes is not what these tests are about */
@@ -25,9 +26,9 @@ static atomic_ulong reached[END_COUNT]; /* accesses to each end's configuration 
 static struct {
     unsigned count;
     struct watch_news last, port; /* port: of the link below one */
-    uint32_t shown; /* IDE errors in the endpoint's registers */
-    bool takes;     /* who is told works with the endpoint at once, */
-    bool took;      /* and could */
+    uint32_t shown;               /* IDE errors in the endpoint's registers */
+    bool takes;                   /* who is told works with the endpoint at once, */
+    bool took;                    /* and could */
 } told;
 
 static uint32_t shown(struct emu_function *f)
@@ -60,12 +61,18 @@ static bool count_access(const struct emu_function *f, unsigned offset, bool wri
     return true;
 }
 
-static void look(void)
+static void look_after(uint32_t ms)
 {
-    now_ms += WATCH_HEALTH_MS; /* so that all is due */
+    now_ms += ms;
     for (enum stream_end end = 0; end < END_COUNT; end++)
         atomic_store(&reached[end], 0);
     watch_look(watch, watch->streams, watch->ports, now_ms);
+}
+
+/* At all: everything is due. */
+static void look(void)
+{
+    look_after(WATCH_HEALTH_MS);
 }
 
 static void establish(void)
@@ -170,8 +177,7 @@ static void an_error_that_the_first_look_finds_is_why_a_stream_falls_soon_after(
     port->has_errors = false; /* as if it had just been opened */
     fall();
     CU_ASSERT_EQUAL(watch_port_errors(port, false, now_ms), 0);
-    now_ms += WATCH_INTERVAL_MS;
-    watch_look(watch, watch->streams, watch->ports, now_ms);
+    look_after(WATCH_INTERVAL_MS);
     expect_told(1);
     CU_ASSERT_EQUAL(told.last.sample.end[END_ENDPOINT].errors, PCIE_AER_IDE_CHECK_FAILED);
     CU_ASSERT_EQUAL(told.shown, 0);
@@ -215,6 +221,47 @@ static void a_closed_gate_is_not_waited_for(void)
     look();
     CU_ASSERT_TRUE(atomic_load(&reached[END_ENDPOINT]) > 0);
     CU_ASSERT_EQUAL(told.count, 1); /* it is no other fall */
+    tear_down();
+}
+
+static void stay_insecure(struct emu_function *f, int left)
+{
+    emu_lock(&rig.emu);
+    f->faults.left[FAULT_STAYS_INSECURE] = left;
+    ide_link_settle(&rig.emu);
+    emu_unlock(&rig.emu);
+}
+
+/* It has sent no message: the other end says Secure. */
+static void an_end_that_alone_says_insecure_is_seen_at_the_next_look(void)
+{
+    for (enum stream_end end = 0; end < END_COUNT; end++) {
+        set_up();
+        struct emu_function *f = end == END_ENDPOINT ? s->device : s->root;
+        stay_insecure(f, FAULT_FOREVER);
+        look_after(WATCH_INTERVAL_MS);
+        CU_ASSERT_EQUAL(told.count, 1);
+        CU_ASSERT_EQUAL(told.last.verdict.at, end);
+        CU_ASSERT_EQUAL(told.last.verdict.cause, WATCH_CAUSE_UNKNOWN);
+        tear_down();
+    }
+}
+
+/* As of two functions with one mailbox: both are looked at, one in the other's gate. */
+static void ports_with_one_gate_are_looked_at_together(void)
+{
+    pthread_mutexattr_t recursive;
+    pthread_mutex_t both;
+    set_up();
+    pthread_mutexattr_init(&recursive);
+    pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&both, &recursive);
+    for (struct watch_port *port = watch->ports; port; port = port->next)
+        port->gate = &both;
+    look_after(WATCH_INTERVAL_MS);
+    CU_ASSERT_TRUE(atomic_load(&reached[END_ENDPOINT]) > 0 && atomic_load(&reached[END_ROOT_PORT]) > 0);
+    CU_ASSERT_EQUAL(pthread_mutex_destroy(&both), 0); /* nobody has it */
+    pthread_mutexattr_destroy(&recursive);
     tear_down();
 }
 
@@ -328,6 +375,8 @@ int main(void)
         TEST(an_error_that_the_first_look_finds_is_why_a_stream_falls_soon_after),
         TEST(errors_are_cleared_before_they_are_told),
         TEST(a_closed_gate_is_not_waited_for),
+        TEST(an_end_that_alone_says_insecure_is_seen_at_the_next_look),
+        TEST(ports_with_one_gate_are_looked_at_together),
         TEST(nothing_is_read_below_a_link_that_is_worked_on),
         TEST(secure_again_is_told_by_who_has_seen_both_ends),
         TEST(what_is_forgotten_is_not_told),

@@ -4,15 +4,15 @@
  * that there are: a thread of its own with its own accesses. It reads; all that
  * it writes is the clearing of IDE errors in AER that it has told.
  *
- *   every interval    the root port's end of every stream, one access a port: when an end
- *                     falls its partner gets an IDE fail message, so one end shows both
- *   every second      the other end, and whether its function is there; both ends of every CXL.cachemem link;
- * which functions there are: their names and inode numbers, no register every 5 seconds   AER, DOE, the link,
- * the kernel's ownership, certificates at any change     both ends and all of that at once, to find the cause
+ *   every interval    both ends of every stream: all root ports in one wait, then all ports across a link
+ *   every second      a stream that has fallen: whether it is Secure again; both ends of every CXL.cachemem
+ *                     link; which functions there are, by their names and inode numbers, without a register
+ *   every 5 seconds   AER, DOE, the link, the kernel's ownership, certificates
+ *   at any change     both ends and all of that at once, to find the cause
  *
  * No link is crossed while an operation may have left its two ends apart: a read
  * across it needs the port's gate (worker.h's quiet), and is left out, not waited
- * for, if it is closed.
+ * for, if it is closed. An operation waits for a look, which takes some milliseconds for hundreds of ports.
  */
 #ifndef IDE_KMD_WATCH_H
 #define IDE_KMD_WATCH_H

@@ -19,6 +19,12 @@ void watch_batch_close(struct watch_batch *batch)
     batch->is_open = false;
 }
 
+void batch_read_prepare(struct batch_read *read)
+{
+    io_prep_pread(&read->request, read->fd, read->bytes, read->size, read->offset);
+    read->request.data = read;
+}
+
 static void read_alone(struct batch_read *read)
 {
     read->answered = pread(read->fd, read->bytes, read->size, (off_t)read->offset) == (ssize_t)read->size;
@@ -52,7 +58,7 @@ void watch_batch_run(struct watch_batch *batch)
             done += (size_t)count;
             under_way += (size_t)count;
         } else { /* this one cannot be read so, or none can */
-            read_alone(batch->read[done++]);
+            read_alone(batch->list[done++]->data);
         }
     }
     collect(batch, under_way);
@@ -63,10 +69,6 @@ void watch_batch_add(struct watch_batch *batch, struct batch_read *read)
 {
     if (batch->count == WATCH_BATCH_READS)
         watch_batch_run(batch);
-    struct iocb *request = &batch->request[batch->count];
     read->answered = false;
-    io_prep_pread(request, read->fd, read->bytes, read->size, read->offset);
-    request->data = read;
-    batch->list[batch->count] = request;
-    batch->read[batch->count++] = read;
+    batch->list[batch->count++] = &read->request;
 }

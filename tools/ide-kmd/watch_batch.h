@@ -18,24 +18,26 @@
 struct batch_read {
     int fd; /* of a function's config */
     unsigned offset, size;
-    uint8_t bytes[PORT_VIEW_NEAR];
     bool answered; /* all bytes are there */
+    struct iocb request;
+    uint8_t bytes[PORT_VIEW_NEAR];
 };
 
 struct watch_batch {
     io_context_t context;
     bool is_open;
     size_t count;
-    struct batch_read *read[WATCH_BATCH_READS];
-    struct iocb request[WATCH_BATCH_READS], *list[WATCH_BATCH_READS];
+    struct iocb *list[WATCH_BATCH_READS];
     struct io_event event[WATCH_BATCH_READS];
 };
 
 void watch_batch_open(struct watch_batch *batch);
 void watch_batch_close(struct watch_batch *batch);
 
-/* The read, whose fd, offset and size are set, is made by the next run, or at once if there are too many: it
- * must stay where it is until then. */
+/* Once fd, offset and size are set: from then on it can be added as often as one likes. */
+void batch_read_prepare(struct batch_read *read);
+
+/* The read is made by the next run, or at once if there are too many: it must stay where it is until then. */
 void watch_batch_add(struct watch_batch *batch, struct batch_read *read);
 
 /* Makes all that were added; none is under way any more after it. */

@@ -8,7 +8,6 @@
 #include "root_port/kernel_owner.h"
 
 #define KERNEL_STREAMS 64u
-#define BLOCKS_MAX     (IDE_LINK_MAX + IDE_SELECTIVE_MAX)
 
 static void tell_port(struct watch *watch, const struct pcie_bdf *bdf, const char *state, uint32_t errors,
                       const char *text)
@@ -168,61 +167,45 @@ static void look_closely(struct watch *watch, struct watched *w, uint64_t now_ms
     tell_stream(watch, w, &sample, verdict, link, tsm);
 }
 
-/* ---- every interval: the upper ends -------------------------------------- */
+/* ---- every interval: the ends -------------------------------------------- */
 
-static void take_upper(struct watch *watch, struct watched *w, const struct watch_end *end, uint64_t now_ms)
+static void take(struct watch *watch, struct watch_port *port, uint64_t now_ms)
 {
-    if (!watch_end_is_secure(end, w->id) && !w->memory.insecure)
-        look_closely(watch, w, now_ms);
-}
-
-static size_t blocks_of(const struct watch_port *port, struct ide_block blocks[static BLOCKS_MAX])
-{
-    size_t count = 0;
-    for (const struct watched *w = port->streams; w && count < BLOCKS_MAX; w = w->next_here)
-        blocks[count++] = w->block[END_ROOT_PORT];
-    return count;
-}
-
-/* All streams of a root port in one access, if their blocks are near each other, and all root ports in one
- * wait. */
-static void read_ahead(struct watch *watch, struct watch_port *ports)
-{
-    struct ide_block blocks[BLOCKS_MAX];
-    for (struct watch_port *port = ports; port; port = port->next)
-        if (port->streams)
-            watch_port_add(port, &watch->batch, blocks, blocks_of(port, blocks));
-    watch_batch_run(&watch->batch);
+    for (struct watched_end *e = port->ends; e; e = e->next)
+        if (e->seen.looked && !watch_end_is_secure(&e->seen, e->stream->id) && !e->stream->memory.insecure)
+            look_closely(watch, e->stream, now_ms);
 }
 
 static void look_at_port(struct watch *watch, struct watch_port *port, uint64_t now_ms)
 {
-    struct ide_block blocks[BLOCKS_MAX];
-    struct port_block registers[BLOCKS_MAX];
-    size_t count = blocks_of(port, blocks), i = 0;
     if (!watch_port_enter(port, watch, now_ms))
         return;
-    watch_port_blocks(port, blocks, count, registers);
+    bool news = watch_port_see(port);
     watch_port_leave(port);
-    for (struct watched *w = port->streams; w && i < count; w = w->next_here) {
-        struct watch_end end = watch_end_of(&registers[i++]);
-        take_upper(watch, w, &end, now_ms);
-    }
+    if (news)
+        take(watch, port, now_ms);
 }
 
-/* ---- every second: the lower ends ---------------------------------------- */
-
-static void look_at_lower(struct watch *watch, struct watched *w, uint64_t now_ms)
+/* The open ports on one side of the links: all streams of a port in one access, if their blocks are near each
+ * other, and all ports in one wait, for which the gates that are open are kept locked. */
+static void look_at_open_ports(struct watch *watch, struct watch_port *ports, bool across, uint64_t now_ms)
 {
-    struct watch_port *port = w->port[END_ENDPOINT];
-    bool close = w->memory.insecure;
-    if (watch_port_enter(port, watch, now_ms)) {
-        struct watch_end end = watch_port_end(port, w->block[END_ENDPOINT]);
-        watch_port_leave(port);
-        close = close || !watch_end_is_secure(&end, w->id);
+    struct watch_port *port;
+    for (port = ports; port; port = port->next) {
+        port->is_entered = (port->gate != NULL) == across && port->ends && port->view.is_open &&
+                           watch_port_enter(port, watch, now_ms);
+        if (port->is_entered)
+            watch_port_add(port, &watch->batch);
     }
-    if (close)
-        look_closely(watch, w, now_ms);
+    watch_batch_run(&watch->batch);
+    for (port = ports; port; port = port->next)
+        if (port->is_entered) {
+            port->is_entered = watch_port_see(port);
+            watch_port_leave(port);
+        }
+    for (port = ports; port; port = port->next)
+        if (port->is_entered)
+            take(watch, port, now_ms);
 }
 
 /* ---- every second: what is there ----------------------------------------- */
@@ -276,13 +259,21 @@ static void look_at_mailbox(struct watch *watch, struct watch_port *port)
         tell_port(watch, &port->bdf, "doe_back", 0, "its DOE mailbox works again");
 }
 
+static bool is_upper(const struct watch_port *port)
+{
+    const struct watched_end *e = port->ends;
+    while (e && e->end != END_ROOT_PORT)
+        e = e->next;
+    return e != NULL;
+}
+
 static void look_at_health(struct watch *watch, struct watch_port *port, uint64_t now_ms)
 {
     if (now_ms < port->health_ms || !watch_port_enter(port, watch, now_ms))
         return;
     port->health_ms = now_ms + WATCH_HEALTH_MS;
     uint32_t errors = watch_port_errors(port, false, now_ms);
-    if (port->streams)
+    if (is_upper(port))
         (void)take_link(watch, port, port_view_link(&port->view));
     look_at_mailbox(watch, port);
     watch_port_leave(port);
@@ -377,32 +368,34 @@ static void gather(struct watch *watch, struct watched *streams, struct watch_po
         return;
     watch->gathered = changes;
     watch->gathered_from = streams;
-    for (struct watch_port *port = ports; port; port = port->next)
-        port->streams = NULL;
+    for (struct watch_port *port = ports; port; port = port->next) {
+        port->ends = NULL;
+        watch_port_changed(port);
+    }
     for (struct watched *w = streams; w; w = w->next) {
         if (atomic_load(&w->forgotten))
             continue;
         take_identity(w);
-        w->next_here = w->port[END_ROOT_PORT]->streams;
-        w->port[END_ROOT_PORT]->streams = w;
+        for (enum stream_end end = 0; end < END_COUNT; end++) {
+            w->here[end] = (struct watched_end){.next = w->port[end]->ends, .stream = w, .end = end};
+            w->port[end]->ends = &w->here[end];
+        }
     }
 }
 
 static void look_at_registers(struct watch *watch, struct watched *streams, struct watch_port *ports,
                               uint64_t now_ms)
 {
-    read_ahead(watch, ports);
-    for (struct watch_port *port = ports; port; port = port->next)
-        if (port->streams && port->view.is_open)
-            look_at_port(watch, port, now_ms);
+    look_at_open_ports(watch, ports, false, now_ms);
+    look_at_open_ports(watch, ports, true, now_ms);
     for (struct watch_port *port = ports; port; port = port->next) {
-        if (port->streams && !port->view.is_open)
+        if (port->ends && !port->view.is_open)
             look_at_port(watch, port, now_ms);
         look_at_health(watch, port, now_ms);
     }
     for (struct watched *w = streams; w; w = w->next)
-        if (!atomic_load(&w->forgotten) && is_due(&w->slow_ms, now_ms, WATCH_SLOW_MS))
-            look_at_lower(watch, w, now_ms);
+        if (!atomic_load(&w->forgotten) && is_due(&w->slow_ms, now_ms, WATCH_SLOW_MS) && w->memory.insecure)
+            look_closely(watch, w, now_ms);
 }
 
 static void look_at_owners(struct watch *watch, struct watched *streams)

@@ -13,9 +13,18 @@
 /* Opening a port takes dozens of reads: what is open is not to wait for many of them. */
 #define WATCH_OPENING_MS 15u
 
+/* An end of a stream, with the others of its port. */
+struct watched_end {
+    struct watched_end *next;
+    struct watched *stream;
+    enum stream_end end;
+    struct watch_end seen; /* at the last look */
+};
+
 /* A stream. Belongs to the thread, but for what is atomic. */
 struct watched {
-    struct watched *next, *next_here;
+    struct watched *next;
+    struct watched_end here[END_COUNT];
     uint64_t serial;
     uint8_t id;
     struct stream_ends ends;
@@ -28,7 +37,7 @@ struct watched {
     bool by_mailbox[END_COUNT];   /* the end's keys come through its own mailbox */
     uint64_t active_links;        /* of struct stream */
     bool is_known;                /* its ports know these three */
-    uint64_t slow_ms;             /* when the endpoint is to be looked at again */
+    uint64_t slow_ms;             /* when it is to be looked at again though it has fallen */
     bool kernel;                  /* it was told that the kernel has its device */
 };
 

@@ -4,11 +4,13 @@
 #include <czmq.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "tools/ide-kmd/watch_look.h"
 
-#define RETRY_MS 1000u
+#define RETRY_MS   1000u
+#define BLOCKS_MAX (IDE_LINK_MAX + IDE_SELECTIVE_MAX)
 
 /* A function that was pulled out and put back is another file. */
 static bool need_view(struct watch_port *port, const struct watch *watch, uint64_t now_ms)
@@ -48,7 +50,7 @@ void watch_port_close(struct watch_port *port)
     if (port->read.fd >= 0)
         close(port->read.fd);
     port->read.fd = -1;
-    port->is_read = false;
+    watch_port_changed(port);
     port_view_close(&port->view);
 }
 
@@ -60,31 +62,79 @@ static int open_config(const struct watch_port *port)
     return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-void watch_port_add(struct watch_port *port, struct watch_batch *batch, const struct ide_block *blocks,
-                    size_t count)
+static size_t blocks_of(const struct watch_port *port, struct ide_block blocks[static BLOCKS_MAX])
 {
-    struct batch_read *read = &port->read;
-    port->is_read = false;
-    if (port->gate || !port->view.is_open || atomic_load(&port->held) > 0 ||
-        !port_view_range(&port->view, blocks, count, &read->offset, &read->size))
-        return;
-    if (read->fd < 0)
-        read->fd = open_config(port);
-    if (read->fd < 0)
-        return;
-    watch_batch_add(batch, read);
-    port->is_read = true;
+    size_t count = 0;
+    for (const struct watched_end *e = port->ends; e && count < BLOCKS_MAX; e = e->next)
+        blocks[count++] = e->stream->block[e->end];
+    return count;
 }
 
-void watch_port_blocks(struct watch_port *port, const struct ide_block *blocks, size_t count,
-                       struct port_block *out)
+void watch_port_changed(struct watch_port *port)
+{
+    port->is_set = port->is_read = port->is_calm = false;
+}
+
+static bool set_read(struct watch_port *port)
+{
+    struct ide_block blocks[BLOCKS_MAX];
+    size_t count = blocks_of(port, blocks);
+    if (count == 0 || !port_view_range(&port->view, blocks, count, &port->read.offset, &port->read.size))
+        return false;
+    if (port->read.fd < 0)
+        port->read.fd = open_config(port);
+    if (port->read.fd >= 0)
+        batch_read_prepare(&port->read);
+    return port->read.fd >= 0;
+}
+
+void watch_port_add(struct watch_port *port, struct watch_batch *batch)
+{
+    port->is_set = port->is_set || set_read(port);
+    port->is_read = port->is_set;
+    if (port->is_read)
+        watch_batch_add(batch, &port->read);
+}
+
+/* All ones if the port does not answer. */
+static void read_blocks(const struct watch_port *port, const struct ide_block *blocks, size_t count,
+                        struct port_block *out)
 {
     bool answers = port->is_read ? port->read.answered : port_view_blocks(&port->view, blocks, count, out);
     if (port->is_read && answers)
         port_view_take(&port->view, blocks, count, port->read.offset, port->read.bytes, out);
     for (size_t i = 0; !answers && i < count; i++)
         out[i] = (struct port_block){PCIE_ALL_ONES, PCIE_ALL_ONES};
+}
+
+/* Whether all is well. */
+static bool see_all(struct watch_port *port)
+{
+    struct ide_block blocks[BLOCKS_MAX];
+    struct port_block registers[BLOCKS_MAX];
+    size_t count = blocks_of(port, blocks), i = 0;
+    bool well = true;
+    if (count > 0)
+        read_blocks(port, blocks, count, registers);
+    for (struct watched_end *e = port->ends; e && i < count; e = e->next) {
+        e->seen = watch_end_of(&registers[i++]);
+        well = well && watch_end_is_secure(&e->seen, e->stream->id);
+    }
+    return well;
+}
+
+bool watch_port_see(struct watch_port *port)
+{
+    bool answered = port->is_read && port->read.answered;
+    bool well = answered && port->is_calm && memcmp(port->calm, port->read.bytes, port->read.size) == 0;
+    if (!well) {
+        well = see_all(port);
+        port->is_calm = well && answered;
+        if (port->is_calm)
+            memcpy(port->calm, port->read.bytes, port->read.size);
+    }
     port->is_read = false;
+    return !well;
 }
 
 struct watch_end watch_port_end(const struct watch_port *port, struct ide_block block)

@@ -13,22 +13,28 @@
 #define WATCH_RECENT_MS 1000u /* errors count as the cause of what falls so soon after them */
 
 struct watch; /* watch_look.h */
-struct watched;
+struct watched_end;
 
 struct watch_port {
+    /* what each look goes through comes first, to be near each other */
     struct watch_port *next;
-    struct pcie_bdf bdf, root_port;
-    unsigned users;        /* streams that end here */
-    pthread_mutex_t *gate; /* to be locked for each access; NULL: no link is crossed */
-    atomic_uint held;      /* operations on links above */
+    pthread_mutex_t *gate;    /* to be locked for each access; NULL: no link is crossed */
+    struct watched_end *ends; /* of streams, that are here */
+    atomic_uint held;         /* operations on links above */
+    bool is_entered;          /* until all that are read at once have been */
+    bool is_read;             /* in this look, with others */
+    bool is_set;              /* read is, for the ends that there are */
+    bool is_calm;             /* calm is meant */
     struct port_view view;
-    struct batch_read read;  /* of its blocks, with many others'; fd is -1 until the first */
-    bool is_read;            /* in this look */
-    struct watched *streams; /* whose upper end this is, during a look */
-    uint64_t retry_ms;       /* not opened again before */
-    bool failed;             /* it could not be opened the last time */
-    uint64_t health_ms;      /* when its errors are to be looked at again */
-    bool has_errors;         /* known is meant */
+    struct batch_read read;       /* of its blocks, with many others'; fd is -1 until the first */
+    uint8_t calm[PORT_VIEW_NEAR]; /* the same bytes, when they said that all is well */
+
+    struct pcie_bdf bdf, root_port;
+    unsigned users;     /* streams that end here */
+    uint64_t retry_ms;  /* not opened again before */
+    bool failed;        /* it could not be opened the last time */
+    uint64_t health_ms; /* when its errors are to be looked at again */
+    bool has_errors;    /* known is meant */
     uint32_t known, recent;
     uint64_t recent_ms;
     struct watch_link link; /* below it */
@@ -45,16 +51,18 @@ void watch_port_leave(struct watch_port *port);
 /* Forgets its files: it is gone, or is not watched any more. */
 void watch_port_close(struct watch_port *port);
 
-/* Adds the blocks to the batch, if they can be read so: a port that is open and across no link. */
-void watch_port_add(struct watch_port *port, struct watch_batch *batch, const struct ide_block *blocks,
-                    size_t count);
+/* The ends that are here have changed. */
+void watch_port_changed(struct watch_port *port);
 
 /* The rest is between the two. */
 
-/* The registers of all its blocks, which were in the batch or are read now; all ones if it does not answer.
- */
-void watch_port_blocks(struct watch_port *port, const struct ide_block *blocks, size_t count,
-                       struct port_block *out);
+/* Adds the ends' blocks to the batch, if they are near each other. It must have run before
+ * watch_port_leave(). */
+void watch_port_add(struct watch_port *port, struct watch_batch *batch);
+
+/* Reads what the batch has not read, and says in each end that is here what was seen of it: gone if the port
+ * does not answer. False if that is what they said when all was well, and nothing else is to be done. */
+bool watch_port_see(struct watch_port *port);
 
 /* The state of one block; gone if the port does not answer. */
 struct watch_end watch_port_end(const struct watch_port *port, struct ide_block block);

@@ -146,7 +146,8 @@ static enum watch_cause cxl_cause_at(const struct watch_cxl_sample *sample, enum
 
 static bool cxl_is_fine(const struct watch_cxl_sample *sample, enum stream_end at)
 {
-    return !sample->looked[at] || (sample->readable[at] && cxl_ide_is_active(&sample->state[at], sample->mode));
+    return !sample->looked[at] ||
+           (sample->readable[at] && cxl_ide_is_active(&sample->state[at], sample->mode));
 }
 
 struct watch_verdict watch_judge_cxl(const struct watch_cxl_sample *sample)

@@ -64,9 +64,9 @@ struct watch_verdict watch_judge(const struct watch_sample *sample, uint8_t stre
 
 /* What was seen of a CXL.cachemem link. */
 struct watch_cxl_sample {
-    enum cxl_ide_mode mode;      /* that both ends are to be in */
-    bool looked[END_COUNT];      /* the rest is meant */
-    bool readable[END_COUNT];    /* its registers answer */
+    enum cxl_ide_mode mode;   /* that both ends are to be in */
+    bool looked[END_COUNT];   /* the rest is meant */
+    bool readable[END_COUNT]; /* its registers answer */
     struct cxl_ide_state state[END_COUNT];
     bool link_down;
     enum ide_err session_lost[END_COUNT];

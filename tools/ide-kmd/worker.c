@@ -50,8 +50,8 @@ static void keep_alive(struct worker *worker)
     if (err == IDE_OK)
         return;
     const struct log_field device = {"IDE_DEVICE", pcie_bdf_format(&worker->bdf, bdf)};
-    log_write(LOG_ERR, LOG_SESSION_LOST, &device, 1, "%s: its session is lost, and its streams with it: %s", bdf,
-              ide_fault_text(&fault, text, sizeof text));
+    log_write(LOG_ERR, LOG_SESSION_LOST, &device, 1, "%s: its session is lost, and its streams with it: %s",
+              bdf, ide_fault_text(&fault, text, sizeof text));
     if (worker->pool->lost)
         worker->pool->lost(worker->pool->context, &worker->bdf, &fault);
 }
@@ -101,6 +101,16 @@ static void serve(zsock_t *pipe, void *argument)
     agent_close(&worker->agent);
 }
 
+/* The watch has it once for each port that the worker serves. */
+static void init_quiet(struct worker *worker)
+{
+    pthread_mutexattr_t recursive;
+    pthread_mutexattr_init(&recursive);
+    pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&worker->quiet, &recursive);
+    pthread_mutexattr_destroy(&recursive);
+}
+
 static struct worker *start(struct worker_pool *pool, const struct pcie_bdf *bdf)
 {
     struct worker *worker = calloc(1, sizeof *worker);
@@ -110,7 +120,7 @@ static struct worker *start(struct worker_pool *pool, const struct pcie_bdf *bdf
     worker->bdf = *bdf;
     worker->settings = worker->offered = pool->settings;
     agent_init(&worker->agent, pool->settings, bdf);
-    pthread_mutex_init(&worker->quiet, NULL);
+    init_quiet(worker);
     worker->actor = zactor_new(serve, worker);
     if (!worker->actor) {
         pthread_mutex_destroy(&worker->quiet);
