@@ -115,12 +115,6 @@ enum port_link port_view_link(const struct port_view *view)
     return port_link_of(pcie_read16(&view->function.config, view->exp + PCIE_EXP_LNKSTA));
 }
 
-uint32_t port_view_doe_status(const struct port_view *view)
-{
-    uint32_t status = view->doe ? pcie_read32(&view->function.config, view->doe + PCIE_DOE_STATUS) : 0;
-    return status == PCIE_ALL_ONES ? 0 : status;
-}
-
 enum port_link port_link(struct pcie_access *access, const struct pcie_bdf *bdf)
 {
     struct ide_fault fault;

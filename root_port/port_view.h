@@ -59,7 +59,4 @@ enum port_link port_view_link(const struct port_view *view);
 /* The same of a port that is looked at this once. */
 enum port_link port_link(struct pcie_access *access, const struct pcie_bdf *bdf);
 
-/* DOE Status of the first mailbox; 0 without one. */
-uint32_t port_view_doe_status(const struct port_view *view);
-
 #endif

@@ -11,6 +11,7 @@
 
 static struct watch_batch batch;
 static struct batch_read reads[READS];
+static uint8_t room[READS][16];
 
 /* A file that has the bytes 0 to 99. */
 static int make_file(void)
@@ -28,8 +29,9 @@ static int make_file(void)
 
 static void add(size_t i, int fd, unsigned offset, unsigned size)
 {
-    reads[i] = (struct batch_read){.fd = fd, .offset = offset, .size = size, .answered = true};
-    memset(reads[i].bytes, 0xee, sizeof reads[i].bytes);
+    reads[i] =
+        (struct batch_read){.fd = fd, .offset = offset, .size = size, .bytes = room[i], .answered = true};
+    memset(room[i], 0xee, sizeof room[i]);
     batch_read_prepare(&reads[i]);
     watch_batch_add(&batch, &reads[i]);
 }

@@ -176,7 +176,7 @@ static void an_error_that_the_first_look_finds_is_why_a_stream_falls_soon_after(
     CU_ASSERT_PTR_NOT_NULL_FATAL(port);
     port->has_errors = false; /* as if it had just been opened */
     fall();
-    CU_ASSERT_EQUAL(watch_port_errors(port, false, now_ms), 0);
+    CU_ASSERT_EQUAL(watch_port_errors(port, shown(s->device), false, now_ms), 0);
     look_after(WATCH_INTERVAL_MS);
     expect_told(1);
     CU_ASSERT_EQUAL(told.last.sample.end[END_ENDPOINT].errors, PCIE_AER_IDE_CHECK_FAILED);

@@ -11,16 +11,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "root_port/port_view.h"
-
 #define WATCH_BATCH_READS 256u
 
 struct batch_read {
     int fd; /* of a function's config */
     unsigned offset, size;
-    bool answered; /* all bytes are there */
+    uint8_t *bytes; /* for size of them; the caller's */
+    bool answered;  /* they are there */
     struct iocb request;
-    uint8_t bytes[PORT_VIEW_NEAR];
 };
 
 struct watch_batch {
@@ -34,7 +32,7 @@ struct watch_batch {
 void watch_batch_open(struct watch_batch *batch);
 void watch_batch_close(struct watch_batch *batch);
 
-/* Once fd, offset and size are set: from then on it can be added as often as one likes. */
+/* Once fd, offset, size and bytes are set: from then on it can be added as often as one likes. */
 void batch_read_prepare(struct batch_read *read);
 
 /* The read is made by the next run, or at once if there are too many: it must stay where it is until then. */

@@ -9,20 +9,19 @@
 
 #define KERNEL_STREAMS 64u
 
-static void tell_port(struct watch *watch, const struct pcie_bdf *bdf, const char *state, uint32_t errors,
-                      const char *text)
+void watch_tell_port(struct watch *watch, const struct pcie_bdf *bdf, const char *state, uint32_t errors,
+                     const char *text)
 {
     struct watch_news news = {.kind = WATCH_NEWS_PORT, .device = *bdf, .state = state, .errors = errors};
     snprintf(news.text, sizeof news.text, "%s", text);
     watch_tell(watch, &news);
 }
 
-/* Whether it is down. */
-static bool take_link(struct watch *watch, struct watch_port *port, enum port_link seen)
+bool watch_take_link(struct watch *watch, struct watch_port *port, enum port_link seen)
 {
     if (watch_link_look(&port->link, seen))
-        tell_port(watch, &port->bdf, port->link.down ? "link_down" : "link_up", 0,
-                  port->link.down ? "the link below it is down" : "the link below it is up again");
+        watch_tell_port(watch, &port->bdf, port->link.down ? "link_down" : "link_up", 0,
+                        port->link.down ? "the link below it is down" : "the link below it is up again");
     return port->link.down;
 }
 
@@ -52,9 +51,9 @@ static const struct pcie_bdf *find_link_down(struct watch *watch, const struct w
         return NULL;
     unsigned i = 0;
     if (upper->gate == NULL) { /* then it is the root port */
-        if (take_link(watch, upper,
-                      upper->view.is_open ? port_view_link(&upper->view)
-                                          : port_link(&watch->tree, &upper->bdf)))
+        if (watch_take_link(watch, upper,
+                            upper->view.is_open ? port_view_link(&upper->view)
+                                                : port_link(&watch->tree, &upper->bdf)))
             return &w->ends.top;
         i++;
     }
@@ -100,7 +99,8 @@ static void look_at_end(struct watch *watch, struct watched *w, enum stream_end 
         watch_port_close(port);
     } else {
         seen->blank = !seen->enabled && watch_port_is_blank(port, w->block[end]);
-        (void)watch_port_errors(port, true, now_ms); /* become recent ones */
+        uint32_t errors = aer_read(&port->view.function.config, port->view.aer);
+        (void)watch_port_errors(port, errors, true, now_ms); /* become recent ones */
         seen->errors = watch_port_recent(port, now_ms);
     }
     watch_port_leave(port);
@@ -219,9 +219,9 @@ static void tell_differences(struct watch *watch, const struct pcie_presence *no
         int order = i == watch->function_count ? 1 : j == count ? -1 : pcie_bdf_compare(&was->bdf, &is->bdf);
         bool other = order == 0 && was->serial != is->serial;
         if (order < 0 || other)
-            tell_port(watch, &was->bdf, "removed", 0, "the function is gone");
+            watch_tell_port(watch, &was->bdf, "removed", 0, "the function is gone");
         if (order > 0 || other)
-            tell_port(watch, &is->bdf, "added", 0, "the function is new");
+            watch_tell_port(watch, &is->bdf, "added", 0, "the function is new");
         i += order <= 0;
         j += order >= 0;
     }
@@ -245,41 +245,7 @@ static void scan(struct watch *watch)
     watch->function_count = count;
 }
 
-/* ---- every 5 seconds: the ports' health ---------------------------------- */
-
-static void look_at_mailbox(struct watch *watch, struct watch_port *port)
-{
-    bool error = port_view_doe_status(&port->view) & PCIE_DOE_STATUS_ERROR;
-    if (!port->by_mailbox || !watch_doe_look(&port->doe, error))
-        return;
-    if (port->doe.lost)
-        tell_port(watch, &port->bdf, "doe_lost", 0,
-                  "its DOE mailbox shows an error: its keys cannot be refreshed until an abort clears it");
-    else
-        tell_port(watch, &port->bdf, "doe_back", 0, "its DOE mailbox works again");
-}
-
-static bool is_upper(const struct watch_port *port)
-{
-    const struct watched_end *e = port->ends;
-    while (e && e->end != END_ROOT_PORT)
-        e = e->next;
-    return e != NULL;
-}
-
-static void look_at_health(struct watch *watch, struct watch_port *port, uint64_t now_ms)
-{
-    if (now_ms < port->health_ms || !watch_port_enter(port, watch, now_ms))
-        return;
-    port->health_ms = now_ms + WATCH_HEALTH_MS;
-    uint32_t errors = watch_port_errors(port, false, now_ms);
-    if (is_upper(port))
-        (void)take_link(watch, port, port_view_link(&port->view));
-    look_at_mailbox(watch, port);
-    watch_port_leave(port);
-    if (errors)
-        tell_port(watch, &port->bdf, "error", errors, "it has logged uncorrectable errors");
-}
+/* ---- every 5 seconds: whose a device is, and for how long ----------------- */
 
 static void look_at_certificate(struct watch *watch, struct watch_port *port)
 {
@@ -330,8 +296,8 @@ static void look_at_owner(struct watch *watch, struct watched *w, struct bridge 
     w->kernel = kernel;
     snprintf(text, sizeof text, "the device belongs to the kernel%s%s",
              *tsm ? ": its TSM is connected: " : "", tsm);
-    tell_port(watch, &w->ends.bdf[END_ENDPOINT], kernel ? "kernel" : "released", 0,
-              kernel ? text : "the device does not belong to the kernel any more");
+    watch_tell_port(watch, &w->ends.bdf[END_ENDPOINT], kernel ? "kernel" : "released", 0,
+                    kernel ? text : "the device does not belong to the kernel any more");
 }
 
 /* ---- all ------------------------------------------------------------------ */
@@ -391,8 +357,8 @@ static void look_at_registers(struct watch *watch, struct watched *streams, stru
     for (struct watch_port *port = ports; port; port = port->next) {
         if (port->ends && !port->view.is_open)
             look_at_port(watch, port, now_ms);
-        look_at_health(watch, port, now_ms);
     }
+    watch_look_at_health(watch, ports, now_ms);
     for (struct watched *w = streams; w; w = w->next)
         if (!atomic_load(&w->forgotten) && is_due(&w->slow_ms, now_ms, WATCH_SLOW_MS) && w->memory.insecure)
             look_closely(watch, w, now_ms);

@@ -90,6 +90,15 @@ void watch_look_end(struct watch *watch);
 /* Opens the tree; false if it cannot be. */
 bool watch_need_tree(struct watch *watch);
 
+/* Says something of a port. errors: of AER. */
+void watch_tell_port(struct watch *watch, const struct pcie_bdf *bdf, const char *state, uint32_t errors,
+                     const char *text);
+/* Takes what was seen of the link below the port, and tells if that is news. Whether it is down. */
+bool watch_take_link(struct watch *watch, struct watch_port *port, enum port_link seen);
+
+/* watch_health.c: the ports whose time has come. */
+void watch_look_at_health(struct watch *watch, struct watch_port *ports, uint64_t now_ms);
+
 /* watch_cxl.c: the links whose time has come. */
 void watch_look_at_links(struct watch *watch, struct watched_cxl *links, uint64_t now_ms);
 

@@ -75,17 +75,24 @@ void watch_port_changed(struct watch_port *port)
     port->is_set = port->is_read = port->is_calm = false;
 }
 
+bool watch_port_need_config(struct watch_port *port)
+{
+    if (port->read.fd < 0)
+        port->read.fd = open_config(port);
+    return port->read.fd >= 0;
+}
+
 static bool set_read(struct watch_port *port)
 {
     struct ide_block blocks[BLOCKS_MAX];
     size_t count = blocks_of(port, blocks);
     if (count == 0 || !port_view_range(&port->view, blocks, count, &port->read.offset, &port->read.size))
         return false;
-    if (port->read.fd < 0)
-        port->read.fd = open_config(port);
-    if (port->read.fd >= 0)
-        batch_read_prepare(&port->read);
-    return port->read.fd >= 0;
+    if (!watch_port_need_config(port))
+        return false;
+    port->read.bytes = port->bytes;
+    batch_read_prepare(&port->read);
+    return true;
 }
 
 void watch_port_add(struct watch_port *port, struct watch_batch *batch)
@@ -102,7 +109,7 @@ static void read_blocks(const struct watch_port *port, const struct ide_block *b
 {
     bool answers = port->is_read ? port->read.answered : port_view_blocks(&port->view, blocks, count, out);
     if (port->is_read && answers)
-        port_view_take(&port->view, blocks, count, port->read.offset, port->read.bytes, out);
+        port_view_take(&port->view, blocks, count, port->read.offset, port->bytes, out);
     for (size_t i = 0; !answers && i < count; i++)
         out[i] = (struct port_block){PCIE_ALL_ONES, PCIE_ALL_ONES};
 }
@@ -126,12 +133,12 @@ static bool see_all(struct watch_port *port)
 bool watch_port_see(struct watch_port *port)
 {
     bool answered = port->is_read && port->read.answered;
-    bool well = answered && port->is_calm && memcmp(port->calm, port->read.bytes, port->read.size) == 0;
+    bool well = answered && port->is_calm && memcmp(port->calm, port->bytes, port->read.size) == 0;
     if (!well) {
         well = see_all(port);
         port->is_calm = well && answered;
         if (port->is_calm)
-            memcpy(port->calm, port->read.bytes, port->read.size);
+            memcpy(port->calm, port->bytes, port->read.size);
     }
     port->is_read = false;
     return !well;
@@ -153,9 +160,9 @@ bool watch_port_is_blank(const struct watch_port *port, struct ide_block block)
     return !(pcie_read32(&port->view.function.config, offset) & PCIE_IDE_SEL_RID_2_VALID);
 }
 
-uint32_t watch_port_errors(struct watch_port *port, bool fallen, uint64_t now_ms)
+uint32_t watch_port_errors(struct watch_port *port, uint32_t now, bool fallen, uint64_t now_ms)
 {
-    uint32_t now = aer_read(&port->view.function.config, port->view.aer);
+    now = now == PCIE_ALL_ONES ? 0 : now;
     bool first = !port->has_errors;
     uint32_t fresh = first ? now & PCIE_AER_IDE : now & ~port->known;
     port->known = now;

@@ -15,6 +15,14 @@
 struct watch; /* watch_look.h */
 struct watched_end;
 
+/* What a port's health is told from, each 5 seconds (watch_health.c). */
+enum watch_register {
+    WATCH_ERRORS, /* AER's uncorrectable ones */
+    WATCH_LINK,   /* Link Status of a port that is a stream's upper end */
+    WATCH_DOE,    /* DOE Status of a mailbox through which the port gets its keys */
+    WATCH_REGISTERS
+};
+
 struct watch_port {
     /* what each look goes through comes first, to be near each other */
     struct watch_port *next;
@@ -26,8 +34,11 @@ struct watch_port {
     bool is_set;              /* read is, for the ends that there are */
     bool is_calm;             /* calm is meant */
     struct port_view view;
-    struct batch_read read;       /* of its blocks, with many others'; fd is -1 until the first */
+    struct batch_read read; /* of its blocks, with many others'; fd is -1 until the first */
+    uint8_t bytes[PORT_VIEW_NEAR];
     uint8_t calm[PORT_VIEW_NEAR]; /* the same bytes, when they said that all is well */
+    struct batch_read health[WATCH_REGISTERS];
+    uint8_t health_bytes[WATCH_REGISTERS][4];
 
     struct pcie_bdf bdf, root_port;
     unsigned users;     /* streams that end here */
@@ -56,6 +67,9 @@ void watch_port_changed(struct watch_port *port);
 
 /* The rest is between the two. */
 
+/* Opens what is read with others; false if it cannot be. */
+bool watch_port_need_config(struct watch_port *port);
+
 /* Adds the ends' blocks to the batch, if they are near each other. It must have run before
  * watch_port_leave(). */
 void watch_port_add(struct watch_port *port, struct watch_batch *batch);
@@ -71,11 +85,11 @@ struct watch_end watch_port_end(const struct watch_port *port, struct ide_block 
 bool watch_port_is_blank(const struct watch_port *port, struct ide_block block);
 
 /*
- * Reads AER: the errors that are new; they are known then. At the first look what is there may be old, or
- * have come since the stream came up: IDE errors are recent ones then, and new only if a stream has just
- * fallen.
+ * Takes what AER shows now, all ones for nothing, and says which errors are new; they are known then. At the
+ * first look what is there may be old, or have come since the stream came up: IDE errors are recent ones
+ * then, and new only if a stream has just fallen.
  */
-uint32_t watch_port_errors(struct watch_port *port, bool fallen, uint64_t now_ms);
+uint32_t watch_port_errors(struct watch_port *port, uint32_t now, bool fallen, uint64_t now_ms);
 /* Those of the last WATCH_RECENT_MS. */
 uint32_t watch_port_recent(const struct watch_port *port, uint64_t now_ms);
 
