@@ -179,8 +179,8 @@ const struct setting settings_table[] = {
      .help = "the most that a device may take for one answer, and a stream\n"
              "for becoming Secure: 2, 0.5, 500ms (default: 1)"},
     {"watch-interval", "watch", "TIME", SETTING_OTHER, .set = set_watch_interval, .at_start = true,
-     .help = "how often the root ports' ends of streams are looked at: 70ms, 0.5;\n"
-             "0: never, and what happens to a stream is not noticed (default: 70ms)"},
+     .help = "how often both ends of streams are looked at: 90ms, 0.5;\n"
+             "0: never, and what happens to a stream is not noticed (default: 90ms)"},
     {"certificate-warning", "watch", "DAYS", SETTING_OTHER, .set = set_warning, .at_start = true,
      .help = "how long before a device's certificate ends it is told (default: 30)"},
     {"reference", "measurements", "PATH", SETTING_TEXT, AT(reference),

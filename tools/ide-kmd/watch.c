@@ -115,8 +115,6 @@ uint64_t watch_add(struct watch *watch, const struct stream *stream, const struc
     }
     w->serial = complete ? ++watch->serial : 0;
     atomic_store(&w->forgotten, !complete);
-    /* not all in the same moment */
-    w->slow_ms = now_ms() + w->serial * 37 % WATCH_SLOW_MS;
     w->next = watch->streams;
     watch->streams = w;
     atomic_fetch_add(&watch->changes, 1);
@@ -252,8 +250,8 @@ static uint64_t pause_ms(const struct watch *watch)
 {
     if (watch->settings.interval_ms == 0)
         return WATCH_SLOW_MS;
-    if (watch->streams)
-        return watch->settings.interval_ms;
+    if (watch->streams) /* half of the ends at each look */
+        return (watch->settings.interval_ms + 1) / 2;
     return watch->links ? WATCH_SLOW_MS / 4 : WATCH_SLOW_MS;
 }
 

@@ -4,11 +4,15 @@
  * that there are: a thread of its own with its own accesses. It reads; all that
  * it writes is the clearing of IDE errors in AER that it has told.
  *
- *   every interval    both ends of every stream: all root ports in one wait, then all ports across a link
- *   every second      a stream that has fallen: whether it is Secure again; both ends of every CXL.cachemem
- *                     link; which functions there are, by their names and inode numbers, without a register
- *   every 5 seconds   AER, DOE, the link, the kernel's ownership, certificates
- *   at any change     both ends and all of that at once, to find the cause
+ * Both ends of every stream are read every interval: all root ports in one wait, and half an interval later
+ * all ports across a link. When an end falls its partner gets an IDE fail message, so mostly both show it.
+ *
+ * Every second: a stream that has fallen, whether it is Secure again; both ends of every CXL.cachemem link;
+ * which functions there are, by their names and inode numbers, without a register.
+ *
+ * Every 5 seconds: AER, DOE, the link, the kernel's ownership, certificates.
+ *
+ * At any change: both ends and all of that at once, to find the cause.
  *
  * No link is crossed while an operation may have left its two ends apart: a read
  * across it needs the port's gate (worker.h's quiet), and is left out, not waited
@@ -23,7 +27,7 @@
 #include "tools/ide-kmd/stream.h"
 #include "tools/ide-kmd/watch_rules.h"
 
-#define WATCH_INTERVAL_MS 70u /* the fall of a stream is to be told within 100 */
+#define WATCH_INTERVAL_MS 90u /* the fall of a stream is to be told within 100 */
 #define WATCH_WARN_DAYS   30u
 
 struct watch_settings {

@@ -186,26 +186,33 @@ static void look_at_port(struct watch *watch, struct watch_port *port, uint64_t 
         take(watch, port, now_ms);
 }
 
-/* The open ports on one side of the links: all streams of a port in one access, if their blocks are near each
- * other, and all ports in one wait, for which the gates that are open are kept locked. */
-static void look_at_open_ports(struct watch *watch, struct watch_port *ports, bool across, uint64_t now_ms)
+/* All streams of a port in one access, if their blocks are near each other, and all ports in one wait, for
+ * which the gates that are open are kept locked. */
+static void look_at_open_ports(struct watch *watch, struct watch_port *ports, uint64_t now_ms)
 {
     struct watch_port *port;
-    for (port = ports; port; port = port->next) {
-        port->is_entered = (port->gate != NULL) == across && port->ends && port->view.is_open &&
-                           watch_port_enter(port, watch, now_ms);
+    for (port = ports; port; port = port->next_here) {
+        port->is_entered = port->view.is_open && watch_port_enter(port, watch, now_ms);
         if (port->is_entered)
             watch_port_add(port, &watch->batch);
     }
     watch_batch_run(&watch->batch);
-    for (port = ports; port; port = port->next)
+    for (port = ports; port; port = port->next_here)
         if (port->is_entered) {
             port->is_entered = watch_port_see(port);
             watch_port_leave(port);
         }
-    for (port = ports; port; port = port->next)
+    for (port = ports; port; port = port->next_here)
         if (port->is_entered)
             take(watch, port, now_ms);
+}
+
+/* Opening one takes time: those that are open come first. */
+static void look_at_other_ports(struct watch *watch, struct watch_port *ports, uint64_t now_ms)
+{
+    for (struct watch_port *port = ports; port; port = port->next_here)
+        if (!port->view.is_open)
+            look_at_port(watch, port, now_ms);
 }
 
 /* ---- every second: what is there ----------------------------------------- */
@@ -326,6 +333,15 @@ static void take_identity(struct watched *w)
     w->is_known = true;
 }
 
+static void gather_port(struct watch *watch, struct watch_port *port)
+{
+    struct watch_port **side = &watch->side[port->gate != NULL];
+    if (!port->ends) {
+        port->next_here = *side;
+        *side = port;
+    }
+}
+
 /* What is forgotten after this is in the lists until the next look: nothing is freed before. */
 static void gather(struct watch *watch, struct watched *streams, struct watch_port *ports)
 {
@@ -334,6 +350,7 @@ static void gather(struct watch *watch, struct watched *streams, struct watch_po
         return;
     watch->gathered = changes;
     watch->gathered_from = streams;
+    watch->side[0] = watch->side[1] = NULL;
     for (struct watch_port *port = ports; port; port = port->next) {
         port->ends = NULL;
         watch_port_changed(port);
@@ -343,24 +360,26 @@ static void gather(struct watch *watch, struct watched *streams, struct watch_po
             continue;
         take_identity(w);
         for (enum stream_end end = 0; end < END_COUNT; end++) {
+            gather_port(watch, w->port[end]);
             w->here[end] = (struct watched_end){.next = w->port[end]->ends, .stream = w, .end = end};
             w->port[end]->ends = &w->here[end];
         }
     }
 }
 
+/* One side of the links this time, the other the next. */
 static void look_at_registers(struct watch *watch, struct watched *streams, struct watch_port *ports,
                               uint64_t now_ms)
 {
-    look_at_open_ports(watch, ports, false, now_ms);
-    look_at_open_ports(watch, ports, true, now_ms);
-    for (struct watch_port *port = ports; port; port = port->next) {
-        if (port->ends && !port->view.is_open)
-            look_at_port(watch, port, now_ms);
-    }
-    watch_look_at_health(watch, ports, now_ms);
+    look_at_open_ports(watch, watch->side[watch->across], now_ms);
+    look_at_other_ports(watch, watch->side[watch->across], now_ms);
+    watch->across = !watch->across;
+    if (is_due(&watch->port_health_ms, now_ms, WATCH_HEALTH_MS / 16))
+        watch_look_at_health(watch, ports, now_ms);
+    if (!is_due(&watch->slow_ms, now_ms, WATCH_SLOW_MS))
+        return;
     for (struct watched *w = streams; w; w = w->next)
-        if (!atomic_load(&w->forgotten) && is_due(&w->slow_ms, now_ms, WATCH_SLOW_MS) && w->memory.insecure)
+        if (!atomic_load(&w->forgotten) && w->memory.insecure)
             look_closely(watch, w, now_ms);
 }
 

@@ -37,7 +37,6 @@ struct watched {
     bool by_mailbox[END_COUNT];   /* the end's keys come through its own mailbox */
     uint64_t active_links;        /* of struct stream */
     bool is_known;                /* its ports know these three */
-    uint64_t slow_ms;             /* when it is to be looked at again though it has fallen */
     bool kernel;                  /* it was told that the kernel has its device */
 };
 
@@ -80,8 +79,12 @@ struct watch {
     bool has_tree;
     struct pcie_presence *functions; /* that there were; NULL before the first look */
     size_t function_count;
+    struct watch_port *side[2]; /* the ports that have ends: root ports, and those across a link */
+    bool across;                /* the latter are next */
     uint64_t scan_ms, health_ms;
-    uint64_t open_until_ms; /* no more ports are opened in this look from then on */
+    uint64_t port_health_ms; /* when ports are asked whether they are due */
+    uint64_t slow_ms;        /* when what has fallen is looked at again */
+    uint64_t open_until_ms;  /* no more ports are opened in this look from then on */
 };
 
 /* All that is due now. The lists may grow at their front meanwhile. */

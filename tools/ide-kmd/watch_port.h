@@ -25,14 +25,14 @@ enum watch_register {
 
 struct watch_port {
     /* what each look goes through comes first, to be near each other */
-    struct watch_port *next;
-    pthread_mutex_t *gate;    /* to be locked for each access; NULL: no link is crossed */
-    struct watched_end *ends; /* of streams, that are here */
-    atomic_uint held;         /* operations on links above */
-    bool is_entered;          /* until all that are read at once have been */
-    bool is_read;             /* in this look, with others */
-    bool is_set;              /* read is, for the ends that there are */
-    bool is_calm;             /* calm is meant */
+    struct watch_port *next, *next_here; /* of all; of those with ends on the same side of the links */
+    pthread_mutex_t *gate;               /* to be locked for each access; NULL: no link is crossed */
+    struct watched_end *ends;            /* of streams, that are here */
+    atomic_uint held;                    /* operations on links above */
+    bool is_entered;                     /* until all that are read at once have been */
+    bool is_read;                        /* in this look, with others */
+    bool is_set;                         /* read is, for the ends that there are */
+    bool is_calm;                        /* calm is meant */
     struct port_view view;
     struct batch_read read; /* of its blocks, with many others'; fd is -1 until the first */
     uint8_t bytes[PORT_VIEW_NEAR];

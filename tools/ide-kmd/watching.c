@@ -33,7 +33,8 @@ static void begin_watching(struct controller *c, struct stream *stream)
 void watching_link(struct controller *c, struct cxl_link *link)
 {
     struct worker *worker = worker_of(&c->workers, &link->ends.bdf[END_ENDPOINT]);
-    link->seen = (struct stream_seen){.serial = watch_add_cxl(c->watch, link, worker ? &worker->quiet : NULL)};
+    link->seen =
+        (struct stream_seen){.serial = watch_add_cxl(c->watch, link, worker ? &worker->quiet : NULL)};
 }
 
 static void end_watching(struct controller *c, struct stream_seen *seen)
@@ -179,12 +180,12 @@ static void tell_link(struct controller *c, const struct watch_news *news)
         view.readable[end] = news->cxl.looked[end] && news->cxl.readable[end];
         view.state[end] = news->cxl.state[end];
     }
-    publish_watch(c, json_pack("{s:s, s:n, s:n, s:s, s:o, s:o, s:n, s:o, s:s, s:o, s:s?, s:o}", "event", "cxl_link",
-                               "request", "asked_by", "operation", "watch", "root_port",
+    publish_watch(c, json_pack("{s:s, s:n, s:n, s:s, s:o, s:o, s:n, s:o, s:s, s:o, s:s?, s:o}", "event",
+                               "cxl_link", "request", "asked_by", "operation", "watch", "root_port",
                                bdf_json(&link->ends.bdf[END_ROOT_PORT]), "endpoint",
-                               bdf_json(&link->ends.bdf[END_ENDPOINT]), "stream", "device", bdf_json(&news->device),
-                               "state", news->state, "message", message_json(news), "cause", news->cause, "ends",
-                               cxl_ends_json(link, &view)));
+                               bdf_json(&link->ends.bdf[END_ENDPOINT]), "stream", "device",
+                               bdf_json(&news->device), "state", news->state, "message", message_json(news),
+                               "cause", news->cause, "ends", cxl_ends_json(link, &view)));
     if (link->seen.insecure)
         keeper_take_cxl_fall(c, link, cause_of_fall(&news->verdict, &news->sample), news->text);
 }
