@@ -133,7 +133,7 @@ uint64_t watch_add_cxl(struct watch *watch, const struct cxl_link *link, pthread
     w->link.was_active = link->was_active;
     pthread_mutex_lock(&watch->lock);
     uint64_t serial = w->serial = ++watch->serial;
-    w->next_ms = now_ms() + serial * 37 % WATCH_SLOW_MS;
+    w->next_ms = now_ms();
     w->next = watch->links;
     watch->links = w;
     pthread_mutex_unlock(&watch->lock);
@@ -252,7 +252,7 @@ static uint64_t pause_ms(const struct watch *watch)
         return WATCH_SLOW_MS;
     if (watch->streams) /* half of the ends at each look */
         return (watch->settings.interval_ms + 1) / 2;
-    return watch->links ? WATCH_SLOW_MS / 4 : WATCH_SLOW_MS;
+    return watch->links ? watch->settings.interval_ms : WATCH_SLOW_MS;
 }
 
 /* Lock held. Waits until the next look is due; a first stream is looked at at once. Gives the time of that

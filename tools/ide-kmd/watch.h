@@ -7,8 +7,11 @@
  * Both ends of every stream are read every interval: all root ports in one wait, and half an interval later
  * all ports across a link. When an end falls its partner gets an IDE fail message, so mostly both show it.
  *
- * Every second: a stream that has fallen, whether it is Secure again; both ends of every CXL.cachemem link;
- * which functions there are, by their names and inode numbers, without a register.
+ * Both ends of every CXL.cachemem link are read as often, with more than four links less often, down to every
+ * second.
+ *
+ * Every second: what has fallen, whether it is Secure again; which functions there are, by their names and
+ * inode numbers, without a register.
  *
  * Every 5 seconds: AER, DOE, the link, the kernel's ownership, certificates.
  *

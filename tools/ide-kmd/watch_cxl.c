@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The watch's look at CXL.cachemem links: each second both ends' CXL IDE registers. */
+/* The watch's look at CXL.cachemem links: both ends' CXL IDE registers. */
 #include <stdio.h>
 
 #include "tools/ide-kmd/watch_look.h"
@@ -58,14 +58,26 @@ static void look_at_link(struct watch *watch, struct watched_cxl *w)
         tell_link(watch, w, &sample, verdict);
 }
 
+/* A look takes some 50 accesses, because what is mapped of a device that is pulled out must not be touched:
+ * so it is opened and closed each time. */
+static uint64_t period_ms(const struct watch *watch, const struct watched_cxl *links)
+{
+    uint64_t period = 0;
+    for (; links && period < WATCH_SLOW_MS; links = links->next)
+        period += WATCH_CXL_MS;
+    period = period < WATCH_SLOW_MS ? period : WATCH_SLOW_MS;
+    return period > watch->settings.interval_ms ? period : watch->settings.interval_ms;
+}
+
 void watch_look_at_links(struct watch *watch, struct watched_cxl *links, uint64_t now_ms)
 {
     if (watch->settings.interval_ms == 0 || !links || !watch_need_tree(watch))
         return;
+    uint64_t period = period_ms(watch, links);
     for (struct watched_cxl *w = links; w; w = w->next) {
         if (atomic_load(&w->forgotten) || now_ms < w->next_ms)
             continue;
-        w->next_ms = now_ms + WATCH_SLOW_MS;
+        w->next_ms = now_ms + (w->memory.insecure ? WATCH_SLOW_MS : period);
         look_at_link(watch, w);
     }
 }

@@ -10,6 +10,7 @@
 
 #define WATCH_SLOW_MS   1000u
 #define WATCH_HEALTH_MS 5000u
+#define WATCH_CXL_MS    20u /* of each link: so many share the looks at CXL links */
 /* Opening a port takes dozens of reads: what is open is not to wait for many of them. */
 #define WATCH_OPENING_MS 15u
 
