@@ -120,6 +120,15 @@ def test_no_controller_after_it_has_ended(platform, controller):
     assert ctl("--connect", endpoint, "list").returncode == 3
 
 
+def test_a_controller_that_dies_before_its_reply_is_3(platform, start_controller, monkeypatch):
+    monkeypatch.setenv("IDE_KMD_KILL", "attest:1")
+    controller = start_controller(platform)
+    done = controller.ctl("--timeout", "2s", "attest", ENDPOINT)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "no controller answers at" in done.stderr
+    assert controller.process.wait(10) == -signal.SIGKILL
+
+
 def test_a_reply_that_does_not_come_in_time_is_1(platform, controller):
     platform.misbehave(ENDPOINT, "late=900")
     done = controller.ctl("--timeout", "300ms", "--json", "attest", ENDPOINT)

@@ -113,8 +113,19 @@ void ctl_print_error(const struct ctl *ctl, json_t *error)
     json_decref(reply);
 }
 
+/* Who has ended meanwhile does not reply either. */
+static enum ide_client_status why_silent(const struct ctl *ctl)
+{
+    struct ide_client *client;
+    enum ide_client_status status = ctl_connect(ctl, &client);
+    ide_client_close(client);
+    return status == IDE_CLIENT_OK ? IDE_CLIENT_TIMEOUT : status;
+}
+
 enum ctl_status ctl_client_failed(const struct ctl *ctl, enum ide_client_status status)
 {
+    if (status == IDE_CLIENT_TIMEOUT)
+        status = why_silent(ctl);
     ctl_print_error(ctl, ctl_client_error(ctl, status));
     return status == IDE_CLIENT_UNREACHABLE || status == IDE_CLIENT_DENIED ? CTL_NO_CONTROLLER : CTL_FAILED;
 }
