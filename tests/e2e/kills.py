@@ -13,6 +13,7 @@ from pathlib import Path
 import zmq
 
 from conftest import Kmd, Platform, program
+from messages import check_messages
 from streams import ide
 
 PORT, END = "0000:00:01.0", "0000:01:00.0"
@@ -58,10 +59,11 @@ class Daemon(Kmd):
         return line != b""
 
     def buried(self):
-        """It has died: nothing of it is left open."""
+        """It has died: nothing of it is left open, nor half a message to which the next one would add."""
         self.process.wait()
         self.socket.close()
         self.process.stdout.close()
+        check_messages(self.messages)
 
     def ask(self, verb, **members):
         """The reply. Killed if the controller dies instead."""
