@@ -198,6 +198,20 @@ def test_a_port_that_no_index_names_gets_no_keys(bench):
         "km_mismatch", "query", DUO[1], "BusNum")
 
 
+def test_a_mailbox_that_knows_no_number_at_all_is_good_for_its_own_port(start_platform, start_controller, tmp_path):
+    """As DMTF's spdm-emu: eight ports, each of which says that it is 00:00.0."""
+    file = tmp_path / "platform.json"
+    file.write_text(json.dumps({"functions": [root(DUO_PORT, [end(DUO[0]), end(DUO[1], doe=False)])]}))
+    platform = start_platform("--platform", str(file), identity=tmp_path / "identity")
+    controller = start_controller(platform, "--allow-wrong-bdf")
+    platform.misbehave(DUO[0], "no-number")
+    up = controller.json("establish", DUO[0])
+    assert (up["state"], [n["field"] for n in up["notes"]]) == ("secure", ["BusNum"])
+    error = controller.error("establish", DUO[1])
+    assert (error["code"], error["step"], error["device"], error["field"]) == ("km_mismatch", "query", DUO[1], "BusNum")
+    assert [s["state"] for s in controller.json("show", DUO[0])["streams"]] == ["secure"]
+
+
 # --- segments --------------------------------------------------------------------------------------------------------
 
 

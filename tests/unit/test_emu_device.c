@@ -238,6 +238,7 @@ static void each_fault_shows_as_its_error_and_passes(void)
         {"stop-refuse", IDE_E_PEER_ERROR},
         {"wrong-bdf", IDE_E_KM_MISMATCH},
         {"wrong-segment", IDE_E_KM_MISMATCH},
+        {"no-number", IDE_E_KM_MISMATCH},
         {"stays-insecure", IDE_OK}, /* that only the status register tells */
         {"stuck-registers", IDE_E_REGISTER},
         {"kcu-dead", IDE_OK},       /* these are a root port's key unit's: tests/e2e/test_key_unit.py */

@@ -91,6 +91,8 @@ static bool km_query(void *context, uint8_t port_index, struct ide_km_query_resp
     out->segment = port->desc.flit ? (uint8_t)port->desc.bdf.domain : 0;
     out->block_len = (uint16_t)len;
     memcpy(out->blocks, port->config.value + port->ide.cap + PCIE_IDE_CAP, len);
+    if (fault_is_on(&f->faults, FAULT_NO_NUMBER))
+        out->bus = out->devfn = out->segment = 0;
     if (fault_use(&f->faults, FAULT_WRONG_BDF))
         out->bus ^= 0x01;
     if (fault_use(&f->faults, FAULT_WRONG_SEGMENT))

@@ -47,6 +47,7 @@
     X(FAULT_STOP_REFUSE, "stop-refuse", true, 0, "K_SET_STOP is refused")                                    \
     X(FAULT_WRONG_BDF, "wrong-bdf", true, 0, "QUERY_RESP carries another bus number")                        \
     X(FAULT_WRONG_SEGMENT, "wrong-segment", true, 0, "QUERY_RESP carries another segment")                   \
+    X(FAULT_NO_NUMBER, "no-number", false, 0, "QUERY_RESP of every port says 00:00.0")                       \
     X(FAULT_STAYS_INSECURE, "stays-insecure", false, 0, "the stream status never says Secure")               \
     /* its registers */                                                                                      \
     X(FAULT_STUCK_REGISTERS, "stuck-registers", false, 0, "writes to its registers are lost, but for DOE")   \

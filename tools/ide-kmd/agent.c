@@ -187,13 +187,21 @@ static enum ide_err check_bdf(const struct pcie_bdf *bdf, bool flit, const struc
     return IDE_OK;
 }
 
-/* Asks for one port index after the other until one says that it is the port. */
+static bool same_function(const struct ide_km_query_resp *a, const struct ide_km_query_resp *b)
+{
+    return a->bus == b->bus && a->devfn == b->devfn && a->segment == b->segment;
+}
+
+/* Asks for one port index after the other until one says that it is the port; if none does it is left at 0.
+ * several: that may be another one's, as it is not if the mailbox knows the number of none of its ports and
+ * the port is the one that has the mailbox. */
 static enum ide_err find_index(struct agent *agent, struct job *job, bool *several)
 {
-    struct ide_km_query_resp resp = {0};
+    struct ide_km_query_resp resp = {0}, at_0 = {0};
     struct ide_fault fault;
     enum ide_err first = IDE_OK;
     bool flit = pcie_flit_mode(&agent->function.config);
+    bool is_own = pcie_bdf_compare(&job->ends.bdf[job->end], &agent->bdf) == 0;
     for (unsigned index = 0; index <= resp.max_port_index; index++) {
         agent->spdm.km_index = (uint8_t)index;
         TRY(agent->provider.ops->query(agent->provider.context, &resp, &job->fault));
@@ -201,12 +209,16 @@ static enum ide_err find_index(struct agent *agent, struct job *job, bool *sever
         enum ide_err err = check_bdf(&job->ends.bdf[job->end], flit, &resp, &fault);
         if (err == IDE_OK)
             return IDE_OK;
-        *several = resp.max_port_index > 0;
         if (first == IDE_OK) {
             first = err;
             job->note = fault;
+            at_0 = resp;
         }
+        *several = *several || !same_function(&resp, &at_0) || (resp.max_port_index > 0 && !is_own);
     }
+    agent->spdm.km_index = job->port_index = 0;
+    if (resp.max_port_index > 0 && !*several) /* spdm-emu takes keys for the port only that was asked last */
+        TRY(agent->provider.ops->query(agent->provider.context, &resp, &job->fault));
     return first;
 }
 
