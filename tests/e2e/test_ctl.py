@@ -126,7 +126,7 @@ def test_a_controller_that_dies_before_its_reply_is_3(platform, start_controller
     done = controller.ctl("--timeout", "2s", "attest", ENDPOINT)
     assert (done.returncode, done.stdout) == (3, "")
     assert "no controller answers at" in done.stderr
-    assert controller.process.wait(10) == -signal.SIGKILL
+    assert controller.process.wait(10) in (-signal.SIGKILL, 128 + signal.SIGKILL)   # under the seal it has no kill()
 
 
 def test_a_reply_that_does_not_come_in_time_is_1(platform, controller):
