@@ -51,19 +51,22 @@ enum ide_err ide_pair_enable(struct ide_pair *pair, struct ide_fault *fault)
     return err;
 }
 
-/* A stream that was never set up has nothing to be read back. One that is on all the same is to be disabled
- * again. */
-static enum ide_err check_off(struct ide_stream *stream, struct ide_fault *fault)
+/* One that is on all the same is to be disabled again. */
+static enum ide_err read_off(struct ide_stream *stream, struct ide_fault *fault)
 {
     struct ide_block_state state;
-    if (!stream->set_up)
-        return IDE_OK;
     enum ide_err err = ide_stream_status(stream, &state, fault);
     if (err == IDE_OK && state.use == IDE_USE_ENABLED) {
         stream->enabled = true;
         err = ide_fail(fault, IDE_E_REGISTER, STEP_DISABLE, "IDE Stream Control");
     }
     return err;
+}
+
+/* A stream that was never set up has nothing to be read back. */
+static enum ide_err check_off(struct ide_stream *stream, struct ide_fault *fault)
+{
+    return stream->set_up ? read_off(stream, fault) : IDE_OK;
 }
 
 /* The endpoint is read only if the root port is off: otherwise the read may never be answered. */
@@ -98,8 +101,7 @@ static enum ide_err release_end(struct ide_stream *stream, struct ide_fault *fau
     enum ide_err err = ide_stream_release(stream, fault);
     if (err != IDE_OK || !was_on)
         return err;
-    stream->set_up = true; /* if it is */
-    err = check_off(stream, fault);
+    err = read_off(stream, fault);
     stream->set_up = err != IDE_OK;
     return err;
 }
