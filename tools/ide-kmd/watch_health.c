@@ -3,11 +3,6 @@
  * wait. */
 #include "tools/ide-kmd/watch_look.h"
 
-/* Where a register is, and how many bytes of it; 0 if the port has none, or nobody wants to know. */
-struct place {
-    unsigned offset, size;
-};
-
 static bool is_upper(const struct watch_port *port)
 {
     const struct watched_end *e = port->ends;
@@ -16,42 +11,31 @@ static bool is_upper(const struct watch_port *port)
     return e != NULL;
 }
 
-static struct place place_of(const struct watch_port *port, enum watch_register which)
+/* cap: of the register; 0 if the port has none, or nobody wants to know, and then nothing is read. */
+static void add(struct watch *watch, struct watch_port *port, enum watch_register which, unsigned cap,
+                unsigned offset, unsigned size)
 {
-    const struct port_view *view = &port->view;
-    switch (which) {
-    case WATCH_ERRORS:
-        return (struct place){view->aer + PCIE_AER_UNCOR_STATUS, view->aer ? 4 : 0};
-    case WATCH_LINK:
-        return (struct place){view->exp + PCIE_EXP_LNKSTA, view->exp && is_upper(port) ? 2 : 0};
-    default:
-        return (struct place){view->doe + PCIE_DOE_STATUS, view->doe && port->by_mailbox ? 4 : 0};
-    }
-}
-
-static void add(struct watch *watch, struct watch_port *port)
-{
-    for (enum watch_register which = 0; which < WATCH_REGISTERS; which++) {
-        struct batch_read *read = &port->health[which];
-        struct place place = place_of(port, which);
-        *read = (struct batch_read){.fd = port->read.fd,
-                                    .offset = place.offset,
-                                    .size = place.size,
-                                    .bytes = port->health_bytes[which]};
-        if (place.size == 0)
-            continue;
-        batch_read_prepare(read);
-        watch_batch_add(&watch->batch, read);
-    }
+    struct batch_read *read = &port->health[which];
+    *read = (struct batch_read){.fd = port->read.fd,
+                                .offset = cap + offset,
+                                .size = cap ? size : 0,
+                                .bytes = port->health_bytes[which]};
+    if (read->size == 0 || read->fd < 0)
+        return;
+    batch_read_prepare(read);
+    watch_batch_add(&watch->batch, read);
 }
 
 static bool enter(struct watch *watch, struct watch_port *port, uint64_t now_ms)
 {
     if (now_ms < port->health_ms || !port->view.is_open || !watch_port_enter(port, watch, now_ms))
         return false;
+    const struct port_view *view = &port->view;
     port->health_ms = now_ms + WATCH_HEALTH_MS;
-    if (watch_port_need_config(port))
-        add(watch, port);
+    (void)watch_port_need_config(port); /* without it they are read one by one */
+    add(watch, port, WATCH_ERRORS, view->aer, PCIE_AER_UNCOR_STATUS, 4);
+    add(watch, port, WATCH_LINK, is_upper(port) ? view->exp : 0, PCIE_EXP_LNKSTA, 2);
+    add(watch, port, WATCH_DOE, port->by_mailbox ? view->doe : 0, PCIE_DOE_STATUS, 4);
     return true;
 }
 
@@ -59,13 +43,12 @@ static bool enter(struct watch *watch, struct watch_port *port, uint64_t now_ms)
 static uint32_t value_of(const struct watch_port *port, enum watch_register which)
 {
     const struct batch_read *read = &port->health[which];
-    struct place place = place_of(port, which);
+    const struct pcie_config *config = &port->view.function.config;
     uint32_t value = 0;
-    if (place.size == 0 || (port->read.fd >= 0 && !read->answered))
+    if (read->size == 0 || (read->fd >= 0 && !read->answered))
         return PCIE_ALL_ONES;
-    if (port->read.fd < 0)
-        return place.size == 2 ? pcie_read16(&port->view.function.config, place.offset)
-                               : pcie_read32(&port->view.function.config, place.offset);
+    if (read->fd < 0)
+        return read->size == 2 ? pcie_read16(config, read->offset) : pcie_read32(config, read->offset);
     for (unsigned i = read->size; i-- > 0;)
         value = value << 8 | read->bytes[i];
     return value;
@@ -91,8 +74,7 @@ static void take(struct watch *watch, struct watch_port *port, uint64_t now_ms)
         value[which] = value_of(port, which);
     watch_port_leave(port);
     uint32_t errors = watch_port_errors(port, value[WATCH_ERRORS], false, now_ms);
-    if (is_upper(port))
-        (void)watch_take_link(watch, port, port_link_of((uint16_t)value[WATCH_LINK]));
+    (void)watch_take_link(watch, port, port_link_of((uint16_t)value[WATCH_LINK])); /* ones say nothing */
     take_mailbox(watch, port, value[WATCH_DOE]);
     if (errors)
         watch_tell_port(watch, &port->bdf, "error", errors, "it has logged uncorrectable errors");

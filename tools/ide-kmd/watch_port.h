@@ -74,8 +74,8 @@ bool watch_port_need_config(struct watch_port *port);
  * watch_port_leave(). */
 void watch_port_add(struct watch_port *port, struct watch_batch *batch);
 
-/* Reads what the batch has not read, and says in each end that is here what was seen of it: gone if the port
- * does not answer. False if that is what they said when all was well, and nothing else is to be done. */
+/* Reads what the batch has not read. False if all is well, and nothing else is to be done; else each end that
+ * is here has what was seen of it, gone if the port does not answer. */
 bool watch_port_see(struct watch_port *port);
 
 /* The state of one block; gone if the port does not answer. */
