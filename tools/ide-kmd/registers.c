@@ -143,7 +143,7 @@ static enum ide_err associate(struct registers *r, struct job *job,
                          &settings[END_ENDPOINT]);
     if (root->windows_left_out == 0)
         return IDE_OK;
-    if (room == 1 && job->ends.switch_ports == 0) {
+    if (room == 1 && stream_may_join_windows(&job->ends)) {
         ide_stream_join_windows(root, &r->above.config);
         return IDE_OK;
     }

@@ -82,6 +82,11 @@ const struct pcie_bdf *stream_port_above(const struct stream_ends *ends)
     return ends->switch_ports > 0 ? &ends->switch_port[ends->switch_ports - 1] : &ends->bdf[END_ROOT_PORT];
 }
 
+bool stream_may_join_windows(const struct stream_ends *ends)
+{
+    return ends->switch_ports == 0;
+}
+
 unsigned stream_links(const struct stream_ends *ends)
 {
     return 1 + ends->switch_ports;

@@ -42,6 +42,10 @@ const struct pcie_bdf *stream_mailbox(const struct stream_ends *ends, enum strea
 /* The port right above the endpoint: its windows are the endpoint's addresses. */
 const struct pcie_bdf *stream_port_above(const struct stream_ends *ends);
 
+/* One address association may span both of these windows: nothing but the endpoint is between them
+ * (docs/ide.md, "Which memory"). */
+bool stream_may_join_windows(const struct stream_ends *ends);
+
 /* The ports whose links have to be up: the root port above both ends, then the switch ports between them.
  * Number counts from the root port down. */
 unsigned stream_links(const struct stream_ends *ends);
@@ -49,7 +53,7 @@ const struct pcie_bdf *stream_link_port(const struct stream_ends *ends, unsigned
 
 /* What the watch has said of a stream. */
 struct stream_seen {
-    uint64_t serial;  /* of its news; 0: it is not watched */
+    uint64_t serial; /* of its news; 0: it is not watched */
     bool insecure;
     const char *cause; /* static; of the last fall; NULL: it never fell */
     struct pcie_bdf device;
@@ -74,7 +78,7 @@ struct stream {
     const char *provider_name[END_COUNT];
     uint8_t port_index[END_COUNT]; /* of IDE_KM, where a mailbox serves several ports */
     struct ide_block block[END_COUNT];
-    uint64_t active_links; /* a bit each, by stream_link_port()'s number: those whose port said so */
+    uint64_t active_links;  /* a bit each, by stream_link_port()'s number: those whose port said so */
     struct refresh_use use; /* of its present keys */
     struct stream_seen seen;
     /* made by setup, gone after release; touched by the root port's worker only */

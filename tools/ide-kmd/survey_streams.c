@@ -96,7 +96,6 @@ static enum ide_err check_address_blocks(const struct ide_port *port, const void
                                            "Number of Address Association Register Blocks", room, needed);
 }
 
-/* One association spans both windows where nothing but the endpoint is between them (docs/ide.md, "Which memory"). */
 static enum ide_err check_windows(struct survey *survey, const struct stream_ends *ends, struct failure *failure)
 {
     struct ide_fault fault;
@@ -107,7 +106,7 @@ static enum ide_err check_windows(struct survey *survey, const struct stream_end
     pcie_function_close(&function);
     if (err != IDE_OK)
         return failure_fault(failure, STEP, above, &fault);
-    if (needed > 1 && ends->switch_ports == 0)
+    if (needed > 1 && stream_may_join_windows(ends))
         needed = 1;
     if (needed == 0 || check_port(survey, root_port, check_address_blocks, &needed, failure) == IDE_OK)
         return IDE_OK;
