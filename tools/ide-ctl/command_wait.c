@@ -19,14 +19,19 @@ struct wait {
     json_t *error;         /* owned: why it is no use to wait; NULL: it may be */
 };
 
+/* states ends with NULL. */
+static bool is_among(const char *const *states, const char *state)
+{
+    while (*states && strcmp(*states, state) != 0)
+        states++;
+    return *states != NULL;
+}
+
 /* Whatever becomes of a stream that is wanted: if it is not up, it is off. */
 static bool is_off(const char *state)
 {
-    static const char *const states[] = {"off", "wanted", "absent", "left_off", "quarantined", "stopped"};
-    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
-        if (strcmp(states[i], state) == 0)
-            return true;
-    return false;
+    static const char *const off[] = {"off", "wanted", "absent", "left_off", "quarantined", "stopped", NULL};
+    return is_among(off, state);
 }
 
 static bool is_reached(const struct wait *w)
@@ -211,11 +216,9 @@ static enum ctl_status conclude(struct wait *w, enum ide_client_status result)
 
 static bool is_to_wait_for(const char *state)
 {
-    static const char *const states[] = {"secure", "insecure", "off", "starting", "wanted", "quarantined"};
-    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
-        if (strcmp(states[i], state) == 0)
-            return true;
-    return false;
+    static const char *const waited[] = {"secure", "insecure",    "off", "starting",
+                                         "wanted", "quarantined", NULL};
+    return is_among(waited, state);
 }
 
 enum ctl_status command_wait(const struct ctl *ctl)
